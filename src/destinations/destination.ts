@@ -1,0 +1,183 @@
+import type { IdentifierKind, Operation } from '../artifacts/annotation.ts';
+import type { Clock } from '../clock.ts';
+import type { ServiceFacts } from '../knowledge/service-facts.ts';
+import type { Logger } from '../log.ts';
+import type { HttpClient } from './http.ts';
+
+/**
+ * The contract between the engine and a platform.
+ *
+ * A platform is one folder that exports one `Platform` value: facts as data, and for each service functions that turn
+ * changes into requests and answers into outcomes. Batching, pacing, retry, narrowing and recording belong to the engine.
+ */
+export interface Platform {
+  readonly name: string;
+  readonly title: string;
+  readonly services: readonly Service[];
+}
+
+export interface Service {
+  readonly facts: ServiceFacts;
+  /**
+   * Turns raw identifiers into what is sent (normalised, hashed where the platform wants it). null where the service
+   * does not match people (`facts.identifiers` null).
+   */
+  readonly normaliser: Normaliser | null;
+  /**
+   * Looks at one row before it is sent, with our own knowledge only: null when it may be sent, else why not.
+   * Identifiers are already checked by the engine (a row without a matching one is invalid).
+   */
+  validate(row: OutgoingRow, now: number): Invalidity | null;
+  /** Opens the service for one activation. Called once a sync, before the first batch; may call the platform (find or create the audience, check the account). */
+  open(context: ServiceContext): Promise<Session>;
+  /** Does the least that proves the credentials, for `doctor`. */
+  verify(
+    context: Pick<ServiceContext, 'config' | 'credentials' | 'http' | 'logger' | 'clock'>,
+  ): Promise<{ ok: boolean; detail: string }>;
+}
+
+/** Normalises and hashes one identifier. `version` is stored with what was sent, so that a removal is hashed as the add was. */
+export interface Normaliser {
+  readonly version: number;
+  /** null: the value is not valid for this kind (not an e-mail address, no country code …). `hints` are the row's other raw identifiers (a phone may need the country). */
+  normalise(
+    kind: IdentifierKind,
+    value: string,
+    hints: Readonly<Partial<Record<IdentifierKind, string>>>,
+  ): string | null;
+}
+
+export interface Invalidity {
+  /** Stable, kebab-case: `no-identifier`, `event-too-old`. */
+  readonly code: string;
+  /** No personal data. */
+  readonly message: string;
+}
+
+/** JSON values as the warehouse gave them: integers beyond 2^53 as bigint, decimals as strings, dates `YYYY-MM-DD`, timestamps UTC with Z. */
+export type FieldValue =
+  | string
+  | number
+  | bigint
+  | boolean
+  | null
+  | readonly FieldValue[]
+  | { readonly [key: string]: FieldValue };
+
+/** One identifier as it goes over the wire. */
+export interface SentIdentifier {
+  readonly kind: IdentifierKind;
+  readonly value: string;
+  /** Several of one kind: 1 is the first. */
+  readonly rank: number;
+  /** The platform's own record for it, where one is known (HubSpot lists). */
+  readonly recordId: string | null;
+}
+
+/** One row for one request. */
+export interface OutgoingRow {
+  /** Number of the change inside the sync: receipts answer by it. */
+  readonly seq: number;
+  /** `insert`, `update` or `delete`. In an audience, `insert` and `update` add, `delete` removes. */
+  readonly operation: Operation;
+  /** Canonical text of the primary key (JSON object text for a composite key), or of the destination key (objects). */
+  readonly key: string;
+  /** The key as JSON text, typed as its column: `12`, `"a"`, `{"a":1,"b":2}`. */
+  readonly keyJson: string;
+  /** Mapped fields as one JSON object text, built in the warehouse, in the mapping's order; null for deletes. `nulls` and `write` are already applied. */
+  readonly fieldsJson: string | null;
+  /** `fieldsJson` parsed, on first use. null for deletes. */
+  fields(): Readonly<Record<string, FieldValue>> | null;
+  /** Normalised matching identifiers and hints; for a removal those it may carry. Empty where the service does not match people. */
+  readonly identifiers: readonly SentIdentifier[];
+  /** The platform's own record id, where one was acknowledged before. */
+  readonly recordId: string | null;
+  /** Objects: the destination key before this change, when the row is updated in place under a new one. */
+  readonly previousKey: string | null;
+  /** Events: ISO timestamp, UTC. */
+  readonly eventTime: string | null;
+}
+
+/** Rows of one operation, within the service's limits. `id` is stable when the batch is sent again and never shared by two batches or two runs. */
+export interface Batch {
+  readonly id: string;
+  readonly operation: Operation;
+  readonly rows: readonly OutgoingRow[];
+  /** Which half of the activation's work it belongs to: an audience's removals and adds never share a batch. */
+  readonly attempt: number;
+}
+
+/** The platform's answer for one row. */
+export type Receipt =
+  | {
+      readonly seq: number;
+      readonly status: 'accepted';
+      readonly recordId?: string | null /** Objects: the platform made a new record for it. */;
+      readonly created?: boolean /** Record ids of single identifiers, as `<kind>:<value>`. */;
+      readonly identifierRecordIds?: Readonly<Record<string, string>>;
+    }
+  | { readonly seq: number; readonly status: 'rejected'; readonly code: string; readonly message: string }
+  | { readonly seq: number; readonly status: 'deferred' | 'unknown'; readonly code: string; readonly message: string };
+
+/** What became of one request. The engine decides what follows. */
+export type BatchOutcome =
+  /** One receipt for every row of the batch. */
+  | { readonly kind: 'receipts'; readonly receipts: readonly Receipt[] }
+  /** The platform counts only: this many of the batch's rows were taken. Equal to the batch: all accepted; short: the engine narrows by halves. */
+  | { readonly kind: 'counted'; readonly accepted: number; readonly code: string; readonly message: string }
+  /** The batch was refused for the sake of some row: nothing was applied, narrow it down. On a single row: that row is rejected. */
+  | { readonly kind: 'narrow'; readonly code: string; readonly message: string }
+  /** Too many rows or bytes at once: halve and send again. On a single row: rejected. */
+  | { readonly kind: 'too_large'; readonly code: string; readonly message: string }
+  /** Try again. `applied: 'maybe'` when the platform may have taken the batch. `throttled` slows down every batch of this account. */
+  | {
+      readonly kind: 'retry';
+      readonly applied: 'no' | 'maybe';
+      readonly throttled: boolean;
+      readonly afterMs: number | null;
+      readonly code: string;
+      readonly message: string;
+    }
+  /** The whole activation's fault: credentials, rights, a missing audience. Nothing more is sent. */
+  | { readonly kind: 'refused'; readonly code: string; readonly message: string; readonly fix: string };
+
+export interface Session {
+  /** The platform's id of the audience, to be recorded; null where the service has none. */
+  readonly audienceId: string | null;
+  /** The account as the platform names it, where only the credentials know it; else null. */
+  readonly account: string | null;
+  /** Sends one batch. Never throws for what the platform answers: that is an outcome. */
+  send(batch: Batch, signal: AbortSignal): Promise<BatchOutcome>;
+  /** After the last batch, when nothing failed the activation: publish a file, close a job. Throws DinmoError. */
+  finish(): Promise<void>;
+  /** Gives back what the session holds; called always. Must leave nothing half-written. */
+  abandon(): Promise<void>;
+}
+
+export interface ServiceContext {
+  readonly activation: string;
+  readonly syncId: string;
+  readonly mode: 'full' | 'incremental' | 'delta';
+  readonly operations: readonly Operation[];
+  /** Settings, checked against the facts, defaults filled in. */
+  readonly config: Readonly<Record<string, string | number | boolean | readonly string[]>>;
+  /** Values, from the environment. Never log them. */
+  readonly credentials: Readonly<Record<string, string>>;
+  /** Scheme, host and port that take the place of the platform's own, with an optional path prefix; null: the platform's own. */
+  readonly baseUrl: string | null;
+  /** Wanted name of the audience; null where the service has none. */
+  readonly audienceName: string | null;
+  /** Recorded at an earlier sync: use it, never look up by name again. */
+  readonly audienceId: string | null;
+  /** Fields of the mapping in order with the property types, for services that write a schema (files). */
+  readonly columns: readonly { readonly field: string; readonly dataType: string }[];
+  /** The kinds of identifier that this activation sends: fixed for the life of an audience. */
+  readonly identifierKinds: readonly { readonly kind: IdentifierKind; readonly rank: number }[];
+  /** The field name of the destination key (objects), else null. */
+  readonly destinationKeyField: string | null;
+  /** Relative paths of settings are relative to this folder (absolute path of the dbt project). */
+  readonly projectDir: string;
+  readonly http: HttpClient;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}

@@ -1,0 +1,79 @@
+import type { IdentifierKind, Mode, Operation, ServiceKind } from '../artifacts/annotation.ts';
+
+/** One setting of a destination's `config` or `credentials`. */
+export interface SettingFact {
+  readonly name: string;
+  readonly type: 'string' | 'integer' | 'boolean' | 'string[]';
+  readonly required: boolean;
+  /** Says which account or dataset is meant: recorded at the first sync, and never changed after. */
+  readonly core: boolean;
+  readonly default?: string | number | boolean;
+  readonly choices?: readonly string[];
+  readonly description: string;
+}
+
+/** One field that a mapping may feed. */
+export interface FieldFact {
+  readonly name: string;
+  readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'date' | 'timestamp' | 'any';
+  readonly required: boolean;
+  readonly description: string;
+  /** Filled from the property of this identifier kind when the mapping does not name the field. */
+  readonly identifier?: IdentifierKind;
+}
+
+/** What a service of a platform can do, as data: checks, docs and the engine read it and never ask a platform's name. */
+export interface ServiceFacts {
+  readonly platform: string;
+  readonly service: ServiceKind;
+  readonly title: string;
+  /** Pinned, with the day it stops working; null where the platform has no versions. */
+  readonly api: { readonly version: string; readonly sunset: string | null; readonly docs: string } | null;
+  readonly config: readonly SettingFact[];
+  readonly credentials: readonly SettingFact[];
+  readonly modes: readonly Mode[];
+  readonly defaultMode: Mode;
+  readonly operations: readonly Operation[];
+  readonly defaultOperations: readonly Operation[];
+  /** Identifier kinds the service matches on, and those it takes beside one; null where rows are addressed by key (files, webhook) or by a field (objects). */
+  readonly identifiers: {
+    readonly matching: readonly IdentifierKind[];
+    readonly hints: readonly IdentifierKind[];
+  } | null;
+  /** Objects: the setting that names the field by which the platform knows a row (`id_property`); null elsewhere. */
+  readonly destinationKey: {
+    readonly setting: string;
+    readonly identifier: IdentifierKind | null;
+    readonly normalise: 'lower' | 'exact';
+  } | null;
+  /** The platform gives each row a record id of its own, by which it can be updated in place. */
+  readonly recordIds: boolean;
+  /** Fields that a mapping may name; `open` when any other name is taken too. */
+  readonly fields: { readonly known: readonly FieldFact[]; readonly open: boolean };
+  /** With a mapping left out: every property (`all`), by identifier kind only (`identifiers`), or the mapping is required (`none`). */
+  readonly defaultMapping: 'all' | 'identifiers' | 'none';
+  /** Whether the platform keeps named audiences, and whether they can be renamed. */
+  readonly audience: { readonly renamable: boolean } | null;
+  /** Events older than this are refused by the platform; null where it has no limit. */
+  readonly eventAgeDaysMax: number | null;
+  /** True where sending a row again has no further effect, so that an unknown outcome may be repeated. */
+  readonly deduplicates: boolean;
+  /** Full mode replaces the whole content at once (files). */
+  readonly replacesWhole: boolean;
+  /** What a NULL does unless the mapping says: `skip` leaves the field out, `clear` sends it empty, `null` is sent as null. */
+  readonly nulls: 'skip' | 'clear' | 'null';
+  readonly limits: {
+    readonly rowsPerRequestMax: number;
+    readonly requestBytesMax: number;
+    /** null: the platform publishes none. */
+    readonly requestsPerSecondMax: number | null;
+    readonly connectionsMax: number;
+  };
+}
+
+/** Looks up what a service can do; null for an unknown platform or a service it does not have. */
+export type ServiceLookup = {
+  readonly platforms: readonly string[];
+  facts(platform: string, service: ServiceKind): ServiceFacts | null;
+  services(platform: string): readonly ServiceKind[];
+};

@@ -1,0 +1,38 @@
+/** Flat data beside a log message. Never a secret, never personal data. */
+export type LogData = Readonly<Record<string, string | number | boolean | null>>;
+
+/** The program's only way to tell what it is doing. The CLI supplies one that writes to stderr; tests supply one that records. */
+export interface Logger {
+  debug(event: string, data?: LogData): void;
+  info(event: string, data?: LogData): void;
+  warn(event: string, data?: LogData): void;
+}
+
+export const silentLogger: Logger = { debug() {}, info() {}, warn() {} };
+
+const secrets = new Set<string>();
+
+/** Registers the value of a secret, so that `mask` hides it wherever it turns up. Values of under 4 characters are ignored. */
+export function registerSecret(value: string): void {
+  if (value.length < 4) return;
+  secrets.add(value);
+  secrets.add(encodeURIComponent(value));
+  secrets.add(Buffer.from(value).toString('base64'));
+}
+
+/** The text with every registered secret replaced by `***`. */
+export function mask(text: string): string {
+  let masked = text;
+  for (const secret of secrets) masked = masked.replaceAll(secret, '***');
+  return masked;
+}
+
+const EMAIL = /[^\s"'<>()[\]{},;:]+@[^\s"'<>()[\]{},;:]+/g;
+const LONG_NUMBER = /\+?\d[\d\s().-]{6,}\d/g;
+const HASH = /\b[0-9a-f]{32,}\b/gi;
+
+/** Text from a platform, fit to be logged or stored: secrets, e-mail addresses, long numbers and hashes are hidden, and it is cut at 300 characters. */
+export function scrub(text: string): string {
+  const scrubbed = mask(text).replace(EMAIL, '<email>').replace(HASH, '<hash>').replace(LONG_NUMBER, '<number>');
+  return scrubbed.length > 300 ? `${scrubbed.slice(0, 299)}…` : scrubbed;
+}
