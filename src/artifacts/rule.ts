@@ -51,14 +51,14 @@ export type Operator = (typeof OPERATORS)[number];
 export const AGGREGATES = ['exists', 'count', 'count_distinct', 'sum', 'avg', 'min', 'max', 'first', 'last'] as const;
 export type Aggregate = (typeof AGGREGATES)[number];
 
-/** One operator with its operand. `at` leads from the root of the block to the operand. */
+/** One operator with its operand. `at` leads from the root of the annotation that holds it to the operand. */
 export interface Comparison {
   readonly operator: Operator;
   readonly operand: Operand;
   readonly at: Path;
 }
 
-/** A filter as written: names are not yet resolved, types not yet checked. `at` leads from the root of the block to the condition. */
+/** A filter as written: names are not yet resolved, types not yet checked. `at` leads from the root of the annotation that holds it to the condition. */
 export type Rule =
   | { readonly kind: 'all' | 'any' | 'none'; readonly rules: readonly Rule[]; readonly at: Path }
   | { readonly kind: 'not'; readonly rule: Rule; readonly at: Path }

@@ -8,7 +8,7 @@ import type {
   SegmentBlock,
   ServiceKind,
 } from '../artifacts/annotation.ts';
-import type { Origin } from '../artifacts/position.ts';
+import type { Origin, Path } from '../artifacts/position.ts';
 import type { Rule } from '../artifacts/rule.ts';
 import type { SettingValue } from '../artifacts/settings.ts';
 
@@ -123,7 +123,9 @@ export interface Segment {
   readonly limit: SegmentBlock['limit'];
   readonly holdout: SegmentBlock['holdout'];
   readonly materialized: 'view' | 'table';
+  /** The annotation that holds the segment; `at` leads from its root to the segment's block. `Rule.at` counts from the root too. */
   readonly origin: Origin;
+  readonly at: Path;
 }
 
 /** What feeds one field of the destination. */
@@ -170,7 +172,9 @@ export interface Activation {
   readonly lookback: { readonly last: number; readonly unit: string } | null;
   readonly was: string | null;
   readonly enabled: boolean;
+  /** The annotation that holds the activation; `at` leads from its root to the activation's block. */
   readonly origin: Origin;
+  readonly at: Path;
 }
 
 export interface Destination {
@@ -181,6 +185,7 @@ export interface Destination {
   readonly credentials: Readonly<Record<string, string>>;
   readonly baseUrl: string | null;
   readonly exclude: readonly string[];
+  /** dinmo.yml; the block stands at `destinations.<name>`. */
   readonly origin: Origin;
 }
 
