@@ -1,0 +1,72 @@
+// Installs every dbt release that the tests run, each in an environment of its own under .venvs/.
+// Needs Node and Python 3.10+ only, so that it runs before `npm install` too. Running it again does nothing when all is there.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const environments = join(root, '.venvs');
+const pins = JSON.parse(readFileSync(join(root, 'scripts', 'dbt-versions.json'), 'utf8'));
+const binaries = process.platform === 'win32' ? 'Scripts' : 'bin';
+const executable = process.platform === 'win32' ? '.exe' : '';
+
+function run(command, args) {
+  const { status, error, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', cwd: root });
+  if (error === undefined && status === 0) return stdout;
+  const reason = error?.message ?? `${stdout}${stderr}`.trim();
+  throw new Error(`${[command, ...args].join(' ')} failed:\n${reason}`);
+}
+
+function findPython() {
+  for (const candidate of ['python3', 'python', 'python3.13', 'python3.12', 'python3.11', 'python3.10']) {
+    const { status, stdout } = spawnSync(candidate, ['-c', 'import sys; print(sys.version_info >= (3, 10))'], {
+      encoding: 'utf8',
+    });
+    if (status === 0 && stdout.trim() === 'True') return candidate;
+  }
+  throw new Error('Python 3.10 or newer is needed to install dbt. Install it, so that `python3 --version` shows it.');
+}
+
+/** uv of the main environment where it exists, else one of our own. */
+function findUv(python) {
+  const main = join(root, '.venv', binaries, `uv${executable}`);
+  if (existsSync(main)) return main;
+  const own = join(environments, 'uv');
+  const uv = join(own, binaries, `uv${executable}`);
+  if (!existsSync(uv)) {
+    run(python, ['-m', 'venv', own]);
+    run(join(own, binaries, `python${executable}`), [
+      ...['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', `uv==${pins.uv}`],
+    ]);
+  }
+  return uv;
+}
+
+function install(uv, python, version) {
+  const folder = join(environments, version.name);
+  rmSync(folder, { recursive: true, force: true });
+  run(uv, ['venv', '--quiet', '--no-project', '--python', python, folder]);
+  const overrides = join(folder, 'overrides.txt');
+  writeFileSync(
+    overrides,
+    (version.leaveOut ?? []).map((name) => `${name} ; sys_platform == 'never'\n`).join(''),
+  );
+  const preRelease = version.engine === 'v2' ? ['--prerelease', 'allow', '--only-binary', ':all:'] : [];
+  run(uv, ['pip', 'install', '--quiet', '--python', folder, '--overrides', overrides, ...preRelease, ...version.packages]);
+}
+
+const todo = pins.versions.filter((version) => {
+  const marker = join(environments, version.name, 'installed.json');
+  return !existsSync(marker) || readFileSync(marker, 'utf8') !== JSON.stringify(version);
+});
+if (todo.length > 0) {
+  mkdirSync(environments, { recursive: true });
+  const python = findPython();
+  const uv = findUv(python);
+  for (const version of todo) {
+    process.stderr.write(`installing ${version.packages.join(' ')} into .venvs/${version.name}\n`);
+    install(uv, python, version);
+    writeFileSync(join(environments, version.name, 'installed.json'), JSON.stringify(version));
+  }
+}
