@@ -6,7 +6,6 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const UV_VERSION = '0.13.9';
 const PYTHON_MIN = '3.10';
 
 /** Ends the set-up with a message for people, without a stack. */
@@ -54,7 +53,7 @@ function makeVenv(venv) {
  * A setting that already speaks to uv wins.
  * @param {string} python
  */
-function uvEnvironment(python) {
+export function uvEnvironment(python) {
   const settings = new Map();
   for (const line of run(python, ['-m', 'pip', 'config', 'list']).out.split('\n')) {
     const found = /^(?:global|install|:env:)\.([a-z-]+)='(.*)'$/.exec(line.trim());
@@ -75,6 +74,11 @@ function uvEnvironment(python) {
   return env;
 }
 
+/** The Python of `.venv`. @param {string} root */
+export function venvPython(root) {
+  return join(root, '.venv', process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
+}
+
 /**
  * Makes or updates `.venv`. Returns whether there was anything to do.
  * @param {string} root
@@ -82,17 +86,17 @@ function uvEnvironment(python) {
  */
 export function preparePython(root, say) {
   const venv = join(root, '.venv');
-  const bin = join(venv, process.platform === 'win32' ? 'Scripts' : 'bin');
-  const python = join(bin, 'python');
+  const python = venvPython(root);
   const requirements = join(root, 'scripts/python/requirements.txt');
+  const uvVersion = JSON.parse(readFileSync(join(root, 'scripts/dbt-versions.json'), 'utf8')).uv;
   const stampFile = join(venv, '.dinmo-stamp');
-  const stamp = createHash('sha256').update(readFileSync(requirements)).update(UV_VERSION).digest('hex');
+  const stamp = createHash('sha256').update(readFileSync(requirements)).update(uvVersion).digest('hex');
   const works = existsSync(python) && run(python, ['-c', 'import sys']).ok;
   if (works && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return false;
 
   say('installing dbt into .venv …');
   if (!works) makeVenv(venv);
-  const uv = run(python, ['-m', 'pip', 'install', '--quiet', `uv==${UV_VERSION}`]);
+  const uv = run(python, ['-m', 'pip', 'install', '--quiet', `uv==${uvVersion}`]);
   const overrides = join(root, 'scripts/python/overrides.txt');
   let installed = uv.ok
     ? run(

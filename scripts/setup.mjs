@@ -10,7 +10,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { preparePython, SetupError } from './setup-python.mjs';
+import { preparePython, SetupError, uvEnvironment, venvPython } from './setup-python.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const NODE_MIN = /** @type {const} */ ([22, 18]);
@@ -105,7 +105,9 @@ function main(args) {
   const started = Date.now();
   if (preparePython(ROOT, say)) say(`dbt installed into .venv in ${seconds(started)}`);
   if (args.includes('--with-versions')) {
-    const versions = spawnSync(node, [join(ROOT, 'scripts/dbt-versions.mjs')], { cwd: ROOT, stdio: 'inherit' });
+    const env = uvEnvironment(venvPython(ROOT));
+    const script = join(ROOT, 'scripts/dbt-versions.mjs');
+    const versions = spawnSync(node, [script], { cwd: ROOT, stdio: 'inherit', env });
     if (versions.status !== 0) throw new SetupError('The environments of the other dbt versions could not be made.');
   }
 }
