@@ -24,6 +24,13 @@ export interface Service {
    */
   readonly normaliser: Normaliser | null;
   /**
+   * When an accepted row is safe with the platform. Left out: at once. `finish`: only when `finish()` has returned (files,
+   * which are published then), so that a run that ends before it has to treat its accepted rows as unknown.
+   */
+  readonly acknowledges?: 'finish';
+  /** Limits that depend on the settings of a destination (the webhook's `batch_size`); where it is left out, or gives nothing for a limit, `facts.limits` hold. */
+  limits?(config: ServiceContext['config']): Partial<ServiceFacts['limits']>;
+  /**
    * Looks at one row before it is sent, with our own knowledge only: null when it may be sent, else why not.
    * Identifiers are already checked by the engine (a row without a matching one is invalid).
    */
@@ -112,8 +119,15 @@ export type Receipt =
   | {
       readonly seq: number;
       readonly status: 'accepted';
-      readonly recordId?: string | null /** Objects: the platform made a new record for it. */;
-      readonly created?: boolean /** Record ids of single identifiers, as `<kind>:<value>`. */;
+      readonly recordId?: string | null;
+      /** Objects: the platform made a new record for it. */
+      readonly created?: boolean;
+      /**
+       * Objects: when the platform made the record (ISO timestamp, the platform's clock). Where an earlier send of the same
+       * row had no answer, it tells a record that this send made from one that was there before.
+       */
+      readonly recordCreatedAt?: string | null;
+      /** Record ids of single identifiers, as `<kind>:<value>`. */
       readonly identifierRecordIds?: Readonly<Record<string, string>>;
     }
   | { readonly seq: number; readonly status: 'rejected'; readonly code: string; readonly message: string }
