@@ -1,0 +1,185 @@
+import PQueue from 'p-queue';
+import type { Receipt } from '../destinations/destination.ts';
+import type { OutgoingChange } from './outgoing.ts';
+import { type SendContext, sendRows } from './send.ts';
+
+/** What a request may hold. */
+export interface BatchLimits {
+  readonly rowsPerRequestMax: number;
+  readonly requestBytesMax: number;
+  readonly connectionsMax: number;
+}
+
+/** Where intents and answers are kept while delivery goes on. */
+export interface DeliveryJournal {
+  /** Resolves when it is written down that these changes may go out. */
+  intend(lo: number, hi: number): Promise<void>;
+  /** Writes answers down, soon; awaited at the end. */
+  acknowledge(receipts: readonly Receipt[]): void;
+  flush(): Promise<void>;
+}
+
+/** Why delivery ended before every change had been sent. */
+export interface DeliveryStop {
+  readonly kind: 'refused' | 'unreachable' | 'everything-rejected' | 'interrupted';
+  readonly code: string;
+  readonly message: string;
+  readonly fix: string | null;
+}
+
+export interface DeliveryOutcome {
+  readonly stop: DeliveryStop | null;
+  readonly accepted: number;
+  readonly answered: number;
+}
+
+export interface DeliveryInput {
+  /** Changes of one phase, in order, in pages. */
+  readonly phases: readonly (() => AsyncIterable<readonly OutgoingChange[]>)[];
+  readonly limits: BatchLimits;
+  readonly journal: DeliveryJournal;
+  readonly send: SendContext;
+  /** Told after each batch, for a progress line. */
+  readonly progress?: (rows: number) => void;
+}
+
+/** Batches in a row that used up their attempts before the destination counts as unreachable. */
+const EXHAUSTED_MAX = 5;
+/** Rows rejected one by one, with none accepted, before the fault is taken to be the activation's. */
+const REJECTED_FROM_START_MAX = 60;
+
+/**
+ * Sends every change in batches within the service's limits. Each phase starts when every batch of the one before has an
+ * outcome; a changed member whose removal was not accepted is not sent whole. Answers go to the journal as they come.
+ */
+export async function deliver(input: DeliveryInput): Promise<DeliveryOutcome> {
+  const delivery = new Delivery(input);
+  for (const phase of input.phases) {
+    if (delivery.stopped) break;
+    await delivery.phase(phase());
+  }
+  await input.journal.flush();
+  return delivery.outcome();
+}
+
+class Delivery {
+  readonly #input: DeliveryInput;
+  readonly #queue: PQueue;
+  readonly #unremoved = new Set<string>();
+  #stop: DeliveryStop | null = null;
+  #exhausted = 0;
+  #accepted = 0;
+  #answered = 0;
+  #failure: { readonly thrown: unknown } | null = null;
+
+  constructor(input: DeliveryInput) {
+    this.#input = input;
+    this.#queue = new PQueue({ concurrency: input.limits.connectionsMax });
+  }
+
+  get stopped(): boolean {
+    if (this.#stop === null && this.#input.send.stopping.aborted) {
+      this.#stop = { kind: 'interrupted', code: 'interrupted', message: 'the run was interrupted', fix: 'Run it again: it goes on with what is left.' };
+    }
+    return this.#stop !== null || this.#failure !== null;
+  }
+
+  outcome(): DeliveryOutcome {
+    if (this.#failure) throw this.#failure.thrown;
+    return { stop: this.#stop, accepted: this.#accepted, answered: this.#answered };
+  }
+
+  async phase(pages: AsyncIterable<readonly OutgoingChange[]>): Promise<void> {
+    for await (const batch of this.#batches(pages)) {
+      if (this.stopped) break;
+      await this.#queue.onSizeLessThan(this.#input.limits.connectionsMax);
+      if (this.stopped) break;
+      void this.#queue.add(() => this.#send(batch));
+    }
+    await this.#queue.onIdle();
+  }
+
+  async *#batches(pages: AsyncIterable<readonly OutgoingChange[]>): AsyncIterable<readonly OutgoingChange[]> {
+    let batch: OutgoingChange[] = [];
+    let bytes = 0;
+    const { rowsPerRequestMax, requestBytesMax } = this.#input.limits;
+    for await (const page of pages) {
+      for (const change of page) {
+        if (change.part === 'add' && this.#unremoved.has(change.key)) {
+          this.#record([{ seq: change.seq, status: 'deferred', code: 'removal-not-accepted', message: 'the removal of its old identifiers was not accepted' }]);
+          continue;
+        }
+        const size = sizeOf(change);
+        const full = batch.length >= rowsPerRequestMax || bytes + size > requestBytesMax || batch[0]?.operation !== change.operation;
+        if (batch.length > 0 && full) {
+          yield batch;
+          batch = [];
+          bytes = 0;
+        }
+        batch.push(change);
+        bytes += size;
+      }
+    }
+    if (batch.length > 0) yield batch;
+  }
+
+  async #send(batch: readonly OutgoingChange[]): Promise<void> {
+    if (this.stopped) return;
+    try {
+      await this.#input.journal.intend(batch[0]?.seq ?? 0, batch.at(-1)?.seq ?? 0);
+      if (this.stopped) return;
+      const result = await sendRows(batch, this.#input.send);
+      this.#note(batch, result.receipts);
+      this.#exhausted = result.exhausted ? this.#exhausted + 1 : 0;
+      if (result.refusal) this.#stop ??= { kind: 'refused', ...result.refusal };
+      else if (this.#exhausted >= EXHAUSTED_MAX) this.#giveUp(result.receipts);
+      else if (this.#accepted === 0 && this.#answered >= REJECTED_FROM_START_MAX) this.#rejectAll(result.receipts);
+    } catch (thrown) {
+      this.#failure ??= { thrown };
+    }
+  }
+
+  #note(batch: readonly OutgoingChange[], receipts: readonly Receipt[]): void {
+    const removals = new Map(batch.filter((change) => change.part === 'remove').map((change) => [change.seq, change.key]));
+    for (const receipt of receipts) {
+      const key = removals.get(receipt.seq);
+      if (key !== undefined && receipt.status !== 'accepted') this.#unremoved.add(key);
+    }
+    this.#record(receipts);
+    this.#input.progress?.(batch.length);
+  }
+
+  #record(receipts: readonly Receipt[]): void {
+    for (const receipt of receipts) {
+      if (receipt.status === 'accepted') this.#accepted++;
+      if (receipt.status === 'accepted' || receipt.status === 'rejected') this.#answered++;
+    }
+    this.#input.journal.acknowledge(receipts);
+  }
+
+  #giveUp(receipts: readonly Receipt[]): void {
+    const [last] = receipts.filter((receipt) => receipt.status === 'deferred' || receipt.status === 'unknown');
+    this.#stop ??= {
+      kind: 'unreachable',
+      code: last?.code ?? 'unreachable',
+      message: `the destination did not answer as it should, ${EXHAUSTED_MAX} batches in a row: ${last?.message ?? ''}`.trim(),
+      fix: 'Run it again later: nothing is lost, and nothing that was acknowledged is sent again.',
+    };
+  }
+
+  #rejectAll(receipts: readonly Receipt[]): void {
+    const last = receipts.find((receipt) => receipt.status === 'rejected');
+    this.#stop ??= {
+      kind: 'everything-rejected',
+      code: last?.code ?? 'rejected',
+      message: `the first ${this.#answered} rows were rejected, every one: ${last && 'message' in last ? last.message : ''}`.trim(),
+      fix: 'Look at the mapping and the settings of the destination: this is not the fault of single rows.',
+    };
+  }
+}
+
+/** A generous estimate of what a row weighs in a request body, in bytes. */
+function sizeOf(change: OutgoingChange): number {
+  const fields = change.fieldsJson === null ? 0 : Buffer.byteLength(change.fieldsJson) * 1.2;
+  return Math.ceil(fields) + change.keyJson.length * 2 + change.identifiers.length * 80 + 64;
+}

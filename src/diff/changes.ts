@@ -1,0 +1,113 @@
+import type { StateDialect } from '../warehouse/state-dialect.ts';
+import type { Warehouse } from '../warehouse/warehouse.ts';
+import { TEMPORARY } from './candidates.ts';
+import type { DiffJob } from './job.ts';
+import { CHANGE_COLUMNS } from './state-tables.ts';
+
+/**
+ * Turns actions into what is sent, in order: 1 inserts, and updates that keep their identifiers; 2 removals of leavers and
+ * of changed members' old identifiers; 3 changed members, whole. Left in the temporary table `dinmo_changes`, numbered by
+ * `seq`. A leaver that has nothing to carry is `free`: it needs no request.
+ */
+export async function arrangeChanges(warehouse: Warehouse, job: DiffJob): Promise<void> {
+  const sql = new ChangeSql(warehouse.state, job);
+  if (job.facts.identifiers !== null) {
+    await warehouse.run(warehouse.state.createTemporary(TEMPORARY.held, sql.held()));
+    await warehouse.run(warehouse.state.createTemporary(TEMPORARY.carried, sql.carried()));
+    await warehouse.run(warehouse.state.createTemporary(TEMPORARY.changes, sql.numbered(sql.members())));
+    return;
+  }
+  await warehouse.run(warehouse.state.createTemporary(TEMPORARY.changes, sql.numbered(sql.rows())));
+}
+
+class ChangeSql {
+  readonly #d: StateDialect;
+  readonly #job: DiffJob;
+  readonly #identifiers: string;
+
+  constructor(dialect: StateDialect, job: DiffJob) {
+    this.#d = dialect;
+    this.#job = job;
+    this.#identifiers = dialect.table(job.tables.identifiers);
+  }
+
+  /** Identifiers that a remaining member holds: as it will be sent, or as it was. Never carried by a removal. */
+  held(): string {
+    return `select kind, value from (
+  select i.kind, i.value from ${TEMPORARY.newIdentifiers} as i join ${TEMPORARY.actions} as a on a.n = i.n where a.action in ('insert', 'update', 'parked', 'skip')
+  union all
+  select i.kind, i.value from ${this.#identifiers} as i where not i.owed and i.key not in (select key from ${TEMPORARY.actions} where action in ('update', 'delete') and key is not null)
+) group by kind, value`;
+  }
+
+  /** Old identifiers that this run takes from the platform: of leavers, of changed members, and owed ones that nobody holds. */
+  carried(): string {
+    const owed = this.#job.operations.includes('delete');
+    return `select i.key, i.kind, i.rank, i.value, i.record_id, coalesce(a.action, 'owed') as action, a.n
+  from ${this.#identifiers} as i
+  left join ${TEMPORARY.actions} as a on a.key = i.key and a.action in ('update', 'delete')
+  where (a.n is not null${owed ? ' or i.owed' : ''})
+    and not exists (select 1 from ${TEMPORARY.held} as h where h.kind = i.kind and h.value = i.value)
+    and not (coalesce(a.action, 'owed') = 'update' and exists (select 1 from ${TEMPORARY.newIdentifiers} as x where x.n = a.n and x.kind = i.kind and x.value = i.value))`;
+  }
+
+  #wire(): string {
+    const { text } = this.#d;
+    const member = `'[' || to_json(kind) || ',' || cast(rank as ${this.#d.type('text')}) || ',' || to_json(value) || ',' || coalesce(cast(to_json(record_id) as ${this.#d.type('text')}), 'null') || ']'`;
+    return `select key, ${text('[')} || string_agg(${member}, ',' order by kind, rank, value) || ${text(']')} as wire_ids from ${TEMPORARY.carried} group by key`;
+  }
+
+  /** Whether any identifier that was sent is no longer the member's: only then is an update two halves. */
+  #changed(): string {
+    return `select distinct a.n from ${TEMPORARY.actions} as a join ${this.#identifiers} as i on i.key = a.key
+    where a.action = 'update' and not exists (select 1 from ${TEMPORARY.newIdentifiers} as x where x.n = a.n and x.kind = i.kind and x.value = i.value)`;
+  }
+
+  members(): string {
+    const base = 'a.key, a.fast, a.strong, a.event_time, a.s_record_id as record_id, cast(null as varchar) as previous_key, a.owner_key, a.n';
+    const nothing = `cast(null as ${this.#d.type('text')})`;
+    return `with carried as (${this.#wire()}),
+changed as (${this.#changed()})
+select 1 as phase, a.action as op, 'whole' as part, a.action as wire, ${this.#fields()} as fields, a.wire_ids, ${base}
+  from ${TEMPORARY.actions} as a where a.action = 'insert' or (a.action = 'update' and a.n not in (select n from changed))
+union all
+select 2, 'delete', case when c.key is null then 'free' else 'whole' end, 'delete', ${nothing}, c.wire_ids, ${base}
+  from ${TEMPORARY.actions} as a left join carried as c on c.key = a.key where a.action = 'delete'
+union all
+select 2, 'update', 'remove', 'delete', ${nothing}, c.wire_ids, ${base}
+  from ${TEMPORARY.actions} as a join carried as c on c.key = a.key where a.action = 'update' and a.n in (select n from changed)
+union all
+select 3, 'update', case when c.key is null then 'whole' else 'add' end, 'update', ${this.#fields()}, a.wire_ids, ${base}
+  from ${TEMPORARY.actions} as a left join carried as c on c.key = a.key where a.action = 'update' and a.n in (select n from changed)
+union all
+select 2, 'delete', 'owed', 'delete', ${nothing}, c.wire_ids, c.key, null, null, null, null, null, null, null
+  from carried as c where c.key not in (select key from ${TEMPORARY.actions} where action in ('update', 'delete') and key is not null)`;
+  }
+
+  /** Rows addressed by key or field: each operation is one thing to send. */
+  rows(): string {
+    return `select case when a.action = 'delete' then 2 else 1 end as phase,
+    case when a.action = 'rekey' then 'update' else a.action end as op, 'whole' as part,
+    case when a.action = 'rekey' then 'update' else a.action end as wire,
+    case when a.action <> 'delete' then ${this.#fields()} end as fields, a.wire_ids,
+    a.key, a.fast, a.strong, a.event_time, coalesce(a.in_place_id, a.s_record_id) as record_id, a.previous_key, a.owner_key, a.n
+  from ${TEMPORARY.actions} as a where a.action in ('insert', 'update', 'rekey', 'delete')`;
+  }
+
+  #fields(): string {
+    return "case when a.s_key is null and a.action <> 'rekey' then a.insert_fields else a.update_fields end";
+  }
+
+  numbered(select: string): string {
+    const wireOrder = "case wire when 'insert' then 1 when 'update' then 2 else 3 end";
+    const keyColumns = this.#job.source.destinationKey
+      ? [{ ...this.#job.source.destinationKey, dataType: 'VARCHAR' }]
+      : this.#job.source.keys;
+    const columns = CHANGE_COLUMNS.map(({ name }) => {
+      if (name === 'seq') return `row_number() over (order by phase, ${wireOrder}, n, key) as seq`;
+      return name === 'key_json' ? `${this.#d.keyJson('key', keyColumns)} as key_json` : name;
+    });
+    return `select ${columns.join(', ')}, n from (${select}) as arranged`;
+  }
+}
+

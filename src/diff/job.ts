@@ -1,0 +1,93 @@
+import type { IdentifierKind, Mode, Operation } from '../artifacts/annotation.ts';
+import type { Guards } from '../artifacts/annotation.ts';
+import type { MappedField } from '../knowledge/store.ts';
+import type { ServiceFacts } from '../knowledge/service-facts.ts';
+import type { TypedExpression } from '../warehouse/state-dialect.ts';
+import type { TableName } from '../warehouse/warehouse.ts';
+import type { StateTables } from './state-tables.ts';
+
+/** The query that gives the rows an activation should hold now, with what each output column is. */
+export interface Source {
+  /** One row per row of the segment, held-out and excluded rows already left out. */
+  readonly sql: string;
+  /** Primary key, typed: `name` is the column's, `sql` the alias. */
+  readonly keys: readonly TypedExpression[];
+  readonly identifiers: readonly SourceIdentifier[];
+  readonly fields: readonly SourceField[];
+  readonly eventTime: TypedExpression | null;
+  /** Objects: the column that feeds the destination key. */
+  readonly destinationKey: TypedExpression | null;
+}
+
+export interface SourceIdentifier extends TypedExpression {
+  readonly kind: IdentifierKind;
+  readonly rank: number;
+  readonly matching: boolean;
+}
+
+/** A mapped field; a constant has a JSON text instead of a column. */
+export interface SourceField {
+  readonly mapped: MappedField;
+  readonly column: TypedExpression | null;
+  readonly constantJson: string | null;
+}
+
+/** One raw row as the preparation step sees it. */
+export interface RawRow {
+  readonly key: string;
+  readonly identifiers: readonly { readonly kind: IdentifierKind; readonly rank: number; readonly matching: boolean; readonly value: string }[];
+  readonly fieldsJson: string | null;
+  readonly eventTime: string | null;
+}
+
+/** A row ready to be sent, or the reason why it is not. */
+export type PreparedRow =
+  | { readonly kind: 'ready'; readonly identifiers: readonly PreparedIdentifier[] }
+  /** `leaves`: what the destination holds for the row is removed (no valid identifier is left). */
+  | { readonly kind: 'invalid'; readonly code: string; readonly leaves: boolean };
+
+export interface PreparedIdentifier {
+  readonly kind: IdentifierKind;
+  readonly rank: number;
+  readonly matching: boolean;
+  readonly value: string;
+}
+
+/** Normalises identifiers and applies the platform's own rules to one row. */
+export interface Preparer {
+  readonly normaliserVersion: number;
+  prepare(row: RawRow): PreparedRow;
+}
+
+export interface Overrides {
+  readonly allowDeletes: boolean;
+  readonly allowEmpty: boolean;
+  readonly allowKeyChurn: boolean;
+}
+
+/** Everything that the diff needs to know of one activation in one run. */
+export interface DiffJob {
+  readonly activationId: string;
+  readonly runId: string;
+  readonly mode: Mode;
+  /** Everything is sent again: mode full, or --full-refresh. */
+  readonly everything: boolean;
+  /** Events that were acknowledged are sent again too. */
+  readonly resendEvents: boolean;
+  readonly operations: readonly Operation[];
+  readonly facts: ServiceFacts;
+  readonly source: Source;
+  /** null where rows need no preparation (no identifiers, no rules of our own). */
+  readonly preparer: Preparer | null;
+  readonly guards: Required<Guards>;
+  readonly overrides: Overrides;
+  /** Events: only those at or after this instant (ISO). */
+  readonly eventsFrom: string | null;
+  /** Objects: delete records that existed before us. */
+  readonly deleteExisting: boolean;
+  readonly tables: StateTables;
+  /** null before the first sync: then nothing was acknowledged. */
+  readonly rejections: TableName | null;
+  /** Snapshots of the other activations of the same destination, whose keys may not be deleted (objects). */
+  readonly otherSnapshots: readonly TableName[];
+}

@@ -1,0 +1,94 @@
+import type { Warehouse } from '../warehouse/warehouse.ts';
+import { decideActions } from './actions.ts';
+import { collectCandidates, isAppendOnly, TEMPORARY } from './candidates.ts';
+import { arrangeChanges } from './changes.ts';
+import type { DeliveryPlan, OperationCounts } from './delivery-plan.ts';
+import { checkGuards } from './guards.ts';
+import type { DiffJob } from './job.ts';
+import { prepareCandidates } from './prepare.ts';
+
+/**
+ * Computes, inside the warehouse, what the destination would receive: the value that is returned, and the changes
+ * themselves in the temporary table `dinmo_changes`. Writes nothing that lasts. Run it in one transaction, so that every
+ * statement sees the same rows and the same now. Throws DinmoError of kind `warehouse`.
+ */
+export async function planDelivery(warehouse: Warehouse, job: DiffJob): Promise<DeliveryPlan> {
+  await collectCandidates(warehouse, job);
+  await prepareCandidates(warehouse, job);
+  await decideActions(warehouse, job);
+  await arrangeChanges(warehouse, job);
+  return await summarise(warehouse, job);
+}
+
+async function summarise(warehouse: Warehouse, job: DiffJob): Promise<DeliveryPlan> {
+  const planned = await countOperations(warehouse);
+  const invalid = await countInvalid(warehouse);
+  const figures = await countFigures(warehouse, job);
+  const guards = checkGuards(
+    { reconciles: !isAppendOnly(job), ...figures, joiners: figures.joiners },
+    job.guards,
+    job.overrides,
+  );
+  return { activation: job.activationId, mode: job.mode, planned, invalid, ...figures, guards };
+}
+
+async function countOperations(warehouse: Warehouse): Promise<OperationCounts> {
+  const rows = await warehouse.query(`select op, count(*) as rows from ${TEMPORARY.changes} where part <> 'remove' group by op`);
+  const count = (operation: string): number => Number(rows.find((row) => row['op'] === operation)?.['rows'] ?? 0);
+  return { insert: count('insert'), update: count('update'), delete: count('delete') };
+}
+
+async function countInvalid(warehouse: Warehouse): Promise<Record<string, number>> {
+  const rows = await warehouse.query(
+    `select reason, count(*) as rows from ${TEMPORARY.actions} where reason is not null and reason <> 'duplicate-key' group by reason
+     union all select 'duplicate-key', cast(sum(copies) as bigint) from ${TEMPORARY.duplicates} having count(*) > 0`,
+  );
+  return Object.fromEntries(rows.map((row) => [String(row['reason']), Number(row['rows'])]).sort());
+}
+
+interface Figures {
+  readonly parked: number;
+  readonly unchanged: number;
+  readonly segmentRows: number;
+  readonly snapshotRows: number;
+  readonly staying: number;
+  readonly removals: number;
+  readonly changes: number;
+  readonly joiners: number;
+  readonly leavers: number;
+}
+
+async function countFigures(warehouse: Warehouse, job: DiffJob): Promise<Figures> {
+  const snapshot = warehouse.state.table(job.tables.snapshot);
+  const [row] = await warehouse.query(`select
+    (select count(*) from ${TEMPORARY.actions} where action = 'parked') as parked,
+    (select count(*) from ${snapshot} where not departed) as held,
+    (select count(*) from ${TEMPORARY.actions} where s_key is not null and not coalesce(s_departed, false) and kind <> 'same') as touched,
+    (select count(*) from ${TEMPORARY.actions} where kind = 'return') as returned,
+    (select count(*) from ${TEMPORARY.actions} where action = 'depart') + (select count(*) from ${snapshot} where departed)
+      - (select count(*) from ${TEMPORARY.actions} where s_departed and action not in ('keep', 'depart')) as staying,
+    (select count(*) from ${TEMPORARY.changes} where wire = 'delete' and part <> 'free') as removals,
+    (select count(*) from ${TEMPORARY.changes}) as changes,
+    (select count(*) from ${TEMPORARY.actions} where kind = 'insert') as joiners,
+    (select count(*) from ${TEMPORARY.actions} where kind = 'leaver' and not coalesce(s_departed, false)) as leavers,
+    (select count(*) from (${job.source.sql}) as src) as segment_rows`);
+  const number = (name: string): number => Number(row?.[name] ?? 0);
+  const append = isAppendOnly(job);
+  return {
+    parked: number('parked'),
+    // An append-only run leaves out what was acknowledged before: that is what is unchanged.
+    unchanged: append ? Math.max(0, number('segment_rows') - (await countFresh(warehouse))) : number('held') - number('touched') + number('returned'),
+    segmentRows: number('segment_rows'),
+    snapshotRows: number('held'),
+    staying: number('staying'),
+    removals: number('removals'),
+    changes: number('changes'),
+    joiners: number('joiners'),
+    leavers: number('leavers'),
+  };
+}
+
+async function countFresh(warehouse: Warehouse): Promise<number> {
+  const [row] = await warehouse.query(`select count(*) as rows from ${TEMPORARY.actions}`);
+  return Number(row?.['rows'] ?? 0);
+}

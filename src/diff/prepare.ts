@@ -1,0 +1,91 @@
+import type { Value, Warehouse } from '../warehouse/warehouse.ts';
+import { TEMPORARY } from './candidates.ts';
+import type { DiffJob, PreparedIdentifier, Preparer, RawRow, SourceIdentifier } from './job.ts';
+import { createTable, type StateColumn } from './state-tables.ts';
+
+const PAGE_ROWS = 20_000;
+
+const PREPARED: readonly StateColumn[] = [
+  { name: 'n', type: 'bigint' },
+  { name: 'invalid', type: 'text' },
+  { name: 'leaves', type: 'boolean' },
+  { name: 'wire_ids', type: 'text' },
+];
+const NEW_IDENTIFIERS: readonly StateColumn[] = [
+  { name: 'n', type: 'bigint' },
+  { name: 'key', type: 'text' },
+  { name: 'kind', type: 'text' },
+  { name: 'rank', type: 'integer' },
+  { name: 'value', type: 'text' },
+];
+
+/**
+ * Normalises the identifiers of every row that may be sent, and applies the platform's own rules, in this process:
+ * only candidates pass through, page by page. Fills `dinmo_prepared` and `dinmo_new_identifiers`.
+ */
+export async function prepareCandidates(warehouse: Warehouse, job: DiffJob): Promise<void> {
+  const { state } = warehouse;
+  for (const [name, shape] of [[TEMPORARY.prepared, PREPARED], [TEMPORARY.newIdentifiers, NEW_IDENTIFIERS]] as const) {
+    await warehouse.run(state.dropTemporary(name));
+    await warehouse.run(createTable(state, { database: null, schema: null, name }, shape).replace('create table', 'create temporary table'));
+  }
+  if (job.preparer === null) return;
+  const [size] = await warehouse.query(`select coalesce(max(n), 0) as top from ${TEMPORARY.candidates}`);
+  const top = Number(size?.['top'] ?? 0);
+  for (let from = 1; from <= top; from += PAGE_ROWS) await preparePage(warehouse, job, job.preparer, from);
+}
+
+async function preparePage(warehouse: Warehouse, job: DiffJob, preparer: Preparer, from: number): Promise<void> {
+  const { identifiers } = job.source;
+  const raw = identifiers.map((_, index) => `, raw_${index}`).join('');
+  const rows = await warehouse.query(
+    `select n, key, insert_fields, event_time${raw} from ${TEMPORARY.candidates} where n between ${from} and ${from + PAGE_ROWS - 1} and kind in ('insert', 'update') and key is not null`,
+  );
+  const prepared: Value[][] = [];
+  const found: Value[][] = [];
+  for (const row of rows) {
+    const n = row['n'] ?? 0;
+    const key = String(row['key']);
+    const outcome = preparer.prepare({
+      key,
+      identifiers: rawIdentifiers(identifiers, (index) => row[`raw_${index}`] ?? null),
+      fieldsJson: row['insert_fields'] === null ? null : String(row['insert_fields']),
+      eventTime: row['event_time'] === null ? null : String(row['event_time']),
+    });
+    if (outcome.kind === 'invalid') {
+      prepared.push([n, outcome.code, outcome.leaves, null]);
+      continue;
+    }
+    if (outcome.identifiers.length === 0) continue;
+    prepared.push([n, null, false, wireText(outcome.identifiers)]);
+    for (const identifier of outcome.identifiers) {
+      if (identifier.matching) found.push([n, key, identifier.kind, identifier.rank, identifier.value]);
+    }
+  }
+  await warehouse.append({ database: null, schema: null, name: TEMPORARY.prepared }, PREPARED.map(appendType), prepared);
+  await warehouse.append({ database: null, schema: null, name: TEMPORARY.newIdentifiers }, NEW_IDENTIFIERS.map(appendType), found);
+}
+
+function appendType(column: StateColumn): 'text' | 'bigint' | 'integer' | 'boolean' {
+  return column.type === 'bigint' || column.type === 'integer' || column.type === 'boolean' ? column.type : 'text';
+}
+
+/** The elements of an array column are identifiers each, ranked in their order. */
+function rawIdentifiers(columns: readonly SourceIdentifier[], value: (index: number) => Value): RawRow['identifiers'] {
+  return columns.flatMap(({ kind, rank, matching, dataType }, index) => {
+    const text = value(index);
+    if (text === null) return [];
+    if (!dataType.endsWith(']')) return [{ kind, rank, matching, value: String(text) }];
+    return elementsOf(String(text)).map((element, position) => ({ kind, rank: rank * 1000 + position, matching, value: element }));
+  });
+}
+
+function elementsOf(json: string): string[] {
+  const parsed: unknown = JSON.parse(json);
+  return Array.isArray(parsed) ? parsed.filter((element) => element !== null).map(String) : [];
+}
+
+/** Identifiers as they are frozen in the change table: `[[kind, rank, value, record id], …]`. */
+export function wireText(identifiers: readonly PreparedIdentifier[]): string {
+  return JSON.stringify(identifiers.map(({ kind, rank, value }) => [kind, rank, value, null]));
+}

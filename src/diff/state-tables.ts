@@ -1,0 +1,152 @@
+import { createHash } from 'node:crypto';
+import type { StateDialect, StateType } from '../warehouse/state-dialect.ts';
+import type { TableName } from '../warehouse/warehouse.ts';
+
+/** Where the state lives: read back from the manifest, never guessed. */
+export interface StateSchema {
+  readonly database: string | null;
+  readonly schema: string;
+}
+
+export interface StateColumn {
+  readonly name: string;
+  readonly type: StateType;
+}
+
+/** Tables shared by all activations of one delta storage. */
+export const SHARED_TABLES = {
+  /** One row per activation that has state. */
+  activations: columns({
+    activation_id: 'text',
+    table_suffix: 'text',
+    destination: 'text',
+    platform: 'text',
+    service: 'text',
+    entity: 'text',
+    core: 'text',
+    account: 'text',
+    audience: 'text',
+    audience_id: 'text',
+    mode: 'text',
+    paused: 'boolean',
+    first_synced_at: 'timestamp',
+    last_success_at: 'timestamp',
+    last_run_id: 'text',
+    last_status: 'text',
+    lease_owner: 'text',
+    lease_host: 'text',
+    lease_pid: 'bigint',
+    lease_started: 'text',
+    lease_expires_at: 'timestamp',
+    fence: 'bigint',
+  }),
+  /** Which changes may have gone out: written before a batch is sent, gone at settlement. */
+  sends: columns({ run_id: 'text', lo: 'bigint', hi: 'bigint' }),
+  /** What was answered, as ranges: gone at settlement. */
+  receipts: columns({
+    run_id: 'text',
+    lo: 'bigint',
+    hi: 'bigint',
+    status: 'text',
+    code: 'text',
+    message: 'text',
+    record_id: 'text',
+    created: 'boolean',
+    identifier_records: 'text',
+  }),
+  /** The newest result known of each dbt node, for the gate. */
+  node_results: columns({
+    unique_id: 'text',
+    kind: 'text',
+    status: 'text',
+    completed_at: 'timestamp',
+    invocation_id: 'text',
+  }),
+  /** Facts about the storage itself: `sandbox_instance`, `layout`. */
+  facts: columns({ name: 'text', value: 'text' }),
+} as const;
+
+/** What the destination has acknowledged, one row per key. */
+export const SNAPSHOT_COLUMNS = columns({
+  key: 'text',
+  fast: 'fast_hash',
+  strong: 'strong_hash',
+  /** It may differ from what the platform holds: always sent again. */
+  dirty: 'boolean',
+  /** Left the segment where no delete is allowed (or wanted): outside the counts. */
+  departed: 'boolean',
+  record_id: 'text',
+  /** The platform made the record for us. */
+  created: 'boolean',
+  /** Objects: primary key of the row that last fed this record. */
+  owner_key: 'text',
+  run_id: 'text',
+});
+
+/** Identifiers as they were sent. `owed`: still on the platform, claimed by no row of the snapshot. */
+export const IDENTIFIER_COLUMNS = columns({
+  key: 'text',
+  kind: 'text',
+  rank: 'integer',
+  value: 'text',
+  normaliser: 'integer',
+  record_id: 'text',
+  owed: 'boolean',
+});
+
+/** The frozen changes of one run: one row per thing to send. */
+export const CHANGE_COLUMNS = columns({
+  seq: 'bigint',
+  phase: 'integer',
+  /** The operation that is counted. */
+  op: 'text',
+  /** `whole`; or one half of a changed member: `remove`, `add`; or `owed`. */
+  part: 'text',
+  /** The operation on the wire. */
+  wire: 'text',
+  key: 'text',
+  key_json: 'text',
+  fast: 'fast_hash',
+  strong: 'strong_hash',
+  fields: 'text',
+  event_time: 'text',
+  /** JSON array of what goes over the wire: [kind, rank, value, record id]. */
+  wire_ids: 'text',
+  record_id: 'text',
+  previous_key: 'text',
+  owner_key: 'text',
+});
+
+export interface StateTables {
+  readonly snapshot: TableName;
+  readonly identifiers: TableName;
+  readonly changes: TableName;
+  /** New identifiers of the changed members: [key, kind, rank, value, normaliser]. */
+  readonly changeIdentifiers: TableName;
+}
+
+/** The suffix of an activation's tables: readable, and unique by a short hash of its id. */
+export function tableSuffix(activationId: string): string {
+  const slug = activationId.toLowerCase().replaceAll(/[^a-z0-9]+/g, '_').slice(0, 40);
+  return `${slug}_${createHash('sha256').update(activationId).digest('hex').slice(0, 8)}`;
+}
+
+export function stateTables(schema: StateSchema, suffix: string): StateTables {
+  const named = (kind: string): TableName => ({ ...schema, name: `${kind}_${suffix}` });
+  return {
+    snapshot: named('snapshot'),
+    identifiers: named('identifiers'),
+    changes: named('changes'),
+    changeIdentifiers: named('change_identifiers'),
+  };
+}
+
+/** `create table if not exists` of a state table. */
+export function createTable(dialect: StateDialect, table: TableName, shape: readonly StateColumn[]): string {
+  const lines = shape.map((column) => `  ${dialect.identifier(column.name)} ${dialect.type(column.type)}`);
+  return `create table if not exists ${dialect.table(table)} (\n${lines.join(',\n')}\n)`;
+}
+
+function columns(shape: Readonly<Record<string, StateType>>): readonly StateColumn[] {
+  return Object.entries(shape).map(([name, type]) => ({ name, type }));
+}

@@ -1,0 +1,221 @@
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { Clock } from '../../clock.ts';
+import { DinmoError, messageOf } from '../../errors.ts';
+import type { Logger } from '../../log.ts';
+import type { AppendType, Row, TableName, Value, Warehouse, WarehouseColumn } from '../warehouse.ts';
+import { duckdbState } from './state-dialect.ts';
+
+export interface DuckdbFile {
+  /** Absolute path of the database file. */
+  readonly path: string;
+  readonly readOnly: boolean;
+  readonly settings: Readonly<Record<string, string>>;
+  readonly extensions: readonly string[];
+  readonly attach: readonly { readonly path: string; readonly alias: string | null; readonly type: string | null; readonly readOnly: boolean }[];
+}
+
+export interface OpenOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How long to wait for another process that holds the file. */
+  readonly lockTimeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+const LOCK_POLL_MS = 200;
+const HOLDER = /held in (.+?) \(PID (\d+)\)/;
+
+/**
+ * Opens a DuckDB file, waiting for another process that holds it. Throws DinmoError `duckdb-locked` naming the holder,
+ * `duckdb-newer-version`, `duckdb-missing` or `duckdb-open-failed`.
+ */
+export async function openDuckdb(file: DuckdbFile, options: OpenOptions): Promise<Warehouse> {
+  const { DuckDBInstance } = await import('@duckdb/node-api');
+  const deadline = options.clock.now() + options.lockTimeoutMs;
+  let told = false;
+  for (;;) {
+    try {
+      const instance = await DuckDBInstance.create(file.path, { access_mode: file.readOnly ? 'READ_ONLY' : 'READ_WRITE' });
+      return await prepare(instance, file);
+    } catch (thrown) {
+      const message = messageOf(thrown);
+      if (!message.includes('Could not set lock')) throw openError(file.path, message, thrown);
+      if (options.clock.now() >= deadline || options.signal?.aborted) throw lockedError(file.path, message, thrown);
+      if (!told) options.logger.info('duckdb.waiting', { file: file.path, holder: holderOf(message) });
+      told = true;
+      await options.clock.sleep(LOCK_POLL_MS, options.signal);
+    }
+  }
+}
+
+async function prepare(instance: DuckDBInstance, file: DuckdbFile): Promise<Warehouse> {
+  const connection = await instance.connect();
+  try {
+    for (const extension of file.extensions) await connection.run(`load ${duckdbState.identifier(extension)}`);
+    for (const [name, value] of Object.entries(file.settings)) await connection.run(`set global ${duckdbState.identifier(name)} = ${duckdbState.text(value)}`);
+    for (const { path, alias, type, readOnly } of file.attach) {
+      const flags = [type === null ? null : `type ${duckdbState.identifier(type)}`, readOnly ? 'read_only' : null].filter((f) => f !== null);
+      const named = alias === null ? '' : ` as ${duckdbState.identifier(alias)}`;
+      await connection.run(`attach if not exists ${duckdbState.text(path)}${named}${flags.length > 0 ? ` (${flags.join(', ')})` : ''}`);
+    }
+    return new DuckdbSession(instance, connection, true);
+  } catch (thrown) {
+    connection.closeSync();
+    instance.closeSync();
+    throw thrown;
+  }
+}
+
+function holderOf(message: string): string {
+  const found = HOLDER.exec(message);
+  return found ? `${found[1]?.split('/').at(-1)} (PID ${found[2]})` : 'another process';
+}
+
+function lockedError(path: string, message: string, cause: unknown): DinmoError {
+  return new DinmoError({
+    kind: 'warehouse',
+    code: 'duckdb-locked',
+    message: `The DuckDB file ${path} is held by ${holderOf(message)}.`,
+    fix: 'Let that process end (a dbt run, a notebook, another sync), or wait longer with --lock-timeout.',
+    cause,
+  });
+}
+
+function openError(path: string, message: string, cause: unknown): DinmoError {
+  const version = /version number (\d+)/.exec(message);
+  if (version && message.includes('newer version')) {
+    return new DinmoError({
+      kind: 'warehouse',
+      code: 'duckdb-newer-version',
+      message: `The DuckDB file ${path} was written by a newer DuckDB than the one built in here (storage version ${version[1]}).`,
+      fix: "Pin duckdb==1.5.6 beside dbt-duckdb, or set config_options: {storage_compatibility_version: 'v1.5.0'} in profiles.yml and build the file again.",
+      cause,
+    });
+  }
+  if (/does not exist|No such file/i.test(message)) {
+    return new DinmoError({
+      kind: 'warehouse',
+      code: 'duckdb-missing',
+      message: `There is no DuckDB file at ${path}.`,
+      fix: 'Run `dbt build` first, from the same folder: a relative path in profiles.yml counts from where dbt runs.',
+      cause,
+    });
+  }
+  return new DinmoError({ kind: 'warehouse', code: 'duckdb-open-failed', message: `DuckDB could not open ${path}: ${message}`, cause });
+}
+
+const APPENDERS = {
+  text: 'appendVarchar',
+  bigint: 'appendBigInt',
+  integer: 'appendInteger',
+  boolean: 'appendBoolean',
+} as const satisfies Record<AppendType, string>;
+
+class DuckdbSession implements Warehouse {
+  readonly state = duckdbState;
+  readonly #instance: DuckDBInstance;
+  readonly #connection: DuckDBConnection;
+  readonly #owner: boolean;
+
+  constructor(instance: DuckDBInstance, connection: DuckDBConnection, owner: boolean) {
+    this.#instance = instance;
+    this.#connection = connection;
+    this.#owner = owner;
+  }
+
+  async run(sql: string): Promise<number> {
+    return this.#guard(sql, async () => (await this.#connection.run(sql)).rowsChanged);
+  }
+
+  async query(sql: string): Promise<Row[]> {
+    return this.#guard(sql, async () => {
+      const reader = await this.#connection.runAndReadAll(sql);
+      return reader.getRowObjectsJS().map(plainRow);
+    });
+  }
+
+  async *stream(sql: string): AsyncIterable<readonly Row[]> {
+    const result = await this.#guard(sql, () => this.#connection.stream(sql));
+    for await (const rows of result.yieldRowObjectJs()) yield rows.map(plainRow);
+  }
+
+  async append(table: TableName, types: readonly AppendType[], rows: readonly (readonly Value[])[]): Promise<void> {
+    if (rows.length === 0) return;
+    const temporary = table.schema === null;
+    await this.#guard(`append to ${table.name}`, async () => {
+      const appender = await this.#connection.createAppender(table.name, temporary ? 'main' : table.schema, temporary ? 'temp' : table.database);
+      try {
+        for (const row of rows) {
+          types.forEach((type, index) => {
+            const value = row[index];
+            if (value === null || value === undefined) appender.appendNull();
+            else if (type === 'bigint') appender.appendBigInt(BigInt(value));
+            else appender[APPENDERS[type]](value as never);
+          });
+          appender.endRow();
+        }
+      } finally {
+        appender.closeSync();
+      }
+    });
+  }
+
+  async transaction<T>(work: () => Promise<T>): Promise<T> {
+    await this.run('begin transaction');
+    try {
+      const result = await work();
+      await this.run('commit');
+      return result;
+    } catch (thrown) {
+      await this.run('rollback').catch(() => {});
+      throw thrown;
+    }
+  }
+
+  async describe(sql: string): Promise<readonly WarehouseColumn[]> {
+    const rows = await this.query(`describe ${sql}`);
+    return rows.map((row) => ({ name: String(row['column_name']), dataType: String(row['column_type']) }));
+  }
+
+  async another(): Promise<Warehouse> {
+    return new DuckdbSession(this.#instance, await this.#instance.connect(), false);
+  }
+
+  interrupt(): void {
+    this.#connection.interrupt();
+  }
+
+  async close(): Promise<void> {
+    this.#connection.closeSync();
+    if (this.#owner) this.#instance.closeSync();
+  }
+
+  async #guard<T>(sql: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (thrown) {
+      if (thrown instanceof DinmoError) throw thrown;
+      throw statementError(messageOf(thrown), sql, thrown);
+    }
+  }
+}
+
+function statementError(message: string, sql: string, cause: unknown): DinmoError {
+  const missing = /Table with name (\S+) does not exist|schema ["']?(\S+?)["']? does not exist/i.exec(message);
+  return new DinmoError({
+    kind: 'warehouse',
+    code: missing ? 'relation-missing' : 'statement-failed',
+    message: `DuckDB: ${message.split('\n')[0] ?? message}`,
+    ...(missing ? { fix: 'Run `dbt build` (after `dinmo generate`), with the same target, and try again.' } : {}),
+    cause: Object.assign(new Error(sql), { original: cause }),
+  });
+}
+
+function plainRow(row: Record<string, unknown>): Row {
+  for (const [name, value] of Object.entries(row)) {
+    if (value instanceof Date) row[name] = value.toISOString();
+    else if (value !== null && typeof value === 'object') row[name] = JSON.stringify(value, (_, v) => (typeof v === 'bigint' ? v.toString() : v));
+    else if (value === undefined) row[name] = null;
+  }
+  return row as Row;
+}

@@ -1,0 +1,76 @@
+import type { StateDialect, StateType, TypedExpression } from '../state-dialect.ts';
+
+const TYPES: Readonly<Record<StateType, string>> = {
+  text: 'varchar',
+  bigint: 'bigint',
+  integer: 'integer',
+  boolean: 'boolean',
+  timestamp: 'timestamp with time zone',
+  fast_hash: 'ubigint',
+  strong_hash: 'varchar',
+};
+
+const INTEGER = /^U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?$/;
+
+/** DuckDB 1.x. `hash()` is not stable across versions, so it is only the fast fingerprint; `md5` over typed JSON is the lasting one. */
+export const duckdbState: StateDialect = {
+  name: 'duckdb',
+  identifier: (name) => `"${name.replaceAll('"', '""')}"`,
+  text: (value) => `'${value.replaceAll("'", "''")}'`,
+  table: ({ database, schema, name }) =>
+    [database, schema, name].filter((part) => part !== null).map(duckdbState.identifier).join('.'),
+  type: (type) => TYPES[type],
+  timestamp: (isoUtc) => `timestamptz ${duckdbState.text(isoUtc)}`,
+  now: 'now()',
+  fastHash: (expressions) => `hash(${expressions.length === 0 ? '0' : expressions.join(', ')})`,
+  strongHash: (expressions) =>
+    `md5(${duckdbState.jsonObject(expressions.map((e) => duckdbState.jsonMember(e.name, duckdbState.valueJson(e.sql, e.dataType))))})`,
+  keyText: (columns) => {
+    const [only] = columns;
+    if (columns.length === 1 && only) return plainText(only);
+    const members = columns.map((c) => `${duckdbState.text(`${JSON.stringify(c.name)}:`)} || ${duckdbState.valueJson(c.sql, c.dataType)}`);
+    return `'{' || ${members.join(" || ',' || ")} || '}'`;
+  },
+  keyJson: (keyText, columns) => {
+    const [only] = columns;
+    if (columns.length !== 1 || !only) return keyText;
+    return INTEGER.test(only.dataType.toUpperCase()) || only.dataType.toUpperCase() === 'BOOLEAN' ? keyText : `to_json(${keyText})::varchar`;
+  },
+  valueJson,
+  jsonObject: (members) => (members.length === 0 ? `'{}'` : `'{' || concat_ws(',', ${members.join(', ')}) || '}'`),
+  jsonMember: (name, value) => `(${duckdbState.text(`${JSON.stringify(name)}:`)} || ${value})`,
+  lowerTrim: (expression) => `lower(trim(cast(${expression} as varchar)))`,
+  rawText: (expression, dataType) => (duckdbState.isArray(dataType) ? `to_json(${expression})::varchar` : `cast(${expression} as varchar)`),
+  isArray: (dataType) => dataType.endsWith(']'),
+  createTemporary: (name, select) => `create or replace temporary table ${duckdbState.identifier(name)} as ${select}`,
+  dropTemporary: (name) => `drop table if exists temp.main.${duckdbState.identifier(name)}`,
+  minusSpan: (expression, amount, unit) => `(${expression} - interval '${amount} ${unit}')`,
+  instant: (expression, dataType) => {
+    const type = dataType.toUpperCase();
+    if (type === 'TIMESTAMP WITH TIME ZONE') return expression;
+    return `timezone('UTC', cast(${expression} as timestamp))`;
+  },
+  instantText: (expression) => isoText(`timezone('UTC', ${expression})`),
+};
+
+/** Zoned timestamps have a text that depends on the session: as a key they are written in UTC. */
+function plainText({ sql, dataType }: TypedExpression): string {
+  return dataType.toUpperCase() === 'TIMESTAMP WITH TIME ZONE' ? isoText(`timezone('UTC', ${sql})`) : `cast(${sql} as varchar)`;
+}
+
+function isoText(naive: string): string {
+  return `strftime(${naive}, case when microsecond(${naive}) % 1000000 = 0 then '%Y-%m-%dT%H:%M:%SZ' else '%Y-%m-%dT%H:%M:%S.%fZ' end)`;
+}
+
+function valueJson(expression: string, dataType: string): string {
+  const type = dataType.toUpperCase();
+  if (INTEGER.test(type)) return `cast(${expression} as varchar)`;
+  if (type === 'BOOLEAN') return `cast(${expression} as varchar)`;
+  if (type === 'FLOAT' || type === 'DOUBLE') return `case when isfinite(${expression}) then to_json(${expression})::varchar end`;
+  if (type === 'TIMESTAMP WITH TIME ZONE') return `'"' || ${isoText(`timezone('UTC', ${expression})`)} || '"'`;
+  if (type.startsWith('TIMESTAMP')) return `'"' || ${isoText(`cast(${expression} as timestamp)`)} || '"'`;
+  if (type === 'JSON') return `cast(${expression} as varchar)`;
+  if (type === 'BLOB') return `to_json(base64(${expression}))::varchar`;
+  if (type.endsWith(']') || type.startsWith('STRUCT') || type.startsWith('MAP')) return `to_json(${expression})::varchar`;
+  return `to_json(cast(${expression} as varchar))::varchar`;
+}

@@ -1,0 +1,46 @@
+import type { StateDialect } from './state-dialect.ts';
+
+/** A value as the engine reads it: 64-bit and larger integers as bigint, decimals and everything else that JavaScript lacks as text. */
+export type Value = string | number | bigint | boolean | null;
+export type Row = Readonly<Record<string, Value>>;
+
+export interface WarehouseColumn {
+  readonly name: string;
+  /** The warehouse's own name of the type. */
+  readonly dataType: string;
+}
+
+/** What one value of an appended row is, so that it can be written without a cast. */
+export type AppendType = 'text' | 'bigint' | 'integer' | 'boolean';
+
+/**
+ * One open session with the warehouse that dbt runs on. Statements of one session run one after another; `temporary`
+ * tables belong to the session. Everything throws DinmoError of kind `warehouse`, with the vendor's own text kept.
+ */
+export interface Warehouse {
+  readonly state: StateDialect;
+  /** Runs one statement; the number of rows that it changed. */
+  run(sql: string): Promise<number>;
+  /** All rows of a small result. */
+  query(sql: string): Promise<Row[]>;
+  /** Rows of a large result in chunks, with flat memory. Nothing else may run in this session until it is read or closed. */
+  stream(sql: string): AsyncIterable<readonly Row[]>;
+  /** Writes rows into a table, faster than INSERT. A temporary table is named by `schema: null`. */
+  append(table: TableName, types: readonly AppendType[], rows: readonly (readonly Value[])[]): Promise<void>;
+  /** Runs the work in one transaction: all of it or nothing. */
+  transaction<T>(work: () => Promise<T>): Promise<T>;
+  /** Columns of a query, without running it. */
+  describe(sql: string): Promise<readonly WarehouseColumn[]>;
+  /** Another session of the same database, for reading while this one writes. */
+  another(): Promise<Warehouse>;
+  /** Stops the statement that runs. */
+  interrupt(): void;
+  close(): Promise<void>;
+}
+
+/** A table by its parts; rendered by the dialect. `schema` null: temporary. */
+export interface TableName {
+  readonly database: string | null;
+  readonly schema: string | null;
+  readonly name: string;
+}
