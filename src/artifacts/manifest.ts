@@ -1,3 +1,12 @@
+import { existsSync } from 'node:fs';
+import { DinmoError, messageOf } from '../errors.ts';
+import { type Loose, mapAt, plainPath, readJson, textAt, textsAt } from './json-file.ts';
+import { readNode } from './manifest-node.ts';
+import { readSemanticModels } from './manifest-semantic.ts';
+import { readTest } from './manifest-test.ts';
+import { isMap } from './parse-operand.ts';
+import { ReferenceIndex } from './reference.ts';
+
 /** A column as the manifest lists it. */
 export interface ManifestColumn {
   /** As written in YAML. Compare without case where the adapter folds it. */
@@ -118,4 +127,145 @@ export interface Manifest {
     readonly name: string;
     readonly originalFilePath: string;
   }[];
+}
+
+const OLDEST_SCHEMA = 9;
+/** Fusion previews before 2.0.0-preview.98 wrote the content of v12 under this number. */
+const PREVIEW_SCHEMA = 20;
+
+/**
+ * Reads manifest.json as dbt 1.5 and later write it (schemas v9 to v12, and the "v20" of early 2.0 previews), tolerant of
+ * missing, null and unknown keys. Costs little more than `JSON.parse`: nodes are looked at once, and only what is used.
+ *
+ * Throws DinmoError `manifest-missing`, `manifest-unreadable` and `manifest-too-old` (artifact).
+ */
+export function readManifest(path: string): Manifest {
+  const root = readRoot(path);
+  const metadata = readMetadata(mapAt(root, 'metadata'), path);
+  const nodes = new Map<string, ManifestNode>();
+  const disabled = new Set<string>(Object.keys(mapAt(root, 'disabled')));
+  const testNodes: { readonly node: Loose; readonly enabled: boolean }[] = [];
+  for (const [uniqueId, node] of mapsIn(root, 'nodes')) {
+    const type = node['resource_type'];
+    if (type === 'test') testNodes.push({ node: withId(node, uniqueId), enabled: isEnabled(node) });
+    else if (type === 'model' || type === 'seed' || type === 'snapshot') {
+      if (isEnabled(node)) nodes.set(uniqueId, readNode(uniqueId, node, { type, metadata }));
+      else disabled.add(uniqueId);
+    }
+  }
+  for (const [uniqueId, source] of mapsIn(root, 'sources')) {
+    if (isEnabled(source)) nodes.set(uniqueId, readNode(uniqueId, source, { type: 'source', metadata }));
+    else disabled.add(uniqueId);
+  }
+  for (const [uniqueId, copies] of Object.entries(mapAt(root, 'disabled'))) {
+    if (nodes.has(uniqueId)) disabled.delete(uniqueId);
+    const node = Array.isArray(copies) ? copies.find(isMap) : null;
+    if (node?.['resource_type'] === 'test') testNodes.push({ node: withId(node, uniqueId), enabled: false });
+  }
+  const index = new ReferenceIndex(nodes, metadata.projectName);
+  return {
+    path,
+    metadata,
+    nodes,
+    tests: testNodes.map(({ node, enabled }) => readTest(node, enabled, { index, disabled })),
+    semanticModels: readSemanticModels(root, index),
+    parents: readParents(root),
+    disabled,
+    exposures: mapsIn(root, 'exposures').map(([uniqueId, exposure]) => ({
+      uniqueId,
+      name: textAt(exposure, 'name') ?? uniqueId,
+      originalFilePath: plainPath(textAt(exposure, 'original_file_path') ?? ''),
+    })),
+  };
+}
+
+function readRoot(path: string): Loose {
+  if (!existsSync(path)) {
+    throw new DinmoError({
+      kind: 'artifact',
+      code: 'manifest-missing',
+      message: `There is no manifest at ${path}.`,
+      fix: 'Run `dbt parse` (or any dbt command) first, or name its folder with --target-path.',
+    });
+  }
+  let root: unknown;
+  try {
+    root = readJson(path);
+  } catch (cause) {
+    throw unreadable(path, messageOf(cause), cause);
+  }
+  if (!isMap(root) || !isMap(root['metadata'])) throw unreadable(path, 'it has no `metadata`', undefined);
+  return root;
+}
+
+function unreadable(path: string, reason: string, cause: unknown): DinmoError {
+  return new DinmoError({
+    kind: 'artifact',
+    code: 'manifest-unreadable',
+    message: `The manifest at ${path} cannot be read: ${reason.slice(0, 200)}.`,
+    fix: 'Run `dbt parse` again; if a dbt command is running, wait for it to end.',
+    cause,
+  });
+}
+
+function readMetadata(metadata: Loose, path: string): ManifestMetadata {
+  const schema = textAt(metadata, 'dbt_schema_version') ?? '';
+  const version = /\/manifest\/v(\d+)(?:\.json)?/.exec(schema)?.[1];
+  if (version === undefined)
+    throw unreadable(path, '`metadata.dbt_schema_version` names no manifest schema', undefined);
+  const schemaVersion = Number(version);
+  const dbtVersion = textAt(metadata, 'dbt_version') ?? 'unknown';
+  if (schemaVersion < OLDEST_SCHEMA) {
+    throw new DinmoError({
+      kind: 'artifact',
+      code: 'manifest-too-old',
+      message: `The manifest at ${path} was written by dbt ${dbtVersion} (schema v${schemaVersion}), which is too old.`,
+      fix: 'Use dbt 1.8 or later (schema v12); dbt 1.5 to 1.7 (v9 to v11) are read as well as can be.',
+    });
+  }
+  return {
+    schemaVersion,
+    dbtVersion,
+    generatedAt: textAt(metadata, 'generated_at') ?? '',
+    invocationId: textAt(metadata, 'invocation_id'),
+    projectName: textAt(metadata, 'project_name') ?? '',
+    adapterType: textAt(metadata, 'adapter_type') ?? '',
+  };
+}
+
+/** True for a manifest that dbt 2 wrote. Versions are free text (`2.0.0-beta.2`, `PREVIOUS`, `2025.5.1`): never parse them further. */
+export function isWrittenByDbt2(metadata: ManifestMetadata): boolean {
+  return metadata.schemaVersion === PREVIEW_SCHEMA || /^2\./.test(metadata.dbtVersion);
+}
+
+function isEnabled(node: Loose): boolean {
+  return mapAt(node, 'config')['enabled'] !== false;
+}
+
+function withId(node: Loose, uniqueId: string): Loose {
+  return typeof node['unique_id'] === 'string' ? node : { ...node, unique_id: uniqueId };
+}
+
+function mapsIn(root: Loose, key: string): [string, Loose][] {
+  return Object.entries(mapAt(root, key)).filter((entry): entry is [string, Loose] => isMap(entry[1]));
+}
+
+function readParents(root: Loose): ReadonlyMap<string, readonly string[]> {
+  const stated = mapAt(root, 'parent_map');
+  const parents = new Map<string, readonly string[]>();
+  for (const key of Object.keys(stated)) parents.set(key, textsAt(stated, key));
+  for (const section of [
+    'nodes',
+    'sources',
+    'exposures',
+    'metrics',
+    'semantic_models',
+    'saved_queries',
+    'unit_tests',
+  ]) {
+    for (const [uniqueId, node] of mapsIn(root, section)) {
+      if (!parents.has(uniqueId)) parents.set(uniqueId, textsAt(mapAt(node, 'depends_on'), 'nodes'));
+    }
+  }
+  return parents;
 }

@@ -1,0 +1,50 @@
+import { existsSync } from 'node:fs';
+import { DinmoError } from '../errors.ts';
+import { type Loose, mapAt, readJson, textAt } from './json-file.ts';
+import { isMap } from './parse-operand.ts';
+import type { CatalogColumns } from './project.ts';
+
+/**
+ * Reads the column types of catalog.json (`dbt docs generate`), by unique_id. Empty when there is no file. Names are as the
+ * warehouse has them: upper case on Snowflake, whatever the YAML says.
+ * Throws DinmoError `catalog-unreadable` (artifact).
+ */
+export function readCatalog(path: string): ReadonlyMap<string, CatalogColumns> {
+  const catalog = new Map<string, CatalogColumns>();
+  if (!existsSync(path)) return catalog;
+  const root = readRoot(path);
+  for (const section of ['nodes', 'sources']) {
+    for (const [uniqueId, node] of Object.entries(mapAt(root, section))) {
+      if (isMap(node)) catalog.set(uniqueId, readColumns(mapAt(node, 'columns')));
+    }
+  }
+  return catalog;
+}
+
+function readColumns(columns: Loose): CatalogColumns {
+  const types: [name: string, type: string, index: number][] = [];
+  for (const [key, column] of Object.entries(columns)) {
+    if (!isMap(column)) continue;
+    const type = textAt(column, 'type');
+    if (type !== null) types.push([textAt(column, 'name') ?? key, type, Number(column['index'] ?? 0)]);
+  }
+  return new Map(types.sort((a, b) => a[2] - b[2]).map(([name, type]) => [name, type]));
+}
+
+function readRoot(path: string): Loose {
+  let root: unknown;
+  let cause: unknown;
+  try {
+    root = readJson(path);
+  } catch (error) {
+    cause = error;
+  }
+  if (isMap(root)) return root;
+  throw new DinmoError({
+    kind: 'artifact',
+    code: 'catalog-unreadable',
+    message: `The catalog at ${path} cannot be read.`,
+    fix: 'Run `dbt docs generate` again, or delete the file: it is optional.',
+    cause,
+  });
+}

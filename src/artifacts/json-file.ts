@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+import { isMap } from './parse-operand.ts';
+
+/** A JSON object or map as it came from outside: any key may be missing, null or of another type. */
+export type Loose = Readonly<Record<string, unknown>>;
+
+const EMPTY: Loose = Object.freeze({});
+
+/**
+ * Reads a JSON file as dbt writes it: UTF-8 with or without a byte order mark, UTF-16 from Windows shells, and Python's
+ * `NaN` and `Infinity`, which are read as null. Throws what `readFileSync` and `JSON.parse` throw.
+ */
+export function readJson(path: string): unknown {
+  return parseJson(readText(path));
+}
+
+/** Reads a text file, whichever Unicode encoding an editor or a shell gave it. Throws what `readFileSync` throws. */
+export function readText(path: string): string {
+  const bytes = readFileSync(path);
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return bytes.toString('utf16le', 2);
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) return Buffer.from(bytes.subarray(2)).swap16().toString('utf16le');
+  const start = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+  return bytes.toString('utf8', start);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const finite = text.replace(/"(?:[^"\\]|\\.)*"|-?\b(?:Infinity|NaN)\b/g, (token) =>
+      token.startsWith('"') ? token : 'null',
+    );
+    if (finite === text) throw error;
+    return JSON.parse(finite);
+  }
+}
+
+/** The map at a key, or an empty one. */
+export function mapAt(parent: Loose, key: string): Loose {
+  const value = parent[key];
+  return isMap(value) ? value : EMPTY;
+}
+
+/** The list at a key, or an empty one. */
+export function listAt(parent: Loose, key: string): readonly unknown[] {
+  const value = parent[key];
+  return Array.isArray(value) ? value : [];
+}
+
+/** The text at a key, or null. */
+export function textAt(parent: Loose, key: string): string | null {
+  const value = parent[key];
+  return typeof value === 'string' ? value : null;
+}
+
+/** The texts of the list at a key; anything else in it is left out. */
+export function textsAt(parent: Loose, key: string): readonly string[] {
+  return listAt(parent, key).filter((item): item is string => typeof item === 'string');
+}
+
+/** A path as dbt wrote it on any system, with forward slashes and without `package://`. */
+export function plainPath(path: string): string {
+  return path.replace(/^[A-Za-z_][\w.-]*:\/\//, '').replaceAll('\\', '/');
+}

@@ -1,0 +1,27 @@
+import { type Loose, listAt, mapAt, textAt, textsAt } from './json-file.ts';
+import type { SemanticEntity, SemanticModel } from './manifest.ts';
+import { isMap } from './parse-operand.ts';
+import type { ReferenceIndex } from './reference.ts';
+
+const TYPES = ['primary', 'foreign', 'unique', 'natural'] as const;
+
+/** Semantic models of a manifest: of a top-level `semantic_models:` (dbt 1.6 to 1.12) or written on the model (1.12, 2.x). */
+export function readSemanticModels(root: Loose, index: ReferenceIndex): readonly SemanticModel[] {
+  return Object.entries(mapAt(root, 'semantic_models')).flatMap(([uniqueId, model]) => {
+    if (!isMap(model) || mapAt(model, 'config')['enabled'] === false) return [];
+    const packageName = textAt(model, 'package_name') ?? '';
+    const stated = index.findText(textAt(model, 'model') ?? '', packageName)?.uniqueId;
+    const node = stated ?? textsAt(mapAt(model, 'depends_on'), 'nodes')[0];
+    if (node === undefined) return [];
+    const entities = listAt(model, 'entities').flatMap((entity) => (isMap(entity) ? readEntity(entity) : []));
+    return [{ uniqueId, name: textAt(model, 'name') ?? uniqueId, node, entities }];
+  });
+}
+
+function readEntity(entity: Loose): readonly SemanticEntity[] {
+  const name = textAt(entity, 'name');
+  const type = TYPES.find((candidate) => candidate === textAt(entity, 'type')?.toLowerCase());
+  if (name === null || type === undefined) return [];
+  const expression = textAt(entity, 'expr') ?? name;
+  return [{ name, type, column: /^\w+$/.test(expression) ? expression : null }];
+}
