@@ -1,0 +1,2 @@
+select tag_id, tag_name
+from {{ ref('raw_tags') }}
