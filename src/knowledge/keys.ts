@@ -1,0 +1,156 @@
+import type { Manifest, ManifestNode, ManifestTest } from '../artifacts/manifest.ts';
+import { type NodeColumns, plainColumn } from './node-columns.ts';
+import type { Provenance } from './store.ts';
+
+/** Tests by the node they test. */
+export type TestIndex = ReadonlyMap<string, readonly ManifestTest[]>;
+
+export function indexTests(manifest: Manifest): TestIndex {
+  const index = new Map<string, ManifestTest[]>();
+  for (const test of manifest.tests) {
+    if (test.attachedNode === null) continue;
+    const list = index.get(test.attachedNode);
+    if (list === undefined) index.set(test.attachedNode, [test]);
+    else list.push(test);
+  }
+  return index;
+}
+
+/** Columns that dbt states to be the key, or part of what is unique. */
+export interface KeyEvidence {
+  readonly columns: readonly string[];
+  readonly provenance: Provenance;
+}
+
+export interface KeyFacts {
+  /** primary_key constraints. */
+  readonly constraints: readonly KeyEvidence[];
+  /** Columns with unique and not_null tests. */
+  readonly columns: readonly KeyEvidence[];
+  /** Combination tests over not_null columns. */
+  readonly combinations: readonly KeyEvidence[];
+  /** Everything proven unique, NULLs aside: whatever is one of the above, and unique tests without not_null. */
+  readonly unique: readonly (readonly string[])[];
+  /** Seen, and no proof. */
+  readonly unused: readonly Provenance[];
+}
+
+/** What dbt states about the keys of a node. A test counts only when it is enabled and looks at every row. */
+export function keyFacts(columns: NodeColumns, tests: TestIndex): KeyFacts {
+  const { node } = columns;
+  const own = tests.get(node.uniqueId) ?? [];
+  const counted = own.filter((test) => test.enabled && test.where === null);
+  const notNull = notNullColumns(columns, counted);
+  const unique = counted.filter(isUniqueTest).flatMap((test) => columnOf(columns, test) ?? []);
+  const combined = counted.filter(isCombinationTest).map((test) => ({ test, columns: combinationOf(columns, test) }));
+  const constraints = constraintKeys(columns);
+  const named = (list: readonly string[]) => list.map((name) => `${node.name}.${name}`).join(', ');
+  return {
+    constraints,
+    columns: [...new Set(unique)]
+      .filter((name) => notNull.has(columns.fold(name)))
+      .map((name) => evidence([name], 'test', `unique and not_null tests on ${named([name])}`)),
+    combinations: combined
+      .filter(({ columns: list }) => list.length > 0 && list.every((name) => notNull.has(columns.fold(name))))
+      .map(({ columns: list }) => evidence(list, 'test', `unique combination and not_null tests on ${named(list)}`)),
+    unique: [
+      ...constraints.map((key) => key.columns),
+      ...unique.map((name) => [name]),
+      ...combined.map((c) => c.columns),
+    ],
+    unused: [...unusedTests(own, columns), ...unusedKeys(node)],
+  };
+}
+
+/** Whether the columns hold at most one row for each of their values. `columns` and `sets` need not be in one order. */
+export function coversUnique(
+  columns: NodeColumns,
+  names: readonly string[],
+  sets: readonly (readonly string[])[],
+): boolean {
+  const have = new Set(names.map((name) => columns.fold(name)));
+  return sets.some((set) => set.length > 0 && set.every((name) => have.has(columns.fold(name))));
+}
+
+function evidence(columns: readonly string[], source: string, detail: string): KeyEvidence {
+  return { columns, provenance: { source, detail } };
+}
+
+function isUniqueTest(test: ManifestTest): boolean {
+  return test.testName === 'unique' && test.namespace === null;
+}
+
+function isCombinationTest(test: ManifestTest): boolean {
+  return test.testName === 'unique_combination_of_columns';
+}
+
+function columnOf(columns: NodeColumns, test: ManifestTest): string | null {
+  const text = test.columnName ?? test.kwargs['column_name'];
+  if (typeof text !== 'string') return null;
+  const plain = plainColumn(text);
+  return plain === null ? null : (columns.get(plain)?.name ?? plain);
+}
+
+/** The columns of a combination test; empty when one of them is an expression. */
+function combinationOf(columns: NodeColumns, test: ManifestTest): readonly string[] {
+  const list = test.kwargs['combination_of_columns'];
+  if (!Array.isArray(list)) return [];
+  const names = list.map((item) => (typeof item === 'string' ? plainColumn(item) : null));
+  return names.includes(null) ? [] : names.flatMap((name) => (name === null ? [] : (columns.get(name)?.name ?? name)));
+}
+
+function notNullColumns(columns: NodeColumns, counted: readonly ManifestTest[]): ReadonlySet<string> {
+  const tested = counted
+    .filter((test) => test.testName === 'not_null' && test.namespace === null)
+    .flatMap((test) => columnOf(columns, test) ?? []);
+  const constrained = columns.node.contractEnforced
+    ? [...columns.node.columns.values()]
+        .filter((column) => column.constraints.some((constraint) => constraint.type === 'not_null'))
+        .map((column) => column.name)
+    : [];
+  return new Set([...tested, ...constrained].map((name) => columns.fold(name)));
+}
+
+function constraintKeys(columns: NodeColumns): readonly KeyEvidence[] {
+  const { node } = columns;
+  const onModel = node.constraints.filter(
+    (constraint) => constraint.type === 'primary_key' && constraint.columns.length > 0,
+  );
+  const onColumns = [...node.columns.values()].filter((column) =>
+    column.constraints.some((constraint) => constraint.type === 'primary_key'),
+  );
+  const lists = [
+    ...onModel.map((constraint) => constraint.columns.map((name) => plainColumn(name) ?? name)),
+    ...onColumns.map((column) => [column.name]),
+  ];
+  const distinct = new Map<string, KeyEvidence>();
+  for (const list of lists) {
+    const names = list.map((name) => columns.get(name)?.name ?? name);
+    const enforced = node.contractEnforced ? '' : ' (not enforced)';
+    const detail = `primary_key constraint on ${node.name}.${names.join(', ')}${enforced}`;
+    distinct.set(
+      names
+        .map((name) => columns.fold(name))
+        .sort()
+        .join(','),
+      evidence(names, 'constraint', detail),
+    );
+  }
+  return [...distinct.values()];
+}
+
+function unusedTests(own: readonly ManifestTest[], columns: NodeColumns): readonly Provenance[] {
+  return own
+    .filter((test) => isUniqueTest(test) || isCombinationTest(test))
+    .filter((test) => !test.enabled || test.where !== null || (isUniqueTest(test) && columnOf(columns, test) === null))
+    .map((test) => {
+      const reason = !test.enabled ? 'is disabled' : test.where !== null ? 'has a where' : 'is on an expression';
+      const name = isUniqueTest(test) ? (test.columnName ?? 'an expression') : 'a combination';
+      return { source: 'test', detail: `not used as a key: the unique test on ${name} ${reason}` };
+    });
+}
+
+function unusedKeys(node: ManifestNode): readonly Provenance[] {
+  if (node.primaryKey === null || node.primaryKey.length === 0) return [];
+  return [{ source: 'dbt', detail: `not used as a key: dbt's own inference, ${node.primaryKey.join(', ')}` }];
+}

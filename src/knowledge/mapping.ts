@@ -1,0 +1,140 @@
+import type { ActivationBlock, IdentifierKind, MappingBlock } from '../artifacts/annotation.ts';
+import type { Origin } from '../artifacts/position.ts';
+import type { DestinationDraft } from './destinations.ts';
+import type { FieldFact, ServiceFacts } from './service-facts.ts';
+import type { MappedField, MappedIdentifier, Property } from './store.ts';
+
+/** What a mapping is made of: the activation's own words, what the destination says for all, and the entity's properties. */
+export interface MappingInput {
+  readonly block: ActivationBlock;
+  readonly target: DestinationDraft;
+  readonly properties: ReadonlyMap<string, Property>;
+  readonly origin: Origin;
+}
+
+/** The field by which the platform knows a row of this destination (objects); null elsewhere. */
+export function destinationKeyField(facts: ServiceFacts, config: Readonly<Record<string, unknown>>): string | null {
+  if (facts.destinationKey === null) return null;
+  const { setting } = facts.destinationKey;
+  const stated = config[setting] ?? facts.config.find((fact) => fact.name === setting)?.default;
+  return typeof stated === 'string' ? stated : null;
+}
+
+/** The identifier kind that a field of the mapping feeds, on a service that matches people; null for an ordinary field. */
+export function identifierOfField(facts: ServiceFacts, field: string): IdentifierKind | null {
+  if (facts.identifiers === null) return null;
+  const known = facts.fields.known.find((fact) => fact.name === field);
+  if (known !== undefined) return known.identifier ?? null;
+  return [...facts.identifiers.matching, ...facts.identifiers.hints].find((kind) => kind === field) ?? null;
+}
+
+/** Kinds that the activation may send: those it states, else those of the destination's defaults; null: every kind. */
+export function wantedKinds(input: MappingInput): readonly IdentifierKind[] | null {
+  return input.block.identifiers ?? input.target.block.defaults.identifiers;
+}
+
+/** The identifiers that are sent, matching kinds first in the service's order, then by rank. */
+export function buildIdentifiers(input: MappingInput): readonly MappedIdentifier[] {
+  const { facts } = input.target;
+  if (facts.identifiers === null) return [];
+  const wanted = wantedKinds(input);
+  const taken = [...facts.identifiers.matching, ...facts.identifiers.hints];
+  return taken.flatMap((kind) => {
+    const mapped = mappedPath(input, kind);
+    if (mapped !== null) return [{ kind, rank: 1, path: mapped }];
+    if (wanted !== null && !wanted.includes(kind)) return [];
+    return ofKind(input.properties, kind).map((property) => ({
+      kind,
+      rank: property.identifier?.rank ?? 1,
+      path: [property.name],
+    }));
+  });
+}
+
+function mappedPath(input: MappingInput, kind: IdentifierKind): readonly string[] | null {
+  for (const [field, mapped] of Object.entries(input.block.mapping ?? {})) {
+    if (mapped.source.kind !== 'column' || identifierOfField(input.target.facts, field) !== kind) continue;
+    return mapped.source.path;
+  }
+  return null;
+}
+
+function ofKind(properties: ReadonlyMap<string, Property>, kind: IdentifierKind): readonly Property[] {
+  return [...properties.values()]
+    .filter((property) => property.identifier?.kind === kind && !property.hidden)
+    .sort((a, b) => (a.identifier?.rank ?? 1) - (b.identifier?.rank ?? 1));
+}
+
+/** The fields of the destination and what feeds them, in the mapping's order. */
+export function buildMapping(input: MappingInput): readonly MappedField[] {
+  const { block, target } = input;
+  const stated = Object.entries(block.mapping ?? {})
+    .filter(([field, mapped]) => mapped.source.kind !== 'column' || identifierOfField(target.facts, field) === null)
+    .map(([field, mapped]) => statedField(input, field, mapped));
+  const fields = new Map(stated.map((field) => [field.field, field]));
+  const add = (field: string, path: readonly string[]) => {
+    if (!fields.has(field)) fields.set(field, defaultField(target.facts, field, path));
+  };
+  const key = destinationKeyField(target.facts, target.destination.config);
+  for (const fact of target.facts.fields.known) {
+    // A stated mapping is the whole of what is sent; only what the platform cannot do without is added to it.
+    if (block.mapping !== null && !fact.required && fact.name !== key) continue;
+    const path = defaultPath(input, fact, key);
+    if (path !== null) add(fact.name, path);
+  }
+  for (const attribute of wantedAttributes(input)) add(attribute.split('.').at(-1) ?? attribute, attribute.split('.'));
+  if (block.mapping === null && target.facts.defaultMapping === 'all') {
+    for (const name of allFields(input)) add(name, [name]);
+  }
+  return [...fields.values()];
+}
+
+function statedField(input: MappingInput, field: string, mapped: MappingBlock): MappedField {
+  return {
+    field,
+    source: mapped.source,
+    nulls: mapped.nulls ?? input.target.facts.nulls,
+    write: mapped.write,
+    origin: input.origin,
+  };
+}
+
+function defaultField(facts: ServiceFacts, field: string, path: readonly string[]): MappedField {
+  return { field, source: { kind: 'column', path }, nulls: facts.nulls, write: 'always', origin: null };
+}
+
+/** The property that feeds a field without being asked: of the field's identifier kind. */
+function defaultPath(input: MappingInput, fact: FieldFact, key: string | null): readonly string[] | null {
+  const { facts } = input.target;
+  // Where people are matched, identifiers travel beside the fields and not among them.
+  if (facts.identifiers !== null) return null;
+  const kind = fact.identifier ?? (fact.name === key ? facts.destinationKey?.identifier : null) ?? null;
+  if (kind === null) return null;
+  const wanted = wantedKinds(input);
+  if (wanted !== null && !wanted.includes(kind) && fact.name !== key) return null;
+  const property = ofKind(input.properties, kind)[0];
+  return property === undefined ? null : [property.name];
+}
+
+/** Attributes that the activation states; of the destination's defaults those that the entity has. */
+function wantedAttributes(input: MappingInput): readonly string[] {
+  const { block, target, properties } = input;
+  if (block.attributes !== null) return block.attributes;
+  return (target.block.defaults.attributes ?? []).filter((name) => {
+    const property = properties.get(name);
+    return property !== undefined && !property.hidden;
+  });
+}
+
+/** Every visible property, for services that take any field; `identifiers` and `attributes` narrow it where they are stated. */
+function allFields(input: MappingInput): readonly string[] {
+  const kinds = wantedKinds(input);
+  const attributes = input.block.attributes ?? input.target.block.defaults.attributes;
+  return [...input.properties.values()]
+    .filter((property) => !property.hidden)
+    .filter((property) => {
+      if (property.identifier === null) return attributes === null || attributes.includes(property.name);
+      return kinds === null || kinds.includes(property.identifier.kind);
+    })
+    .map((property) => property.name);
+}

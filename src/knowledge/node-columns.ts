@@ -1,0 +1,174 @@
+import type { ManifestColumn, ManifestNode } from '../artifacts/manifest.ts';
+import type { CatalogColumns, Project } from '../artifacts/project.ts';
+import { nearest } from '../finding.ts';
+import { nodeLabel } from './node.ts';
+import type { Provenance } from './store.ts';
+
+/** Folds a column's name as the warehouse does, so that two spellings of one column compare equal. */
+export function foldColumn(adapterType: string, name: string, quoted = false): string {
+  switch (adapterType) {
+    case 'snowflake':
+      return quoted ? name : name.toUpperCase();
+    case 'postgres':
+    case 'redshift':
+      return quoted ? name : name.toLowerCase();
+    default:
+      return name.toLowerCase();
+  }
+}
+
+/** The name of a plain column, its quotes taken off; null for an expression. */
+export function plainColumn(text: string): string | null {
+  const trimmed = text.trim();
+  const quoted = /^(["`])([^"`]+)\1$/.exec(trimmed) ?? /^(\[)([^\]]+)\]$/.exec(trimmed);
+  if (quoted !== null) return quoted[2] ?? null;
+  return /^[A-Za-z_][\w$]*$/.test(trimmed) ? trimmed : null;
+}
+
+export interface NodeColumn {
+  /** As the user writes it in YAML; else as the catalog has it. */
+  readonly name: string;
+  readonly listed: ManifestColumn | null;
+  readonly dataType: string | null;
+  readonly typeFrom: Provenance | null;
+}
+
+/** What a name means among the columns of a node. */
+export type ColumnMatch =
+  | { readonly kind: 'found'; readonly name: string }
+  /** It is not there, or very probably mistyped; `nearest` is what may have been meant. */
+  | { readonly kind: 'missing'; readonly nearest: string | null }
+  /** Nothing lists all columns of the node, so nothing says that it is not there. */
+  | { readonly kind: 'unverified'; readonly name: string };
+
+/** Everything that is known of the columns of one dbt node: listed in YAML, in the catalog, and recorded in what was generated before. */
+export class NodeColumns {
+  readonly node: ManifestNode;
+  /** By folded name: the listed ones in YAML's order, then those that only the catalog or the record has. */
+  readonly #columns = new Map<string, NodeColumn>();
+  readonly #catalogKeys: ReadonlySet<string> | null;
+  readonly #recordedKeys: ReadonlySet<string>;
+  readonly #adapterType: string;
+
+  /** `recorded`: the columns that the generated model over this node lists, with their types. */
+  constructor(project: Project, node: ManifestNode, recorded: readonly ManifestColumn[] = []) {
+    this.node = node;
+    this.#adapterType = project.manifest.metadata.adapterType;
+    const catalog = project.catalog.get(node.uniqueId) ?? null;
+    const types = { catalog: this.#foldCatalog(catalog), recorded: this.#recordedTypes(recorded) };
+    this.#catalogKeys = catalog === null ? null : new Set(types.catalog.keys());
+    this.#recordedKeys = new Set(types.recorded.keys());
+    for (const column of node.columns.values()) {
+      const key = this.fold(column.name);
+      this.#columns.set(key, { name: column.name, listed: column, ...this.#typeOf(key, column, types) });
+    }
+    for (const [key, { name }] of [...types.catalog, ...types.recorded]) {
+      if (this.#columns.has(key)) continue;
+      this.#columns.set(key, { name, listed: null, ...this.#typeOf(key, null, types) });
+    }
+  }
+
+  /** True when a column that is not here does not exist. */
+  get complete(): boolean {
+    return this.#catalogKeys !== null || this.node.contractEnforced;
+  }
+
+  get names(): readonly string[] {
+    return [...this.#columns.values()].map((column) => column.name);
+  }
+
+  get listedNames(): readonly string[] {
+    return [...this.node.columns.values()].map((column) => column.name);
+  }
+
+  /** Every column there is, in the relation's order where the catalog knows it: for `columns: all`. */
+  get allNames(): readonly string[] {
+    const order = this.#catalogKeys ?? this.#recordedKeys;
+    const first = [...order].flatMap((key) => this.#columns.get(key)?.name ?? []);
+    return [...first, ...this.names.filter((name) => !order.has(this.fold(name)))];
+  }
+
+  fold(name: string): string {
+    const direct = this.node.columns.get(name);
+    return foldColumn(this.#adapterType, name, direct?.quoted === true);
+  }
+
+  get(name: string): NodeColumn | null {
+    return this.#columns.get(this.fold(name)) ?? null;
+  }
+
+  /** True when the catalog has this relation and not this column. */
+  isMissingInCatalog(name: string): boolean {
+    return this.#catalogKeys !== null && !this.#catalogKeys.has(this.fold(name));
+  }
+
+  match(name: string): ColumnMatch {
+    const column = this.get(name);
+    if (column !== null) return { kind: 'found', name: column.name };
+    const near = nearest(name, this.names);
+    if (this.complete || (near !== null && isProbablyTypo(name, near))) return { kind: 'missing', nearest: near };
+    return { kind: 'unverified', name };
+  }
+
+  #foldCatalog(catalog: CatalogColumns | null): Map<string, { name: string; dataType: string | null }> {
+    const folded = new Map<string, { name: string; dataType: string | null }>();
+    for (const [name, dataType] of catalog ?? []) {
+      // A catalog names columns as stored: on Snowflake CUSTOMER_ID is what everybody writes customer_id.
+      const plain = this.#adapterType === 'snowflake' && name === name.toUpperCase() ? name.toLowerCase() : name;
+      folded.set(foldColumn(this.#adapterType, name, true), { name: plain, dataType });
+    }
+    return folded;
+  }
+
+  #recordedTypes(recorded: readonly ManifestColumn[]): Map<string, { name: string; dataType: string | null }> {
+    const types = new Map<string, { name: string; dataType: string | null }>();
+    for (const { name, dataType } of recorded) types.set(this.fold(name), { name, dataType });
+    return types;
+  }
+
+  #typeOf(
+    key: string,
+    listed: ManifestColumn | null,
+    types: Record<'catalog' | 'recorded', ReadonlyMap<string, { readonly dataType: string | null }>>,
+  ): Pick<NodeColumn, 'dataType' | 'typeFrom'> {
+    const label = nodeLabel(this.node);
+    if (listed?.dataType) {
+      const source = this.node.contractEnforced ? 'contract' : 'data_type';
+      return { dataType: listed.dataType, typeFrom: { source, detail: `${source} of ${label}.${listed.name}` } };
+    }
+    const fromCatalog = types.catalog.get(key)?.dataType;
+    if (fromCatalog) return { dataType: fromCatalog, typeFrom: { source: 'catalog', detail: `catalog of ${label}` } };
+    const fromRecord = types.recorded.get(key)?.dataType;
+    if (fromRecord) {
+      return {
+        dataType: fromRecord,
+        typeFrom: { source: 'generated', detail: 'data_type in the generated properties' },
+      };
+    }
+    return { dataType: null, typeFrom: null };
+  }
+}
+
+/** One letter off, or two in a long name; names that differ in a number only are different columns. */
+function isProbablyTypo(typed: string, candidate: string): boolean {
+  const letters = (text: string) => text.toLowerCase().replaceAll(/\d/g, '');
+  if (letters(typed) === letters(candidate) || typed.length < 4) return false;
+  const allowed = typed.length >= 8 ? 2 : 1;
+  return differsBy(typed.toLowerCase(), candidate.toLowerCase(), allowed);
+}
+
+/** Whether so many letters inserted, left out, changed or swapped turn one text into the other. */
+function differsBy(a: string, b: string, allowed: number): boolean {
+  if (a === b) return true;
+  if (allowed === 0 || Math.abs(a.length - b.length) > allowed) return false;
+  let same = 0;
+  while (same < a.length && a[same] === b[same]) same++;
+  const [restA, restB] = [a.slice(same), b.slice(same)];
+  const swapped = restA[0] === restB[1] && restA[1] === restB[0] && restA.length > 1;
+  return (
+    differsBy(restA.slice(1), restB.slice(1), allowed - 1) ||
+    differsBy(restA.slice(1), restB, allowed - 1) ||
+    differsBy(restA, restB.slice(1), allowed - 1) ||
+    (swapped && differsBy(restA.slice(2), restB.slice(2), allowed - 1))
+  );
+}
