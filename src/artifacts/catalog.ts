@@ -2,7 +2,9 @@ import { existsSync } from 'node:fs';
 import { DinmoError } from '../errors.ts';
 import { type Loose, mapAt, readJson, textAt } from './json-file.ts';
 import { isMap } from './parse-operand.ts';
-import type { CatalogColumns } from './project.ts';
+
+/** Column types of a relation: column name → the warehouse's own type name. */
+export type CatalogColumns = ReadonlyMap<string, string>;
 
 /**
  * Reads the column types of catalog.json (`dbt docs generate`), by unique_id. Empty when there is no file. Names are as the

@@ -1,7 +1,69 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Loose, listAt, mapAt, plainPath, textAt, textsAt } from './json-file.ts';
-import type { ManifestColumn, ManifestConstraint, ManifestMetadata, ManifestNode } from './manifest.ts';
 import { isMap } from './parse-operand.ts';
+
+/** A column as the manifest lists it. */
+export interface ManifestColumn {
+  /** As written in YAML. Compare without case where the adapter folds it. */
+  readonly name: string;
+  readonly description: string;
+  readonly dataType: string | null;
+  /** The value under `config.meta.dinmo` (or the older `meta.dinmo`), not yet checked; undefined when not annotated. */
+  readonly annotation: unknown;
+  readonly constraints: readonly ManifestConstraint[];
+  /** Entity of a semantic model written on the column (dbt 1.12, 2.x). */
+  readonly semanticEntity: { readonly name: string; readonly type: string } | null;
+  readonly quoted: boolean;
+}
+
+export interface ManifestConstraint {
+  readonly type: string;
+  /** Empty on a column's own constraint: then the column. */
+  readonly columns: readonly string[];
+  /** `ref('x')` after parse, a rendered relation name after a build. */
+  readonly to: string | null;
+  readonly toColumns: readonly string[];
+}
+
+/** A model, seed, snapshot or source: what an annotation can stand on. */
+export interface ManifestNode {
+  readonly uniqueId: string;
+  readonly resourceType: 'model' | 'seed' | 'snapshot' | 'source';
+  /** For a source: the table's name. */
+  readonly name: string;
+  readonly sourceName: string | null;
+  readonly packageName: string;
+  readonly database: string | null;
+  readonly schema: string;
+  readonly identifier: string;
+  /** Quoted for the adapter, ready for SQL; null where the node has no relation (ephemeral). */
+  readonly relationName: string | null;
+  readonly materialized: string | null;
+  readonly columns: ReadonlyMap<string, ManifestColumn>;
+  /** The value under `config.meta.dinmo` (or `meta.dinmo`), not yet checked; undefined when not annotated. */
+  readonly annotation: unknown;
+  /** True when the annotation was found at `meta` and not at `config.meta`. */
+  readonly annotationInOldPlace: boolean;
+  readonly description: string;
+  readonly tags: readonly string[];
+  readonly group: string | null;
+  readonly access: string | null;
+  readonly version: string | null;
+  readonly latestVersion: string | null;
+  readonly contractEnforced: boolean;
+  readonly constraints: readonly ManifestConstraint[];
+  /** dbt's inference; null where the manifest does not say. Not necessarily a composite key. */
+  readonly primaryKey: readonly string[] | null;
+  readonly dependsOn: readonly string[];
+  /** The SQL or CSV, forward slashes, relative to its package. */
+  readonly originalFilePath: string;
+  /** The YAML that describes it, forward slashes, relative to its package; null when none. */
+  readonly patchPath: string | null;
+  readonly checksum: string | null;
+  readonly rawCode: string;
+  /** Where and how the model was written to fold: `materialized`, `enabled` … as plain values. */
+  readonly config: Readonly<Record<string, unknown>>;
+}
 
 const KEY = 'dinmo';
 
@@ -9,7 +71,7 @@ const KEY = 'dinmo';
 export function readNode(
   uniqueId: string,
   node: Loose,
-  facts: { readonly type: ManifestNode['resourceType']; readonly metadata: ManifestMetadata },
+  facts: { readonly type: ManifestNode['resourceType']; readonly isDbt2: boolean },
 ): ManifestNode {
   const config = mapAt(node, 'config');
   const isSource = facts.type === 'source';
@@ -29,7 +91,7 @@ export function readNode(
     identifier: (isSource ? textAt(node, 'identifier') : textAt(node, 'alias')) ?? name,
     relationName: materialized === 'ephemeral' ? null : textAt(node, 'relation_name'),
     materialized,
-    columns: readColumns(node, facts.metadata),
+    columns: readColumns(node, facts.isDbt2),
     annotation: annotation.value,
     annotationInOldPlace: annotation.inOldPlace,
     description: textAt(node, 'description') ?? '',
@@ -72,10 +134,10 @@ function annotationOf(node: Loose, config: Loose): { readonly value: unknown; re
   return { value: undefined, inOldPlace: false };
 }
 
-function readColumns(node: Loose, metadata: ManifestMetadata): ReadonlyMap<string, ManifestColumn> {
+function readColumns(node: Loose, isDbt2: boolean): ReadonlyMap<string, ManifestColumn> {
   const columns = new Map<string, ManifestColumn>();
   for (const [key, column] of Object.entries(mapAt(node, 'columns'))) {
-    if (isMap(column)) columns.set(textAt(column, 'name') ?? key, readColumn(key, column, { node, metadata }));
+    if (isMap(column)) columns.set(textAt(column, 'name') ?? key, readColumn(key, column, { node, isDbt2 }));
   }
   return columns;
 }
@@ -83,7 +145,7 @@ function readColumns(node: Loose, metadata: ManifestMetadata): ReadonlyMap<strin
 function readColumn(
   key: string,
   column: Loose,
-  parent: { readonly node: Loose; readonly metadata: ManifestMetadata },
+  parent: { readonly node: Loose; readonly isDbt2: boolean },
 ): ManifestColumn {
   const entity = mapAt(column, 'entity');
   const entityType = textAt(entity, 'type') ?? textAt(column, 'entity');
@@ -103,9 +165,9 @@ function readColumn(
  * dbt 2 before 2.0.0-rc.2 gives a column without a `meta` of its own that of its model: then its `config` stands there
  * without a `meta` key. In dbt 1.8 the same shape is a column with the older `meta` and something else under `config`.
  */
-function inheritsMeta(column: Loose, parent: { readonly node: Loose; readonly metadata: ManifestMetadata }): boolean {
+function inheritsMeta(column: Loose, parent: { readonly node: Loose; readonly isDbt2: boolean }): boolean {
   if (!isMap(column['config']) || Object.hasOwn(column['config'], 'meta')) return false;
-  if (parent.metadata.schemaVersion > 12 || /^2\./.test(parent.metadata.dbtVersion)) return true;
+  if (parent.isDbt2) return true;
   const own = mapAt(column, 'meta')[KEY];
   return own !== undefined && isDeepStrictEqual(own, annotationOf(parent.node, mapAt(parent.node, 'config')).value);
 }

@@ -1,7 +1,20 @@
 import { type Loose, listAt, mapAt, textAt, textsAt } from './json-file.ts';
-import type { SemanticEntity, SemanticModel } from './manifest.ts';
 import { isMap } from './parse-operand.ts';
 import type { ReferenceIndex } from './reference.ts';
+
+export interface SemanticEntity {
+  readonly name: string;
+  readonly type: 'primary' | 'foreign' | 'unique' | 'natural';
+  /** A column name; null when the expression is not a plain column. */
+  readonly column: string | null;
+}
+
+export interface SemanticModel {
+  readonly uniqueId: string;
+  readonly name: string;
+  readonly node: string;
+  readonly entities: readonly SemanticEntity[];
+}
 
 const TYPES = ['primary', 'foreign', 'unique', 'natural'] as const;
 

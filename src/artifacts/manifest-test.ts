@@ -1,6 +1,22 @@
 import { type Loose, mapAt, textAt, textsAt } from './json-file.ts';
-import type { ManifestTest } from './manifest.ts';
 import type { ReferenceIndex } from './reference.ts';
+
+export interface ManifestTest {
+  readonly uniqueId: string;
+  /** unique, not_null, relationships, accepted_values, unique_combination_of_columns …; null for a singular test. */
+  readonly testName: string | null;
+  readonly namespace: string | null;
+  readonly kwargs: Readonly<Record<string, unknown>>;
+  readonly columnName: string | null;
+  /** The node it tests, resolved also for tests on sources; null when it can't be told. */
+  readonly attachedNode: string | null;
+  /** For `relationships`: the other node, resolved whatever the order of depends_on; null when it can't be told. */
+  readonly targetNode: string | null;
+  readonly severity: 'error' | 'warn';
+  readonly where: string | null;
+  readonly enabled: boolean;
+  readonly dependsOn: readonly string[];
+}
 
 /** Turns one test node of a manifest into our shape, with both its ends resolved. */
 export function readTest(

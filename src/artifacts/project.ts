@@ -1,9 +1,12 @@
 import type { Finding } from '../finding.ts';
 import type { Annotation } from './annotation.ts';
+import type { CatalogColumns } from './catalog.ts';
 import type { Manifest } from './manifest.ts';
 import type { Profile } from './profile.ts';
 import type { RunResults } from './run-results.ts';
 import type { Settings } from './settings.ts';
+
+export type { CatalogColumns } from './catalog.ts';
 
 /** dbt's own options, as flags; the environment variables stand behind them (DBT_ENGINE_X, then DBT_X). */
 export interface ProjectOptions {
@@ -18,9 +21,6 @@ export interface ProjectOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
 }
-
-/** Column types of a relation: column name → the warehouse's own type name. */
-export type CatalogColumns = ReadonlyMap<string, string>;
 
 /** Everything that was read of a dbt project. Immutable. */
 export interface Project {

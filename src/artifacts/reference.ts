@@ -1,4 +1,4 @@
-import type { ManifestNode } from './manifest.ts';
+import type { ManifestNode } from './manifest-node.ts';
 
 /** A `ref(...)` or `source(...)` as text. */
 export type Reference =
