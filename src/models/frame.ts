@@ -1,4 +1,4 @@
-import { header, type GeneratedFile } from './header.ts';
+import { type GeneratedFile, header } from './header.ts';
 import { GENERATED_TAG } from './names.ts';
 
 /** What a generated model pins, so that the configuration of the project around it changes nothing. */
@@ -62,7 +62,8 @@ function renderBranches(branches: readonly AdapterSql[]): string {
   const texts = new Set(branches.map((branch) => branch.sql.trim()));
   if (texts.size <= 1) return `${first?.sql.trim() ?? ''}\n`;
   const parts = branches.map(
-    ({ adapter, sql }, index) => `{% ${index === 0 ? 'if' : 'elif'} target.type == '${adapter}' %}\n\n${sql.trim()}\n\n`,
+    ({ adapter, sql }, index) =>
+      `{% ${index === 0 ? 'if' : 'elif'} target.type == '${adapter}' %}\n\n${sql.trim()}\n\n`,
   );
   const known = branches.map((branch) => branch.adapter).join(', ');
   // Only when SQL is really made: a target of another adapter can still be parsed.

@@ -2,4 +2,3 @@
 export function escapeJinja(text: string): string {
   return text.replace(/\{[{%#]/g, (opening) => `{{ '${opening}' }}`);
 }
-

@@ -63,7 +63,7 @@ export const REJECTIONS_TABLE: LedgerTable = {
   key: ['activation_id', 'key', 'operation'],
   columns: [
     column('activation_id', 'string', 'The activation: `<segment or entity>.<name>`.'),
-    column('key', 'string', 'The primary key of the row, masked where the key is an identifier.'),
+    column('key', 'string', 'The primary key of the row, or its destination key.'),
     column('operation', 'string', 'insert, update or delete.'),
     column('code', 'string', "The destination's own error code, or ours."),
     column('message', 'string', 'What the destination said, without values of the row.'),

@@ -1,5 +1,5 @@
 import { Document, parse, Scalar, visit } from 'yaml';
-import { header } from './header.ts';
+import { type GeneratedFile, header } from './header.ts';
 import { escapeJinja } from './jinja.ts';
 
 /** A generic test, as dbt's YAML has it. */
@@ -71,6 +71,12 @@ export function renderProperties(path: string, about: readonly string[], content
     },
   });
   return `${header(path, about)}\n${document.toString({ lineWidth: 0, blockQuote: false })}`;
+}
+
+/** A properties file; none where it would be empty. */
+export function propertiesFile(path: string, title: string, content: PropertiesContent): readonly GeneratedFile[] {
+  if ((content.models ?? content.exposures ?? []).length === 0) return [];
+  return [{ path, content: renderProperties(path, [`${title}, as dbt sees them.`], content) }];
 }
 
 /** Reads back a properties file that `renderProperties` wrote. */

@@ -122,11 +122,7 @@ export function removeGenerated(projectDir: string, path: string): void {
   }
 }
 
-function leftOvers(
-  projectDir: string,
-  files: readonly GeneratedFile[],
-  folders: GeneratedFolders,
-): readonly string[] {
+function leftOvers(projectDir: string, files: readonly GeneratedFile[], folders: GeneratedFolders): readonly string[] {
   const wanted = new Set(files.map((file) => file.path));
   return generatedFiles(projectDir, [folders.root, ...folders.modelPaths])
     .map((file) => file.path)

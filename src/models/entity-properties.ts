@@ -1,0 +1,74 @@
+import type { CatalogColumns } from '../artifacts/project.ts';
+import type { Entity, Property, Segment } from '../knowledge/store.ts';
+import { entityModelName, segmentModelName } from './names.ts';
+import { type ColumnProperties, keyTests, type ModelProperties, safeText, type YamlStyle } from './properties-yaml.ts';
+
+/** What the properties of generated models are made with. */
+export interface PropertiesContext {
+  readonly style: YamlStyle;
+  /** The warehouse's types of an entity's columns, where `generate` could look; by the entity's name. */
+  readonly types: ReadonlyMap<string, CatalogColumns>;
+  /** True when the project has several adapters: a type once recorded is kept, whichever target generates. */
+  readonly keepRecordedTypes: boolean;
+  /** Writes a column's name in SQL. */
+  readonly identifier: (column: string) => string;
+}
+
+/** Docs, types and key tests of an entity's view. `columns` are those that the view has, in order. */
+export function entityProperties(
+  entity: Entity,
+  columns: readonly string[],
+  context: PropertiesContext,
+): ModelProperties {
+  const tests = keyTests(entity.primaryKey.map(context.identifier), context.style);
+  return {
+    name: entityModelName(entity.name),
+    description: safeText(entity.description || `${entity.label}, as ${entity.node.reference} has them.`),
+    ...(tests.model.length === 0 ? {} : { data_tests: tests.model }),
+    columns: columns.map((name) => columnProperties(name, entity, context)),
+  };
+}
+
+/** The same for a segment's view: the same columns, for its members. */
+export function segmentProperties(
+  segment: Segment,
+  entity: Entity,
+  { columns, context }: { readonly columns: readonly string[]; readonly context: PropertiesContext },
+): ModelProperties {
+  const tests = keyTests(entity.primaryKey.map(context.identifier), context.style);
+  const description = segment.description ? `${segment.label}. ${segment.description}` : segment.label;
+  return {
+    name: segmentModelName(segment.name),
+    description: safeText(`${description.replace(/\.$/, '')}. A segment of ${entity.name}.`),
+    ...(tests.model.length === 0 ? {} : { data_tests: tests.model }),
+    columns: columns.map((name) =>
+      name === 'dinmo_holdout' && !entity.properties.has(name)
+        ? {
+            name,
+            description: 'True for the members of the control group: in the segment, and kept out of activations.',
+            data_type: 'boolean',
+          }
+        : columnProperties(name, entity, context),
+    ),
+  };
+}
+
+function columnProperties(name: string, entity: Entity, context: PropertiesContext): ColumnProperties {
+  const property = entity.properties.get(name);
+  const type = property === undefined ? null : recordedType(property, entity.name, context);
+  const description = property?.description || property?.label || '';
+  return {
+    name,
+    ...(description === '' ? {} : { description: safeText(description) }),
+    ...(type === null ? {} : { data_type: safeText(type) }),
+    ...(context.identifier(name) === name ? {} : { quote: true as const }),
+    ...(entity.primaryKey.includes(name) ? { data_tests: keyTests(entity.primaryKey, context.style).column } : {}),
+  };
+}
+
+/** What the project states wins; then what the warehouse says now; then what an earlier `generate` recorded. */
+function recordedType(property: Property, entity: string, context: PropertiesContext): string | null {
+  const recorded = property.typeFrom?.source === 'generated';
+  if (property.dataType !== null && (!recorded || context.keepRecordedTypes)) return property.dataType;
+  return context.types.get(entity)?.get(property.name) ?? property.dataType;
+}

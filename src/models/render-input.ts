@@ -1,0 +1,30 @@
+import type { Manifest } from '../artifacts/manifest.ts';
+import type { CatalogColumns } from '../artifacts/project.ts';
+import type { Settings } from '../artifacts/settings.ts';
+import type { Entity, KnowledgeStore, Segment } from '../knowledge/store.ts';
+import type { CompiledQuery, SqlTarget } from '../segment/target.ts';
+import type { SqlDialect } from '../warehouse/dialect.ts';
+
+/** How entities and segments become SQL. */
+export interface QueryCompiler {
+  entity(store: KnowledgeStore, entity: Entity, dialect: SqlDialect, target: SqlTarget): CompiledQuery;
+  segment(store: KnowledgeStore, segment: Segment, dialect: SqlDialect, target: SqlTarget): CompiledQuery;
+}
+
+export interface RenderInput {
+  readonly store: KnowledgeStore;
+  readonly manifest: Manifest;
+  readonly settings: Settings;
+  /** dbt's model-paths, the first of which takes the generated models. */
+  readonly modelPaths: readonly string[];
+  /** One per adapter of the project, the manifest's own first; their names are what dbt's `target.type` says. */
+  readonly dialects: readonly [SqlDialect, ...SqlDialect[]];
+  readonly compiler: QueryCompiler;
+  /** Types of an entity's columns, where the warehouse or the catalog could be asked; by the entity's name. */
+  readonly types?: ReadonlyMap<string, CatalogColumns>;
+}
+
+/** In the order of names, so that no map's order shows in a file. */
+export function byName<T extends { readonly name: string }>(things: ReadonlyMap<string, T>): readonly T[] {
+  return [...things.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}

@@ -1,0 +1,133 @@
+import type { Manifest } from '../artifacts/manifest.ts';
+import type { Settings } from '../artifacts/settings.ts';
+import { DinmoError } from '../errors.ts';
+import type { CompiledQuery } from '../segment/target.ts';
+import type { SqlDialect } from '../warehouse/dialect.ts';
+import { entityProperties, type PropertiesContext, segmentProperties } from './entity-properties.ts';
+import { activationExposures } from './exposures.ts';
+import { type AdapterSql, renderModel } from './frame.ts';
+import type { GeneratedFile } from './header.ts';
+import { entityModelName, segmentModelName } from './names.ts';
+import { type ModelProperties, propertiesFile, yamlStyle } from './properties-yaml.ts';
+import { byName, type RenderInput } from './render-input.ts';
+import { renderDeltaStorage, renderStats } from './render-stats.ts';
+import { dbtTarget, withNow } from './target.ts';
+
+/** The folder of the generated models, relative to the project, forward slashes. */
+export function generatedRoot(settings: Settings, modelPaths: readonly string[]): string {
+  const path = settings.modelsPath ?? `${modelPaths[0] ?? 'models'}/dinmo`;
+  return path
+    .replaceAll('\\', '/')
+    .replace(/^(\.\/)+/, '')
+    .replace(/\/+$/, '');
+}
+
+/**
+ * Every generated file of the project, in memory: a pure function of its input, sorted by path.
+ * Throws DinmoError `private-models-of-two-groups` when a model would have to belong to two groups.
+ */
+export function renderModels(input: RenderInput): readonly GeneratedFile[] {
+  const root = generatedRoot(input.settings, input.modelPaths);
+  const context: PropertiesContext = {
+    style: yamlStyle(input.manifest.metadata.dbtVersion),
+    types: input.types ?? new Map(),
+    keepRecordedTypes: input.dialects.length > 1,
+    identifier: (name) => input.dialects[0].quoteIdentifier(name),
+  };
+  const files = [
+    ...renderEntities(input, `${root}/entities`, context),
+    ...renderSegments(input, `${root}/segments`, context),
+    ...renderStats(input, `${root}/stats`, context),
+    ...renderDeltaStorage(input, `${root}/delta_storage`),
+    ...renderExposures(input, root, context),
+  ];
+  return files.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+function renderEntities(input: RenderInput, folder: string, context: PropertiesContext): readonly GeneratedFile[] {
+  const { store, compiler } = input;
+  const entities = byName(store.entities);
+  const properties: ModelProperties[] = [];
+  const files = entities.map((entity) => {
+    const name = entityModelName(entity.name);
+    const compiled = compileAll(input, name, (dialect) => compiler.entity(store, entity, dialect, dbtTarget));
+    properties.push(entityProperties(entity, compiled.columns, context));
+    return renderModel(
+      {
+        path: `${folder}/${name}.sql`,
+        about: [`Entity ${entity.name}, stated in ${entity.origin.file}.`],
+        config: { materialized: 'view', schema: input.settings.schemas.segments, group: compiled.group },
+      },
+      compiled.branches,
+    );
+  });
+  return [...files, ...propertiesFile(`${folder}/_entities.yml`, 'The entities', { models: properties })];
+}
+
+function renderSegments(input: RenderInput, folder: string, context: PropertiesContext): readonly GeneratedFile[] {
+  const { store, compiler } = input;
+  const properties: ModelProperties[] = [];
+  const files = byName(store.segments).flatMap((segment) => {
+    const entity = store.entities.get(segment.entity);
+    // A segment of an unknown entity is a finding of check, which stops generate before it comes here.
+    if (entity === undefined) return [];
+    const name = segmentModelName(segment.name);
+    const compiled = compileAll(input, name, (dialect) => compiler.segment(store, segment, dialect, dbtTarget));
+    properties.push(segmentProperties(segment, entity, { columns: compiled.columns, context }));
+    return [
+      renderModel(
+        {
+          path: `${folder}/${name}.sql`,
+          about: [`Segment ${segment.name} of ${segment.entity}, stated in ${segment.origin.file}.`],
+          config: {
+            materialized: segment.materialized,
+            schema: input.settings.schemas.segments,
+            group: compiled.group,
+          },
+        },
+        compiled.branches,
+      ),
+    ];
+  });
+  return [...files, ...propertiesFile(`${folder}/_segments.yml`, 'The segments', { models: properties })];
+}
+
+function renderExposures(input: RenderInput, root: string, context: PropertiesContext): readonly GeneratedFile[] {
+  const exposures = activationExposures(input.store, input.settings, context.style);
+  return propertiesFile(`${root}/_activations.yml`, 'The activations', { exposures });
+}
+
+interface Compiled {
+  readonly branches: readonly AdapterSql[];
+  readonly columns: readonly string[];
+  readonly group: string | null;
+}
+
+function compileAll(input: RenderInput, model: string, compile: (dialect: SqlDialect) => CompiledQuery): Compiled {
+  const queries = input.dialects.map((dialect) => ({ adapter: dialect.name, query: compile(dialect) }));
+  const nodes = new Set(queries.flatMap(({ query }) => query.uses.nodes));
+  return {
+    branches: queries.map(({ adapter, query }) => ({ adapter, sql: withNow(query.sql) })),
+    columns: queries[0]?.query.columns ?? [],
+    group: privateGroup(input.manifest, nodes, model),
+  };
+}
+
+/** dbt lets a private model be read inside its group only, so a model that reads one joins that group. */
+function privateGroup(manifest: Manifest, nodes: ReadonlySet<string>, model: string): string | null {
+  const groups = new Map<string, string>();
+  for (const id of nodes) {
+    const node = manifest.nodes.get(id);
+    if (node?.access === 'private' && node.group !== null) groups.set(node.group, node.name);
+  }
+  const [first, second] = [...groups].sort();
+  if (first !== undefined && second !== undefined) {
+    throw new DinmoError({
+      kind: 'configuration',
+      code: 'private-models-of-two-groups',
+      message: `${model} would read ${first[1]}, private in group ${first[0]}, and ${second[1]}, private in group ${second[0]}; dbt allows a model one group.`,
+      fix: `Give one of the two access: protected.`,
+    });
+  }
+  return first?.[0] ?? null;
+}
