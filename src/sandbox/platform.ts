@@ -1,0 +1,135 @@
+import { printExact } from './exact-json.ts';
+import type { FaultKind } from './faults.ts';
+import type { Holdings } from './sandbox-state.ts';
+
+/**
+ * The contract between the sandbox's server and one simulated platform.
+ *
+ * A platform is one folder that knows the vendor's rules from the vendor's own documentation. Nothing here is shared with
+ * the code that sends, so that a mistake in one is not repeated by the other.
+ */
+export interface SimulatedPlatform {
+  readonly name: string;
+  /** Fault kinds that this request can meet. */
+  faults(request: Pick<SandboxRequest, 'method' | 'path'>): readonly FaultKind[];
+  /** Whether a page of HTML with status 200 stands for a request that was applied. */
+  readonly htmlApplies: boolean;
+  /** How the platform words a failure of its own. Asked only for kinds that replace the answer. */
+  failure(kind: FailureKind, context: RequestContext): Answer;
+  /** A destination of its own, empty, or as `save` left it. Throws where `saved` is not what it wrote. */
+  open(saved: unknown): SimulatedDestination;
+}
+
+export type FailureKind = 'throttled' | 'server_error' | 'unavailable' | 'timeout_after' | 'empty';
+
+export interface SimulatedDestination {
+  /** Synchronous: a request is applied whole or not at all, whatever becomes of the answer. */
+  handle(request: SandboxRequest, context: RequestContext): Answer;
+  /** What it holds; of each list of rows the latest `rowsMax`. */
+  holdings(rowsMax: number): Holdings;
+  /** What `open` needs to go on, as JSON data (bigint allowed). */
+  save(): unknown;
+  /** Tells what only the project knows. */
+  configure(setup: DestinationSetup): void;
+}
+
+/** What a destination may be told before the first request. */
+export interface DestinationSetup {
+  /** Webhook: the secret that signs; kept in memory only. */
+  readonly secret?: string | undefined;
+  /** Files: absolute path of the folder that rows are written to; must have a part named `dinmo_sandbox`. */
+  readonly folder?: string | undefined;
+  /** HubSpot: the only properties that exist; without it any lower-case name does. */
+  readonly properties?: readonly string[] | undefined;
+  /** HubSpot: properties with unique values, besides those whose name ends in `_id` or `_key`. */
+  readonly uniqueProperties?: readonly string[] | undefined;
+}
+
+export interface SandboxRequest {
+  readonly method: string;
+  /** After the destination's base URL; starts with `/`, still percent-encoded. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** The destination's base URL, for links in answers. */
+  readonly baseUrl: string;
+}
+
+export interface RequestContext {
+  readonly destination: string;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** Differs per request, the same in a repeated run. */
+  readonly traceId: string;
+  readonly limits: RequestLimits;
+  readonly retryAfterSeconds: number;
+  readonly notReadyCalls: number;
+  /** Whether this row falls to an injected partial failure. Ask once a row, only where the platform can refuse single rows. */
+  unlucky(): boolean;
+  /** Whether the row is poisoned, and how the platform is to answer. */
+  poison(values: readonly string[]): 'reject' | 'refuse' | null;
+  violate(rule: string, detail: string): void;
+  /** Says that this request came before and was recognised. */
+  repeat(): void;
+}
+
+/** Requests in a rolling window. */
+export interface RequestLimit {
+  readonly requestsMax: number;
+  readonly windowMs: number;
+}
+
+export interface RequestLimits {
+  /** Free and Starter portals: 100 per 10 s. */
+  readonly hubspot: RequestLimit;
+  /** Custom-audience calls an hour on the full tier: 190,000. */
+  readonly meta: RequestLimit;
+}
+
+export const defaultLimits: RequestLimits = {
+  hubspot: { requestsMax: 100, windowMs: 10_000 },
+  meta: { requestsMax: 190_000, windowMs: 3_600_000 },
+};
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** Rows that the request carried. */
+  readonly rows: number;
+  /** Of them, refused. */
+  readonly rejected: number;
+}
+
+/** A JSON answer; a bigint is written as a number. `undefined` is an empty body. */
+export function jsonAnswer(
+  status: number,
+  value: unknown,
+  extra: {
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly rows?: number;
+    readonly rejected?: number;
+  } = {},
+): Answer {
+  return {
+    status,
+    headers: { 'content-type': 'application/json; charset=utf-8', ...extra.headers },
+    body: value === undefined ? '' : printExact(value),
+    rows: extra.rows ?? 0,
+    rejected: extra.rejected ?? 0,
+  };
+}
+
+/** The body as JSON; undefined where it is not JSON or was not said to be. */
+export function readJson(request: SandboxRequest): unknown {
+  if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) return undefined;
+  try {
+    return JSON.parse(request.body);
+  } catch {
+    return undefined;
+  }
+}
+
+export const nothingHeld: Holdings = { audiences: [], events: [], objects: [], files: [] };

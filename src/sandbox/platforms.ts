@@ -1,0 +1,10 @@
+import { files } from './files/index.ts';
+import { hubspot } from './hubspot/index.ts';
+import { meta } from './meta/index.ts';
+import type { SimulatedPlatform } from './platform.ts';
+import { webhook } from './webhook/index.ts';
+
+/** The simulated platforms by name: one folder of this room each. */
+export const simulatedPlatforms: ReadonlyMap<string, SimulatedPlatform> = new Map(
+  [files, hubspot, meta, webhook].map((platform) => [platform.name, platform]),
+);
