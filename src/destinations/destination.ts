@@ -32,14 +32,16 @@ export interface Service {
   limits?(config: ServiceContext['config']): Partial<ServiceFacts['limits']>;
   /**
    * Looks at one row before it is sent, with our own knowledge only: null when it may be sent, else why not.
-   * Identifiers are already checked by the engine (a row without a matching one is invalid).
+   * Identifiers are already checked by the engine (a row without a matching one is invalid). `config` are the settings of
+   * the destination; what hangs on them is not looked at without.
    */
-  validate(row: OutgoingRow, now: number): Invalidity | null;
+  validate(row: OutgoingRow, now: number, config?: ServiceContext['config']): Invalidity | null;
   /** Opens the service for one activation. Called once a sync, before the first batch; may call the platform (find or create the audience, check the account). */
   open(context: ServiceContext): Promise<Session>;
   /** Does the least that proves the credentials, for `doctor`. */
   verify(
-    context: Pick<ServiceContext, 'config' | 'credentials' | 'http' | 'logger' | 'clock'>,
+    context: Pick<ServiceContext, 'config' | 'credentials' | 'http' | 'logger' | 'clock'> &
+      Partial<Pick<ServiceContext, 'baseUrl' | 'projectDir'>>,
   ): Promise<{ ok: boolean; detail: string }>;
 }
 

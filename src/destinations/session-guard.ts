@@ -43,7 +43,9 @@ function refusesAll(outcome: BatchOutcome): boolean {
 
 function hideValues(batch: Batch, outcome: BatchOutcome): BatchOutcome {
   if (outcome.kind !== 'receipts') {
-    if (outcome.kind === 'retry' || outcome.kind === 'refused') return outcome;
+    // These speak of the account, and must reach the reader; a long batch is not worth searching for them.
+    const ofAccount = outcome.kind === 'retry' || outcome.kind === 'refused';
+    if (ofAccount && batch.rows.length > ROWS_SEARCHED_MAX) return outcome;
     return { ...outcome, message: cleanMessage(outcome.message, batch.rows, outcome.code) };
   }
   const rows = new Map(batch.rows.map((row) => [row.seq, row]));

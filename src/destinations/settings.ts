@@ -79,7 +79,13 @@ function createReport(destination: Pick<DestinationBlock, 'name' | 'origin'>): R
   const root: Path = ['destinations', destination.name];
   const add: Report['add'] = (code, at, text) => {
     const message = `Destination ${destination.name}: ${text.message}`;
-    findings.push({ code, severity: 'error', message, fix: text.fix, location: destination.origin.locate([...root, ...at]) });
+    findings.push({
+      code,
+      severity: 'error',
+      message,
+      fix: text.fix,
+      location: destination.origin.locate([...root, ...at]),
+    });
   };
   return {
     findings,
@@ -87,7 +93,10 @@ function createReport(destination: Pick<DestinationBlock, 'name' | 'origin'>): R
     missing: (part, fact) =>
       add('missing-setting', [part], {
         message: `${part}.${fact.name} is missing (${fact.description})`,
-        fix: part === 'config' ? `Add ${fact.name} under config.` : `Add ${fact.name}: "{{ env_var('…') }}" under credentials.`,
+        fix:
+          part === 'config'
+            ? `Add ${fact.name} under config.`
+            : `Add ${fact.name}: "{{ env_var('…') }}" under credentials.`,
       }),
   };
 }
@@ -126,7 +135,12 @@ function resolveValue(
 function readValue(report: Report, fact: SettingFact, given: SettingValue): Config[string] | undefined {
   const value = convert(fact, given);
   if (value === null) {
-    const expected = { string: 'a text', integer: 'a whole number above 0', boolean: 'true or false', 'string[]': 'a list of texts' };
+    const expected = {
+      string: 'a text',
+      integer: 'a whole number above 0',
+      boolean: 'true or false',
+      'string[]': 'a list of texts',
+    };
     report.add('invalid-setting', ['config', fact.name], {
       message: `config.${fact.name} must be ${expected[fact.type]}`,
       fix: fact.type === 'string' ? 'Put the value in quotes.' : 'Correct the value.',

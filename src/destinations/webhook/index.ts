@@ -15,7 +15,7 @@ function createService(facts: ServiceFacts): Service {
     validate: () => null,
     open: async (context) => guardSession(openSession(context)),
     verify: async (context) => {
-      const url = readUrl(context.config);
+      const url = placeUrl(readUrl(context.config), context.baseUrl ?? null);
       // A POST could have an effect. Whatever a GET is answered, the endpoint is there.
       const result = await exchange(context.http, { method: 'GET', url, timeoutMs: 10_000 });
       if (result.kind === 'answer') return { ok: true, detail: `reached (${result.response.status})` };

@@ -1,12 +1,12 @@
 import { scrub } from '../../log.ts';
 import { narrow, notAnAcknowledgement, readCode, readObject, refused, statusOutcome } from '../answer.ts';
-import type { Batch, BatchOutcome, FieldValue, Receipt } from '../destination.ts';
+import type { Batch, BatchOutcome, FieldValue, OutgoingRow, Receipt } from '../destination.ts';
 import type { HttpResponse } from '../http.ts';
 import { canonicalJson, parseJson } from '../json.ts';
 
 interface Rejection {
-  /** Canonical JSON texts that the entry's key may be meant as. */
-  readonly keys: readonly string[];
+  /** Canonical JSON text; null when the entry names none. */
+  readonly key: string | null;
   readonly code: string;
   readonly message: string;
 }
@@ -33,18 +33,21 @@ export function readAnswer(response: HttpResponse, batch: Batch, now: number): B
 }
 
 function settle(batch: Batch, rejections: readonly Rejection[]): BatchOutcome {
-  const byKey = new Map<string, Rejection>();
-  for (const rejection of rejections) for (const key of rejection.keys) byKey.set(key, rejection);
-  const matched = new Set<Rejection>();
+  const byKey = new Map(rejections.map((rejection) => [rejection.key, rejection]));
   const receipts = batch.rows.map((row): Receipt => {
-    const rejection = byKey.get(canonicalJson(parseJson(row.keyJson))) ?? byKey.get(JSON.stringify(row.key));
+    const key = keysOf(row).find((candidate) => byKey.has(candidate));
+    const rejection = key === undefined ? undefined : byKey.get(key);
     if (rejection === undefined) return { seq: row.seq, status: 'accepted' };
-    matched.add(rejection);
     return { seq: row.seq, status: 'rejected', code: rejection.code, message: rejection.message };
   });
-  const stray = rejections.find((rejection) => !matched.has(rejection));
-  if (stray === undefined) return { kind: 'receipts', receipts };
-  return narrow(stray.code, stray.message);
+  const known = new Set(batch.rows.flatMap(keysOf));
+  const stray = rejections.find((rejection) => rejection.key === null || !known.has(rejection.key));
+  return stray === undefined ? { kind: 'receipts', receipts } : narrow(stray.code, stray.message);
+}
+
+/** How an endpoint may name a row: by its key as it was sent, or by the key's text. */
+function keysOf(row: OutgoingRow): readonly string[] {
+  return [canonicalJson(parseJson(row.keyJson)), JSON.stringify(row.key)];
 }
 
 /** null: the body is not an answer. */
@@ -66,9 +69,7 @@ function readRejection(entry: FieldValue): Rejection {
   // Parsed by parseJson, so every member is a FieldValue.
   const key = (members['key'] ?? null) as FieldValue;
   const message = typeof members['message'] === 'string' ? members['message'] : 'Rejected by the endpoint';
-  // A typed key may come back as text.
-  const keys = key === null ? [] : [canonicalJson(key)];
-  return { keys, code: readCode(members['code']), message: scrub(message) };
+  return { key: key === null ? null : canonicalJson(key), code: readCode(members['code']), message: scrub(message) };
 }
 
 /** What the endpoint says of a refusal, where it says it in the usual members. */

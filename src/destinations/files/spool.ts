@@ -1,0 +1,119 @@
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open, truncate } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import type { Operation } from '../../artifacts/annotation.ts';
+import type { OutgoingRow } from '../destination.ts';
+import type { Format } from './layout.ts';
+
+/** First line of a spool: all that is needed to publish it, also for another process. */
+export interface SpoolHeader {
+  readonly activation: string;
+  readonly syncId: string;
+  readonly format: Format;
+  /** A full replace: mapped fields only, without `_operation` and `_key`. */
+  readonly whole: boolean;
+  readonly columns: readonly { readonly field: string; readonly dataType: string }[];
+}
+
+/** One row, as it waits. The key and the fields are JSON text. */
+export interface SpooledRow {
+  readonly operation: Operation;
+  readonly key: string;
+  readonly keyJson: string;
+  readonly fieldsJson: string | null;
+}
+
+/** Rows of one sync on disk, one JSON object a line, each batch whole or not at all. */
+export interface Spool {
+  readonly path: string;
+  readonly header: SpoolHeader;
+  /** Adds the rows of a batch and makes them durable. Leaves the spool as it was when it fails. */
+  append(rows: readonly OutgoingRow[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens a new spool, readable by its owner only. */
+export async function openSpool(path: string, header: SpoolHeader): Promise<Spool> {
+  const handle = await open(path, 'w', 0o600);
+  let size = 0;
+  const add = async (text: string): Promise<void> => {
+    try {
+      await writeAll(handle, Buffer.from(text), size);
+      await handle.datasync();
+      size += Buffer.byteLength(text);
+    } catch (thrown) {
+      await handle.truncate(size).catch(() => {});
+      throw thrown;
+    }
+  };
+  await add(`${JSON.stringify(header)}\n`);
+  return {
+    path,
+    header,
+    append: (rows) => add(rows.map(renderRow).join('')),
+    close: () => handle.close(),
+  };
+}
+
+async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  let written = 0;
+  while (written < bytes.length) {
+    const result = await handle.write(bytes, written, bytes.length - written, position + written);
+    written += result.bytesWritten;
+  }
+}
+
+/** Members in this order: `readSpool` cuts the line by it, so that JSON from the warehouse is never parsed and written again. */
+function renderRow(row: OutgoingRow): string {
+  const fields = row.operation === 'delete' ? null : row.fieldsJson;
+  const text = `{"o":"${row.operation}","k":${JSON.stringify(row.key)},"t":${JSON.stringify(row.keyJson)},"f":${fields}}`;
+  return `${text.replace(/[\r\n]+/g, ' ')}\n`;
+}
+
+/** Cuts off what a crash left half-written, and reads the header; null when not even that is whole. */
+export async function recoverSpool(path: string): Promise<SpoolHeader | null> {
+  const end = await lastLineEnd(path);
+  if (end === 0) return null;
+  await truncate(path, end);
+  const lines = createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY });
+  for await (const line of lines) {
+    // Written by openSpool; a line that is whole is what it wrote.
+    return JSON.parse(line) as SpoolHeader;
+  }
+  return null;
+}
+
+/** The offset after the last line break; 0 when there is none. Read from the end, so that the file's size does not matter. */
+async function lastLineEnd(path: string): Promise<number> {
+  const handle = await open(path, 'r');
+  try {
+    const piece = Buffer.alloc(65_536);
+    for (let end = (await handle.stat()).size; end > 0; ) {
+      const start = Math.max(0, end - piece.length);
+      const { bytesRead } = await handle.read(piece, 0, end - start, start);
+      const at = piece.subarray(0, bytesRead).lastIndexOf(10);
+      if (at !== -1) return start + at + 1;
+      end = start;
+    }
+    return 0;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The rows of a spool, in the order in which they were accepted. */
+export async function* readSpool(path: string): AsyncGenerator<SpooledRow> {
+  let first = true;
+  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (!first && line !== '') yield readRow(line);
+    first = false;
+  }
+}
+
+function readRow(line: string): SpooledRow {
+  const at = line.indexOf(',"f":');
+  // The head holds only texts that renderRow wrote, in which a quote is escaped: the first `,"f":` outside them ends it.
+  const head = JSON.parse(`${line.slice(0, at)}}`) as { o: Operation; k: string; t: string };
+  const fields = line.slice(at + 5, -1);
+  return { operation: head.o, key: head.k, keyJson: head.t, fieldsJson: fields === 'null' ? null : fields };
+}

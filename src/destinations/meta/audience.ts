@@ -1,0 +1,93 @@
+import { readArray, readObject, refused } from '../answer.ts';
+import type { ServiceContext } from '../destination.ts';
+import { type Step, untilSettled } from '../opening.ts';
+import type { MetaApi } from './api.ts';
+
+/** Pages of an account's audiences that are read at most: 100 of 500. */
+const PAGES_MAX = 100;
+
+type Context = Pick<ServiceContext, 'config' | 'audienceId' | 'audienceName' | 'activation' | 'clock' | 'logger'>;
+
+/**
+ * The id of the audience: the recorded one, whatever its name is by now; else the one custom audience of that name; else a
+ * new one. Renames a recorded one whose wanted name has changed. Throws DinmoError when the account or audience is out of reach.
+ */
+export async function openAudience(api: MetaApi, context: Context): Promise<string> {
+  const name = context.audienceName ?? context.activation;
+  if (context.audienceId !== null) {
+    const id = context.audienceId;
+    const found = await untilSettled(context, 'Reading the audience', () => readAudience(api, id));
+    if (found !== null && found !== name) await renameAudience(api, context, { id, name });
+    return id;
+  }
+  return untilSettled(context, 'Finding or creating the audience', async () => {
+    const found = await findAudience(api, context, name);
+    if (found.kind === 'outcome') return found;
+    return found.value === null ? createAudience(api, context, name) : { kind: 'value', value: found.value };
+  });
+}
+
+/** Digits of an ad account, however they are written. */
+export function accountPath(config: ServiceContext['config']): string {
+  return `/act_${encodeURIComponent(String(config['ad_account_id']).trim().replace(/^act_/, ''))}`;
+}
+
+async function readAudience(api: MetaApi, id: string): Promise<Step<string | null>> {
+  const answer = await api.call({ method: 'GET', path: `/${encodeURIComponent(id)}?fields=id,name` });
+  if (answer.kind === 'outcome') {
+    if (answer.outcome.kind !== 'narrow') return answer;
+    const fix = 'Look the audience up in Ads Manager; to start again, make a new activation.';
+    return { kind: 'outcome', outcome: refused('audience-missing', answer.outcome.message, fix) };
+  }
+  const name = answer.value['name'];
+  return { kind: 'value', value: typeof name === 'string' ? name : null };
+}
+
+/** A name that cannot be changed stops nothing: the audience is known by its id. */
+async function renameAudience(
+  api: MetaApi,
+  context: Context,
+  audience: { readonly id: string; readonly name: string },
+): Promise<void> {
+  const body = JSON.stringify({ name: audience.name });
+  const answer = await api.call({ method: 'POST', path: `/${encodeURIComponent(audience.id)}`, body });
+  if (answer.kind === 'value') context.logger.info('meta.audience.renamed', { audience: audience.id });
+  else context.logger.warn('meta.audience.not_renamed', { audience: audience.id });
+}
+
+async function findAudience(api: MetaApi, context: Context, name: string): Promise<Step<string | null>> {
+  const ids: string[] = [];
+  let after: string | null = null;
+  for (let page = 0; page < PAGES_MAX; page++) {
+    const cursor: string = after === null ? '' : `&after=${encodeURIComponent(after)}`;
+    const path = `${accountPath(context.config)}/customaudiences?fields=id,name,subtype&limit=500${cursor}`;
+    const answer = await api.call({ method: 'GET', path });
+    if (answer.kind === 'outcome') return answer;
+    for (const item of readArray(answer.value['data'])) {
+      const audience = readObject(item);
+      const isCustom = audience?.['subtype'] === undefined || audience['subtype'] === 'CUSTOM';
+      if (audience !== null && audience['name'] === name && isCustom) ids.push(String(audience['id']));
+    }
+    const paging = readObject(answer.value['paging']);
+    const cursors = readObject(paging?.['cursors']);
+    after = typeof paging?.['next'] === 'string' && typeof cursors?.['after'] === 'string' ? cursors['after'] : null;
+    if (after === null) break;
+  }
+  if (ids.length <= 1) return { kind: 'value', value: ids[0] ?? null };
+  const message = `The ad account has ${ids.length} custom audiences of the name that is wanted`;
+  const fix = 'Rename all but one of them in Ads Manager, or choose another name with `audience:`.';
+  return { kind: 'outcome', outcome: refused('audience-ambiguous', message, fix) };
+}
+
+async function createAudience(api: MetaApi, context: Context, name: string): Promise<Step<string>> {
+  const answer = await api.call({
+    method: 'POST',
+    path: `${accountPath(context.config)}/customaudiences`,
+    body: JSON.stringify({ name, subtype: 'CUSTOM', customer_file_source: 'USER_PROVIDED_ONLY' }),
+  });
+  if (answer.kind === 'outcome') return answer;
+  const id = answer.value['id'];
+  if (typeof id === 'string' || typeof id === 'number') return { kind: 'value', value: String(id) };
+  const message = 'Meta answered the creation of the audience without its id';
+  return { kind: 'outcome', outcome: refused('audience-without-id', message, 'Run the sync again.') };
+}
