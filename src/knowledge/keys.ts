@@ -76,8 +76,13 @@ function evidence(columns: readonly string[], source: string, detail: string): K
   return { columns, provenance: { source, detail } };
 }
 
+/** True for dbt's own tests: a package may define another test of the same name. */
+export function isBuiltIn(test: ManifestTest): boolean {
+  return test.namespace === null || test.namespace === 'dbt';
+}
+
 function isUniqueTest(test: ManifestTest): boolean {
-  return test.testName === 'unique' && test.namespace === null;
+  return test.testName === 'unique' && isBuiltIn(test);
 }
 
 function isCombinationTest(test: ManifestTest): boolean {
@@ -101,7 +106,7 @@ function combinationOf(columns: NodeColumns, test: ManifestTest): readonly strin
 
 function notNullColumns(columns: NodeColumns, counted: readonly ManifestTest[]): ReadonlySet<string> {
   const tested = counted
-    .filter((test) => test.testName === 'not_null' && test.namespace === null)
+    .filter((test) => test.testName === 'not_null' && isBuiltIn(test))
     .flatMap((test) => columnOf(columns, test) ?? []);
   const constrained = columns.node.contractEnforced
     ? [...columns.node.columns.values()]

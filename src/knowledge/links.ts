@@ -1,6 +1,6 @@
 import type { ManifestConstraint, ManifestNode, ManifestTest } from '../artifacts/manifest.ts';
 import type { BuildContext, EntityDraft } from './entity-draft.ts';
-import { coversUnique } from './keys.ts';
+import { coversUnique, isBuiltIn } from './keys.ts';
 import { nodeLabel } from './node.ts';
 import { plainColumn } from './node-columns.ts';
 import type { Provenance } from './store.ts';
@@ -118,7 +118,7 @@ function constraintCandidates(context: BuildContext, child: EntityDraft): readon
 function testCandidates(context: BuildContext, child: EntityDraft): readonly Candidate[] {
   const tests = context.tests.get(child.node.uniqueId) ?? [];
   return tests
-    .filter((test) => test.testName === 'relationships' && test.namespace === null)
+    .filter((test) => test.testName === 'relationships' && isBuiltIn(test))
     .map((test) => {
       const column = textOf(test, 'column_name') ?? test.columnName;
       const field = textOf(test, 'field');

@@ -3,6 +3,7 @@ import type { Origin } from '../artifacts/position.ts';
 import { parseColumnType } from './column-type.ts';
 import { humanName } from './entities.ts';
 import type { BuildContext, CustomAttributeDraft, EntityDraft } from './entity-draft.ts';
+import { isBuiltIn } from './keys.ts';
 import { nodeLabel } from './node.ts';
 import type { NodeColumn, NodeColumns } from './node-columns.ts';
 import type { Property } from './store.ts';
@@ -77,8 +78,7 @@ function typeOf(context: BuildContext, column: NodeColumn | null): Pick<Property
 function acceptedValues(context: BuildContext, columns: NodeColumns, name: string): readonly string[] | null {
   const tests = context.tests.get(columns.node.uniqueId) ?? [];
   for (const test of tests) {
-    if (test.testName !== 'accepted_values' || test.namespace !== null || !test.enabled || test.where !== null)
-      continue;
+    if (test.testName !== 'accepted_values' || !isBuiltIn(test) || !test.enabled || test.where !== null) continue;
     const column = test.columnName ?? test.kwargs['column_name'];
     const values = test.kwargs['values'];
     if (typeof column !== 'string' || columns.fold(column) !== columns.fold(name) || !Array.isArray(values)) continue;
