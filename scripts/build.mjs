@@ -1,7 +1,7 @@
 // @ts-check
 // Writes dist/: what the npm package holds. tsc alone does the work; assets that it does not know are copied beside.
 
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,11 @@ const DIST = join(ROOT, 'dist');
 const EXECUTABLE = join(DIST, 'cli', 'main.js');
 
 rmSync(DIST, { recursive: true, force: true });
-execFileSync(join(ROOT, 'node_modules', '.bin', 'tsc'), ['-p', 'tsconfig.build.json'], { cwd: ROOT, stdio: 'inherit' });
+const compiled = spawnSync(join(ROOT, 'node_modules', '.bin', 'tsc'), ['-p', 'tsconfig.build.json'], {
+  cwd: ROOT,
+  stdio: 'inherit',
+});
+if (compiled.status !== 0) process.exit(1);
 cpSync(join(ROOT, 'src'), DIST, {
   recursive: true,
   filter: (source) => !/\.[cm]?ts$/.test(source),
