@@ -53,15 +53,18 @@ function installPackages() {
   const path = (process.env['PATH'] ?? '')
     .split(delimiter)
     .filter((folder) => folder !== join(ROOT, 'node_modules', '.bin'));
-  // Under an older Node, npm would warn once for each package that wants a newer one; they run under the one it installs.
-  const result = spawnSync('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], {
+  // `npm ci` refuses a lock file without the packages of every other platform, which not every index has. This installs
+  // what is locked and leaves the file alone. Under an older Node it would warn once for each package that wants a newer
+  // one; they run under the one that it installs.
+  const options = ['--no-save', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
+  const result = spawnSync('npm', ['install', ...options], {
     cwd: ROOT,
     env: { ...process.env, PATH: path.join(delimiter) },
     stdio: ['ignore', 'ignore', 'inherit'],
     shell: process.platform === 'win32',
   });
   if (result.error) throw new SetupError(`npm could not be started (${result.error.message}). It comes with Node.`);
-  if (result.status !== 0) throw new SetupError('npm ci failed; its message is above.');
+  if (result.status !== 0) throw new SetupError('npm install failed; its message is above.');
   say(`npm packages installed in ${seconds(started)}`);
 }
 
