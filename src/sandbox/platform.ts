@@ -33,7 +33,7 @@ export interface SimulatedDestination {
   configure(setup: DestinationSetup): void;
 }
 
-/** What a destination may be told before the first request. */
+/** What a destination may be told before the first request. Only the folder outlives a restart: tell the rest again. */
 export interface DestinationSetup {
   /** Webhook: the secret that signs; kept in memory only. */
   readonly secret?: string | undefined;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Answer, jsonAnswer, type RequestContext, readJson, type SandboxRequest } from '../platform.ts';
 import type { AudienceState } from '../sandbox-state.ts';
-import { graphError, invalidParameter, missingObject } from './graph-answer.ts';
+import { graphError, invalidParameter } from './graph-answer.ts';
 import { People } from './people.ts';
 
 export interface Audience {
@@ -172,10 +172,6 @@ export function notReadyYet(audience: Audience, context: RequestContext): Answer
     ...{ code: 803, type: 'OAuthException', status: 404 },
     message: '(#803) Some of the aliases you requested do not exist: users',
   });
-}
-
-export function missingAudience(id: string, request: SandboxRequest, context: RequestContext): Answer {
-  return missingObject(context, id, request.method);
 }
 
 function copyOf(person: Readonly<Record<string, readonly string[]>>): Record<string, string[]> {

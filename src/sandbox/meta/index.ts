@@ -10,7 +10,7 @@ import type {
 } from '../platform.ts';
 import { jsonAnswer, nothingHeld } from '../platform.ts';
 import { RollingWindow } from '../rolling-window.ts';
-import { Audiences, missingAudience, notReadyYet, savedAudiences } from './audiences.ts';
+import { Audiences, notReadyYet, savedAudiences } from './audiences.ts';
 import { Datasets, savedDatasets } from './events.ts';
 import { graphError, invalidParameter, missingObject } from './graph-answer.ts';
 import { changeUsers } from './users.ts';
@@ -81,7 +81,7 @@ function route({ audiences, datasets }: World, request: SandboxRequest, context:
       : unknownRequest(request, context);
   }
   const audience = audiences.find(node);
-  if (!audience) return missingAudience(node, request, context);
+  if (!audience) return missingObject(context, node, request.method);
   if (ask === 'POST users' || ask === 'DELETE users') {
     return notReadyYet(audience, context) ?? changeUsers(audience, request, context);
   }
