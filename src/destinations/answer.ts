@@ -81,6 +81,14 @@ export function notAnAcknowledgement(detail: string): BatchOutcome {
   return retry({ applied: 'maybe', code: 'not-an-acknowledgement', message: detail });
 }
 
+/** An answer whose body is not the JSON that the platform speaks: what its status says, but HTML in place of a 4xx is a fault on the way. */
+export function foreignOutcome(response: HttpResponse, now: number): BatchOutcome {
+  const byStatus = statusOutcome(response, now);
+  const isHtml = response.body.trimStart().startsWith('<');
+  if (byStatus !== null && !(byStatus.kind === 'narrow' && isHtml)) return byStatus;
+  return notAnAcknowledgement('The platform answered with something other than its JSON');
+}
+
 /**
  * `Retry-After` in milliseconds (RFC 9110: seconds or an HTTP date), between 0 and 15 minutes; null when absent or unreadable.
  */

@@ -31,11 +31,12 @@ export interface Service {
   /** Limits that depend on the settings of a destination (the webhook's `batch_size`); where it is left out, or gives nothing for a limit, `facts.limits` hold. */
   limits?(config: ServiceContext['config']): Partial<ServiceFacts['limits']>;
   /**
-   * Looks at one row before it is sent, with our own knowledge only: null when it may be sent, else why not.
+   * Looks at one row before it is sent, with our own knowledge only: null when it may be sent, else why not. The function
+   * itself is null where the service has no rules of its own, so that no row has to be looked at.
    * Identifiers are already checked by the engine (a row without a matching one is invalid). `config` are the settings of
    * the destination; what hangs on them is not looked at without.
    */
-  validate(row: OutgoingRow, now: number, config?: ServiceContext['config']): Invalidity | null;
+  readonly validate: ((row: OutgoingRow, now: number, config?: ServiceContext['config']) => Invalidity | null) | null;
   /** Opens the service for one activation. Called once a sync, before the first batch; may call the platform (find or create the audience, check the account). */
   open(context: ServiceContext): Promise<Session>;
   /** Does the least that proves the credentials, for `doctor`. */
@@ -103,6 +104,8 @@ export interface OutgoingRow {
   readonly recordId: string | null;
   /** Objects: the destination key before this change, when the row is updated in place under a new one. */
   readonly previousKey: string | null;
+  /** Objects, with `previousKey`: false when the record was there before us and has to stay if it cannot be updated in place. Left out: it may go. */
+  readonly mayDelete?: boolean;
   /** Events: ISO timestamp, UTC. */
   readonly eventTime: string | null;
 }

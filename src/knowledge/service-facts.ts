@@ -45,6 +45,8 @@ export interface ServiceFacts {
     readonly setting: string;
     readonly identifier: IdentifierKind | null;
     readonly normalise: 'lower' | 'exact';
+    /** `normalise` is for this value of the setting; under any other, keys are exact. Left out: for all. */
+    readonly normaliseOnly?: string;
   } | null;
   /** The platform gives each row a record id of its own, by which it can be updated in place. */
   readonly recordIds: boolean;

@@ -15,7 +15,7 @@ function createService(facts: ServiceFacts): Service {
     facts,
     normaliser: null,
     acknowledges: 'finish',
-    validate: () => null,
+    validate: null,
     open: openSession,
     verify: (context) => verifyFolder(resolve(context.projectDir ?? '.', String(context.config['path']))),
   };

@@ -10,7 +10,9 @@ const BASE_URL = 'https://graph.facebook.com';
 /** Talks to the Graph API for one sync. */
 export interface MetaApi {
   /** `path` begins after the version: `/act_1/customaudiences`. Never throws. */
-  call(request: Pick<HttpRequest, 'method' | 'signal'> & { readonly path: string; readonly body?: string }): Promise<Reading>;
+  call(
+    request: Pick<HttpRequest, 'method' | 'signal'> & { readonly path: string; readonly body?: string },
+  ): Promise<Reading>;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { ServiceFacts } from '../../knowledge/service-facts.ts';
 import { narrow, notAnAcknowledgement } from '../answer.ts';
 import type { Batch, BatchOutcome, Service, ServiceContext, Session } from '../destination.ts';
-import { guardSession } from '../session-guard.ts';
+import { hideRowValues } from '../row-values.ts';
 import { createApi, type MetaApi } from './api.ts';
 import { accountPath, openAudience } from './audience.ts';
 import { renderMember, renderMembers, schemaOf } from './members.ts';
@@ -11,11 +11,11 @@ export function createAudiences(facts: ServiceFacts): Service {
   return {
     facts,
     normaliser: audienceNormaliser,
-    validate: () => null,
+    validate: null,
     async open(context) {
       const api = createApi(context);
       const audienceId = await openAudience(api, context);
-      return guardSession(createSession(api, audienceId, { context, rowsMax: facts.limits.rowsPerRequestMax }));
+      return hideRowValues(createSession(api, audienceId, { context, rowsMax: facts.limits.rowsPerRequestMax }));
     },
     async verify(context) {
       const path = `${accountPath(context.config)}/customaudiences?fields=id&limit=1`;

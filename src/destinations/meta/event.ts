@@ -43,7 +43,10 @@ export function eventId(activation: string, eventName: string, key: string): str
 }
 
 /** One event of `/<dataset>/events` (Conversions API v26.0). */
-export function renderEvent(row: OutgoingRow, given: { readonly config: Config; readonly activation: string }): JsonObject {
+export function renderEvent(
+  row: OutgoingRow,
+  given: { readonly config: Config; readonly activation: string },
+): JsonObject {
   const fields = row.fields() ?? {};
   const userData = renderUserData(row);
   const eventName = nameOf(fields, given.config);
@@ -134,5 +137,7 @@ function validatePurchase(fields: Fields): Invalidity | null {
   const isNumber = value !== undefined && value !== null && value !== '' && Number.isFinite(Number(value));
   if (!isNumber) return { code: 'purchase-without-value', message: 'A Purchase needs a numeric value' };
   const isCurrency = /^[A-Za-z]{3}$/.test(textOf(fields['currency']) ?? '');
-  return isCurrency ? null : { code: 'purchase-without-currency', message: 'A Purchase needs a currency of three letters' };
+  return isCurrency
+    ? null
+    : { code: 'purchase-without-currency', message: 'A Purchase needs a currency of three letters' };
 }

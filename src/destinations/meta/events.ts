@@ -2,7 +2,7 @@ import type { ServiceFacts } from '../../knowledge/service-facts.ts';
 import { notAnAcknowledgement } from '../answer.ts';
 import type { FieldValue, Service, ServiceContext, Session } from '../destination.ts';
 import { renderJson } from '../json.ts';
-import { guardSession } from '../session-guard.ts';
+import { hideRowValues } from '../row-values.ts';
 import { createApi, type MetaApi } from './api.ts';
 import { renderEvent, validateEvent } from './event.ts';
 import { eventNormaliser } from './normalise.ts';
@@ -12,7 +12,7 @@ export function createEvents(facts: ServiceFacts): Service {
     facts,
     normaliser: eventNormaliser,
     validate: (row, now, config) => validateEvent(row, { config: config ?? null, now }),
-    open: async (context) => guardSession(createSession(createApi(context), context)),
+    open: async (context) => hideRowValues(createSession(createApi(context), context)),
     async verify(context) {
       const answer = await createApi(context).call({ method: 'GET', path: `${datasetPath(context.config)}?fields=id` });
       if (answer.kind === 'value') return { ok: true, detail: 'the token reads the dataset' };
@@ -37,7 +37,8 @@ function createSession(api: MetaApi, context: ServiceContext): Session {
       const answer = await api.call({ method: 'POST', path, body: renderJson(body), signal });
       if (answer.kind === 'outcome') return answer.outcome;
       const received = Number(answer.value['events_received'] ?? Number.NaN);
-      if (!Number.isFinite(received)) return notAnAcknowledgement('Meta answered without the number of events received');
+      if (!Number.isFinite(received))
+        return notAnAcknowledgement('Meta answered without the number of events received');
       const accepted = Math.min(Math.max(received, 0), batch.rows.length);
       const short = accepted < batch.rows.length;
       const message = short ? `Meta received ${accepted} of ${batch.rows.length} events` : '';

@@ -1,5 +1,5 @@
 import { scrub } from '../../log.ts';
-import { narrow, notAnAcknowledgement, readObject, refused, retry, statusOutcome } from '../answer.ts';
+import { foreignOutcome, narrow, readObject, refused, retry, statusOutcome } from '../answer.ts';
 import type { BatchOutcome } from '../destination.ts';
 import type { HttpResponse } from '../http.ts';
 import { readUsage } from './usage.ts';
@@ -22,10 +22,9 @@ export function readAnswer(response: HttpResponse, now: number): Reading {
   const body = readObject(response.json());
   const error = readObject(body?.['error']);
   if (error !== null) return { kind: 'outcome', outcome: errorOutcome(readError(error), response, now) };
+  if (body === null) return { kind: 'outcome', outcome: foreignOutcome(response, now) };
   const byStatus = statusOutcome(response, now);
-  const isHtml = response.body.trimStart().startsWith('<');
-  if (byStatus !== null && !(byStatus.kind === 'narrow' && isHtml)) return { kind: 'outcome', outcome: byStatus };
-  if (body === null) return { kind: 'outcome', outcome: notAnAcknowledgement('Meta answered with something other than JSON') };
+  if (byStatus !== null) return { kind: 'outcome', outcome: byStatus };
   return { kind: 'value', value: body };
 }
 

@@ -2,7 +2,7 @@ import { DinmoError } from '../../errors.ts';
 import type { ServiceFacts } from '../../knowledge/service-facts.ts';
 import { exchange } from '../answer.ts';
 import type { Platform, Service, ServiceContext, Session } from '../destination.ts';
-import { guardSession } from '../session-guard.ts';
+import { hideRowValues } from '../row-values.ts';
 import { webhookFacts } from './facts.ts';
 import { placeUrl, renderBody, renderHeaders } from './request.ts';
 import { readAnswer } from './response.ts';
@@ -12,8 +12,8 @@ function createService(facts: ServiceFacts): Service {
     facts,
     normaliser: null,
     limits: (config) => ({ rowsPerRequestMax: Number(config['batch_size'] ?? facts.limits.rowsPerRequestMax) }),
-    validate: () => null,
-    open: async (context) => guardSession(openSession(context)),
+    validate: null,
+    open: async (context) => hideRowValues(openSession(context)),
     verify: async (context) => {
       const url = placeUrl(readUrl(context.config), context.baseUrl ?? null);
       // A POST could have an effect. Whatever a GET is answered, the endpoint is there.

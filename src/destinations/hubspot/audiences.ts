@@ -1,0 +1,180 @@
+import type { ServiceFacts } from '../../knowledge/service-facts.ts';
+import { readArray } from '../answer.ts';
+import { readEmail } from '../contact-point.ts';
+import type { Batch, BatchOutcome, Normaliser, OutgoingRow, Receipt, Service, Session } from '../destination.ts';
+import { hideRowValues } from '../row-values.ts';
+import { createApi, type HubspotApi, readAccount } from './api.ts';
+import { openList } from './list.ts';
+import { findRecords, objectPath, type RecordFault, type Records, writeRecords } from './records.ts';
+
+const TYPE = 'contacts';
+const ID_PROPERTY = 'email';
+
+/** E-mail addresses as HubSpot keeps them: trimmed, lower case, not hashed. */
+const normaliser: Normaliser = {
+  version: 1,
+  normalise: (kind, value) => (kind === 'email' ? readEmail(value) : null),
+};
+
+export function createAudiences(facts: ServiceFacts): Service {
+  return {
+    facts,
+    normaliser,
+    validate: null,
+    async open(context) {
+      const api = createApi(context);
+      const listId = await openList(api, context);
+      return hideRowValues(createSession(api, listId, await readAccount(api)));
+    },
+    async verify(context) {
+      const answer = await createApi(context).call({ method: 'GET', path: `${objectPath(TYPE)}?limit=1` });
+      if (answer.kind === 'value') return { ok: true, detail: 'the key reads contacts' };
+      return { ok: false, detail: 'message' in answer.outcome ? answer.outcome.message : 'no answer' };
+    },
+  };
+}
+
+function createSession(api: HubspotApi, listId: string, account: string | null): Session {
+  return {
+    audienceId: listId,
+    account,
+    send: (batch, signal) => {
+      const work: Work = { records: { api, type: TYPE, idProperty: ID_PROPERTY, signal }, listId, batch };
+      return batch.operation === 'delete' ? removeMembers(work) : addMembers(work);
+    },
+    finish: async () => {},
+    abandon: async () => {},
+  };
+}
+
+interface Work {
+  readonly records: Records & { readonly idProperty: string };
+  readonly listId: string;
+  readonly batch: Batch;
+}
+
+/** Contacts that are known by e-mail address, in one direction or the other; faults by address. */
+interface Contacts {
+  readonly kind: 'contacts';
+  readonly ids: ReadonlyMap<string, string>;
+  readonly faults: ReadonlyMap<string, RecordFault>;
+}
+
+type Refusal = { readonly kind: 'outcome'; readonly outcome: BatchOutcome };
+
+/**
+ * Lists take record ids only: contacts without a known one are upserted by e-mail address first. A known id that is gone
+ * (the contact was deleted since) is upserted as well, once.
+ */
+async function addMembers(work: Work): Promise<BatchOutcome> {
+  const emails = emailsOf(work.batch.rows);
+  const known = new Map(
+    emails.flatMap(({ value, recordId }) => (recordId === null ? [] : [[value, recordId] as const])),
+  );
+  const unknown = emails.filter(({ value }) => !known.has(value)).map(({ value }) => value);
+  const upserted = await upsertContacts(work, unknown);
+  if (upserted.kind === 'outcome') return upserted.outcome;
+  const ids = new Map([...known, ...upserted.ids]);
+  const added = await changeMembers(work, 'add', [...ids.values()]);
+  if (added.kind === 'outcome') return added.outcome;
+  const gone = [...known].filter(([, id]) => added.missing.has(id)).map(([value]) => value);
+  const again = await upsertContacts(work, gone);
+  if (again.kind === 'outcome') return again.outcome;
+  const addedAgain = await changeMembers(work, 'add', [...again.ids.values()]);
+  if (addedAgain.kind === 'outcome') return addedAgain.outcome;
+  for (const [value, id] of again.ids) ids.set(value, id);
+  const missing = new Set([...added.missing, ...addedAgain.missing]);
+  const faults = new Map([...upserted.faults, ...again.faults]);
+  const receipts = work.batch.rows.map((row) => receiptOfAdd(row, { ids, faults, missing }));
+  return { kind: 'receipts', receipts };
+}
+
+function receiptOfAdd(
+  row: OutgoingRow,
+  result: {
+    readonly ids: ReadonlyMap<string, string>;
+    readonly faults: ReadonlyMap<string, RecordFault>;
+    readonly missing: ReadonlySet<string>;
+  },
+): Receipt {
+  const recordIds: Record<string, string> = {};
+  for (const { value } of emailsOf([row])) {
+    const fault = result.faults.get(value);
+    if (fault !== undefined) return { seq: row.seq, status: 'rejected', code: fault.category, message: fault.message };
+    const id = result.ids.get(value);
+    if (id === undefined) {
+      return {
+        seq: row.seq,
+        status: 'unknown',
+        code: 'no-verdict',
+        message: 'HubSpot’s answer does not name the contact',
+      };
+    }
+    if (result.missing.has(id)) {
+      return {
+        seq: row.seq,
+        status: 'deferred',
+        code: 'contact-not-added',
+        message: 'HubSpot did not know the contact yet',
+      };
+    }
+    recordIds[`email:${value}`] = id;
+  }
+  return { seq: row.seq, status: 'accepted', identifierRecordIds: recordIds };
+}
+
+/** Contacts that are not there any more are in no list. */
+async function removeMembers(work: Work): Promise<BatchOutcome> {
+  const emails = emailsOf(work.batch.rows);
+  const unknown = emails.filter(({ recordId }) => recordId === null).map(({ value }) => value);
+  const found = await findRecords(work.records, unknown);
+  if (found.kind === 'outcome') return found.outcome;
+  const ids = emails.flatMap(({ value, recordId }) => recordId ?? found.ids.get(value) ?? []);
+  const removed = await changeMembers(work, 'remove', ids);
+  if (removed.kind === 'outcome') return removed.outcome;
+  return { kind: 'receipts', receipts: work.batch.rows.map((row) => ({ seq: row.seq, status: 'accepted' })) };
+}
+
+async function upsertContacts(work: Work, emails: readonly string[]): Promise<Contacts | Refusal> {
+  const inputs = emails.map((email, index) => ({ trace: `contact-${index}`, id: email, properties: { email } }));
+  const ids = new Map<string, string>();
+  const faults = new Map<string, RecordFault>();
+  const answer = await writeRecords(work.records, inputs);
+  if (answer.kind === 'outcome') return answer;
+  for (const input of inputs) {
+    const record = answer.records.get(input.trace);
+    const fault = answer.faults.get(input.trace);
+    if (record !== undefined) ids.set(input.id, record.id);
+    if (fault !== undefined) faults.set(input.id, fault);
+  }
+  return { kind: 'contacts', ids, faults };
+}
+
+/** `PUT /crm/lists/2026-09/{list}/memberships/add|remove` with record ids; names those that no contact has. */
+async function changeMembers(
+  work: Work,
+  verb: 'add' | 'remove',
+  ids: readonly string[],
+): Promise<{ readonly kind: 'changed'; readonly missing: ReadonlySet<string> } | Refusal> {
+  if (ids.length === 0) return { kind: 'changed', missing: new Set() };
+  const answer = await work.records.api.call({
+    method: 'PUT',
+    path: `/crm/lists/{version}/${encodeURIComponent(work.listId)}/memberships/${verb}`,
+    body: [...new Set(ids)],
+    signal: work.records.signal,
+  });
+  if (answer.kind === 'outcome') return answer;
+  const missing = [...readArray(answer.value['recordIdsMissing']), ...readArray(answer.value['recordsIdsMissing'])];
+  return { kind: 'changed', missing: new Set(missing.map(String)) };
+}
+
+/** Each address of the rows once. */
+function emailsOf(
+  rows: readonly OutgoingRow[],
+): readonly { readonly value: string; readonly recordId: string | null }[] {
+  const emails = new Map<string, { value: string; recordId: string | null }>();
+  for (const { kind, value, recordId } of rows.flatMap((row) => row.identifiers)) {
+    if (kind === 'email') emails.set(value, { value, recordId: recordId ?? emails.get(value)?.recordId ?? null });
+  }
+  return [...emails.values()];
+}

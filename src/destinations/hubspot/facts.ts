@@ -1,0 +1,116 @@
+import type { ServiceFacts, SettingFact } from '../../knowledge/service-facts.ts';
+
+/** Date version of the CRM API; each is supported for 18 months. https://developers.hubspot.com/docs/api-reference/overview */
+export const HUBSPOT_VERSION = '2026-09';
+const SUNSET = '2028-03-31';
+
+/** Inputs of one batch request of the CRM objects API. */
+export const INPUTS_MAX = 100;
+
+const ACCESS_TOKEN: SettingFact = {
+  name: 'access_token',
+  type: 'string',
+  required: true,
+  core: false,
+  description:
+    'Service key (or private app token) with read and write scopes on the objects, and on lists for audiences',
+};
+
+const objects: ServiceFacts = {
+  platform: 'hubspot',
+  service: 'objects',
+  title: 'HubSpot CRM objects',
+  api: {
+    version: HUBSPOT_VERSION,
+    sunset: SUNSET,
+    docs: 'https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/guide',
+  },
+  config: [
+    {
+      name: 'object_type',
+      type: 'string',
+      required: false,
+      core: true,
+      default: 'contacts',
+      description: 'Object type: contacts, companies, or the name or id of a custom object',
+    },
+    {
+      name: 'id_property',
+      type: 'string',
+      required: false,
+      core: true,
+      default: 'email',
+      description: 'Property with unique values by which a record is found; a mapping has to feed it',
+    },
+    {
+      name: 'delete_existing',
+      type: 'boolean',
+      required: false,
+      core: false,
+      default: false,
+      description: 'Whether records that were in HubSpot before may be deleted (archived) too',
+    },
+  ],
+  credentials: [ACCESS_TOKEN],
+  modes: ['delta', 'full', 'incremental'],
+  defaultMode: 'delta',
+  operations: ['insert', 'update', 'delete'],
+  defaultOperations: ['insert', 'update'],
+  identifiers: null,
+  destinationKey: { setting: 'id_property', identifier: 'email', normalise: 'lower', normaliseOnly: 'email' },
+  recordIds: true,
+  fields: {
+    open: true,
+    known: [
+      { name: 'email', type: 'string', required: false, description: 'E-mail address', identifier: 'email' },
+      { name: 'phone', type: 'string', required: false, description: 'Phone number', identifier: 'phone' },
+      { name: 'firstname', type: 'string', required: false, description: 'First name', identifier: 'first_name' },
+      { name: 'lastname', type: 'string', required: false, description: 'Last name', identifier: 'last_name' },
+      { name: 'company', type: 'string', required: false, description: 'Company name', identifier: 'company' },
+      { name: 'address', type: 'string', required: false, description: 'Street', identifier: 'street' },
+      { name: 'city', type: 'string', required: false, description: 'City', identifier: 'city' },
+      { name: 'state', type: 'string', required: false, description: 'State or region', identifier: 'state' },
+      { name: 'zip', type: 'string', required: false, description: 'Postal code', identifier: 'zip' },
+      { name: 'country', type: 'string', required: false, description: 'Country', identifier: 'country' },
+    ],
+  },
+  defaultMapping: 'identifiers',
+  audience: null,
+  eventAgeDaysMax: null,
+  deduplicates: true,
+  replacesWhole: false,
+  nulls: 'skip',
+  // 100 inputs, and 100 requests in 10 seconds on the smallest plans, are HubSpot's; the bytes are a bound of our own.
+  limits: { rowsPerRequestMax: INPUTS_MAX, requestBytesMax: 3_000_000, requestsPerSecondMax: 10, connectionsMax: 4 },
+};
+
+const audiences: ServiceFacts = {
+  platform: 'hubspot',
+  service: 'audiences',
+  title: 'HubSpot lists of contacts',
+  api: {
+    version: HUBSPOT_VERSION,
+    sunset: SUNSET,
+    docs: 'https://developers.hubspot.com/docs/api-reference/latest/crm/lists/guide',
+  },
+  config: [],
+  credentials: [ACCESS_TOKEN],
+  modes: ['delta', 'full', 'incremental'],
+  defaultMode: 'delta',
+  operations: ['insert', 'update', 'delete'],
+  defaultOperations: ['insert', 'update', 'delete'],
+  identifiers: { matching: ['email'], hints: [] },
+  destinationKey: null,
+  recordIds: true,
+  fields: { known: [], open: false },
+  defaultMapping: 'identifiers',
+  audience: { renamable: true },
+  eventAgeDaysMax: null,
+  deduplicates: true,
+  replacesWhole: false,
+  nulls: 'skip',
+  // Each batch is two requests, one for the contacts and one for the list: half the rate of the objects.
+  limits: { rowsPerRequestMax: INPUTS_MAX, requestBytesMax: 1_000_000, requestsPerSecondMax: 5, connectionsMax: 4 },
+};
+
+export const hubspotFacts: readonly ServiceFacts[] = [objects, audiences];

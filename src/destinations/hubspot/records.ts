@@ -1,0 +1,172 @@
+import { scrub } from '../../log.ts';
+import { narrow, notAnAcknowledgement, readArray, readCode, readObject } from '../answer.ts';
+import type { BatchOutcome } from '../destination.ts';
+import type { HubspotApi } from './api.ts';
+import { INPUTS_MAX } from './facts.ts';
+
+/** One record to write. `trace` names it in the answer, and has to be its own. */
+export interface RecordInput {
+  readonly trace: string;
+  /** A record id, or with `idProperty` the value of that property. */
+  readonly id: string;
+  readonly properties: Readonly<Record<string, string>>;
+}
+
+export interface WrittenRecord {
+  readonly id: string;
+  readonly created: boolean;
+  /** ISO timestamp of HubSpot's clock; null when the answer has none. */
+  readonly createdAt: string | null;
+}
+
+export interface RecordFault {
+  readonly category: string;
+  readonly message: string;
+}
+
+/** What became of each input, by its trace; one that stands in neither has no verdict. */
+export interface Writes {
+  readonly kind: 'writes';
+  readonly records: ReadonlyMap<string, WrittenRecord>;
+  readonly faults: ReadonlyMap<string, RecordFault>;
+}
+
+export interface RefusedCall {
+  readonly kind: 'outcome';
+  readonly outcome: BatchOutcome;
+  readonly status: number | null;
+}
+
+/** Which records: their type, and the property that ids are values of (null: record ids). */
+export interface Records {
+  readonly api: HubspotApi;
+  readonly type: string;
+  readonly idProperty: string | null;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * `batch/upsert` (with an idProperty) or `batch/update` (by record id) of 2026-09: up to 100 inputs, each with a unique
+ * objectWriteTraceId, so that one bad row does not fail the others and every error names its row.
+ */
+export async function writeRecords(records: Records, inputs: readonly RecordInput[]): Promise<Writes | RefusedCall> {
+  const written = new Map<string, WrittenRecord>();
+  const faults = new Map<string, RecordFault>();
+  for (let start = 0; start < inputs.length; start += INPUTS_MAX) {
+    const part = inputs.slice(start, start + INPUTS_MAX);
+    const answer = await records.api.call({
+      method: 'POST',
+      path: `${objectPath(records.type)}/batch/${records.idProperty === null ? 'update' : 'upsert'}`,
+      body: { inputs: part.map((input) => renderInput(input, records.idProperty)) },
+      signal: records.signal,
+    });
+    if (answer.kind === 'outcome') return answer;
+    const outcome = collect({ answer: answer.value, inputs: part, idProperty: records.idProperty }, written, faults);
+    if (outcome !== null) return { kind: 'outcome', outcome, status: null };
+  }
+  return { kind: 'writes', records: written, faults };
+}
+
+function renderInput(input: RecordInput, idProperty: string | null): unknown {
+  const { id, properties, trace } = input;
+  return { id, ...(idProperty === null ? {} : { idProperty }), properties, objectWriteTraceId: trace };
+}
+
+/** Reads one answer into the maps; an outcome when the answer does not say what became of whom. */
+function collect(
+  given: {
+    readonly answer: Readonly<Record<string, unknown>>;
+    readonly inputs: readonly RecordInput[];
+    readonly idProperty: string | null;
+  },
+  written: Map<string, WrittenRecord>,
+  faults: Map<string, RecordFault>,
+): BatchOutcome | null {
+  const results = readArray(given.answer['results']).map((item) => readObject(item) ?? {});
+  const errors = readArray(given.answer['errors']).map((item) => readObject(item) ?? {});
+  if (results.length === 0 && errors.length === 0) {
+    return notAnAcknowledgement('HubSpot answered 2xx without a result and without an error');
+  }
+  for (const result of results) {
+    const trace = readText(result['objectWriteTraceId']) ?? traceByValue(result, given);
+    const id = readText(result['id']);
+    if (trace === null || id === null) continue;
+    written.set(trace, { id, created: result['new'] === true, createdAt: readText(result['createdAt']) });
+  }
+  for (const error of errors) {
+    const named = readArray(readObject(error['context'])?.['objectWriteTraceId']).map(String);
+    const message = scrub(String(error['message'] ?? 'Refused by HubSpot'));
+    const traces = named.length > 0 || given.inputs.length > 1 ? named : given.inputs.map((input) => input.trace);
+    for (const trace of traces) faults.set(trace, { category: readCode(error['category']), message });
+    if (traces.length === 0) return narrow(readCode(error['category']), message);
+  }
+  return null;
+}
+
+/** A result without a trace is known by its id, or by the value of the id property. */
+function traceByValue(
+  result: Readonly<Record<string, unknown>>,
+  given: { readonly inputs: readonly RecordInput[]; readonly idProperty: string | null },
+): string | null {
+  const properties = readObject(result['properties']);
+  const value = given.idProperty === null ? result['id'] : properties?.[given.idProperty];
+  const text = readText(value)?.toLowerCase();
+  return given.inputs.find((input) => input.id.toLowerCase() === text)?.trace ?? null;
+}
+
+/** Record ids by the value of the id property, in lower case. Values that no record has are left out. */
+export async function findRecords(
+  records: Records & { readonly idProperty: string },
+  values: readonly string[],
+): Promise<{ readonly kind: 'found'; readonly ids: ReadonlyMap<string, string> } | RefusedCall> {
+  const ids = new Map<string, string>();
+  for (let start = 0; start < values.length; start += INPUTS_MAX) {
+    const part = values.slice(start, start + INPUTS_MAX);
+    const answer = await records.api.call({
+      method: 'POST',
+      path: `${objectPath(records.type)}/batch/read`,
+      body: {
+        idProperty: records.idProperty,
+        properties: [records.idProperty],
+        inputs: part.map((id) => ({ id })),
+      },
+      signal: records.signal,
+    });
+    if (answer.kind === 'outcome') return answer;
+    for (const item of readArray(answer.value['results'])) {
+      const result = readObject(item);
+      const id = readText(result?.['id']);
+      const value = readText(readObject(result?.['properties'])?.[records.idProperty]);
+      if (id !== null && value !== null) ids.set(value.toLowerCase(), id);
+    }
+  }
+  return { kind: 'found', ids };
+}
+
+/** `batch/archive` by record id; records that are gone already count as archived. null: done. */
+export async function archiveRecords(
+  records: Omit<Records, 'idProperty'>,
+  ids: readonly string[],
+): Promise<RefusedCall | null> {
+  for (let start = 0; start < ids.length; start += INPUTS_MAX) {
+    const part = ids.slice(start, start + INPUTS_MAX);
+    const answer = await records.api.call({
+      method: 'POST',
+      path: `${objectPath(records.type)}/batch/archive`,
+      body: { inputs: part.map((id) => ({ id })) },
+      signal: records.signal,
+    });
+    if (answer.kind === 'value' || (answer.status === 404 && part.length === 1)) continue;
+    if (answer.status !== 404) return answer;
+    return { ...answer, outcome: narrow('OBJECT_NOT_FOUND', 'One of the records is gone') };
+  }
+  return null;
+}
+
+export function objectPath(type: string): string {
+  return `/crm/objects/{version}/${encodeURIComponent(type)}`;
+}
+
+function readText(value: unknown): string | null {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : null;
+}
