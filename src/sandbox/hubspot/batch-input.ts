@@ -3,7 +3,7 @@ import { type Answer, type RequestContext, readJson, type SandboxRequest } from 
 import { invalidRequest } from './hubspot-answer.ts';
 
 /** Inputs of one batch call (CRM objects API 2026-09). */
-export const INPUTS_MAX = 100;
+const INPUTS_MAX = 100;
 
 const input = z.object({
   id: z.string().min(1),
