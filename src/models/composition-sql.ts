@@ -34,7 +34,7 @@ export function breakdownSql(
     from ${relation}`,
     );
     const attributes = categorical.map(
-      (attribute, index) => `    select ${word(attribute)} as attribute, ${index + 1} as position`,
+      (attribute, index) => `    select ${word(attribute)} as attribute, ${index + 1} as attribute_number`,
     );
     const choices = categorical.map((_, index) => `when ${index + 1} then ${name}_rows.value_${index + 1}`);
     return `${name}_rows as (
@@ -54,7 +54,7 @@ ${name}_values as (
     select
         ${name}_rows.segment,
         ${name}_attributes.attribute,
-        case ${name}_attributes.position ${choices.join(' ')} end as value
+        case ${name}_attributes.attribute_number ${choices.join(' ')} end as value
     from ${name}_rows
     cross join ${name}_attributes
 

@@ -23,7 +23,7 @@ export function entityProperties(
   const tests = keyTests(entity.primaryKey.map(context.identifier), context.style);
   return {
     name: entityModelName(entity.name),
-    description: safeText(entity.description || `${entity.label}, as ${entity.node.reference} has them.`),
+    description: safeText(entity.description || `${entity.label}: the rows of ${entity.node.reference}.`),
     ...(tests.model.length === 0 ? {} : { data_tests: tests.model }),
     columns: columns.map((name) => columnProperties(name, entity, context)),
   };
@@ -56,7 +56,8 @@ export function segmentProperties(
 function columnProperties(name: string, entity: Entity, context: PropertiesContext): ColumnProperties {
   const property = entity.properties.get(name);
   const type = property === undefined ? null : recordedType(property, entity.name, context);
-  const description = property?.description || property?.label || '';
+  const label = property === undefined || property.label === name ? '' : property.label;
+  const description = property?.description || label;
   return {
     name,
     ...(description === '' ? {} : { description: safeText(description) }),

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { parse } from 'yaml';
+import { linkedFiles } from './walk.ts';
 
 /** What the files of a dbt project define, found without dbt: what a ref or source may name. */
 export interface ProjectNames {
@@ -64,7 +65,8 @@ function collectNames(
   paths: ProjectPaths,
   found: { readonly names: Set<string>; readonly sources: Set<string>; readonly versions: Set<string> },
 ): void {
-  for (const file of filesOf(folder, [...paths.models, ...paths.seeds, ...paths.snapshots])) {
+  const folders = [...paths.models, ...paths.seeds, ...paths.snapshots].map((path) => join(folder, path));
+  for (const file of folders.flatMap((path) => linkedFiles(path))) {
     const extension = extname(file).toLowerCase();
     if (extension === '.yml' || extension === '.yaml') collectYaml(readYaml(file), found);
     if (['.sql', '.py', '.csv'].includes(extension)) found.names.add(basename(file, extname(file)));
@@ -96,16 +98,6 @@ function packageFolders(folder: string): readonly string[] {
   return readdirSync(folder)
     .map((name) => join(folder, name))
     .filter((path) => existsSync(join(path, 'dbt_project.yml')));
-}
-
-function filesOf(folder: string, paths: readonly string[]): readonly string[] {
-  return paths.flatMap((path) => {
-    const start = join(folder, path);
-    if (!existsSync(start)) return [];
-    return readdirSync(start, { withFileTypes: true, recursive: true })
-      .filter((entry) => entry.isFile() || entry.isSymbolicLink())
-      .map((entry) => join(entry.parentPath, entry.name));
-  });
 }
 
 function records(value: unknown): readonly Readonly<Record<string, unknown>>[] {

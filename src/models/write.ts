@@ -10,9 +10,10 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { DinmoError } from '../errors.ts';
 import { type GeneratedFile, isGenerated } from './header.ts';
+import { ownFiles } from './walk.ts';
 
 /** A file that was left alone, and why. */
 export interface Refusal {
@@ -166,13 +167,8 @@ function absolute(projectDir: string, path: string): string {
 
 function filesUnder(projectDir: string, folder: string): readonly string[] {
   const start = absolute(projectDir, folder);
-  if (!existsSync(start) || !staysInside(projectDir, start)) return [];
-  const found: string[] = [];
-  for (const entry of readdirSync(start, { withFileTypes: true, recursive: true })) {
-    if (!entry.isFile()) continue;
-    found.push(relative(projectDir, join(entry.parentPath, entry.name)).split(sep).join('/'));
-  }
-  return found;
+  if (!staysInside(projectDir, start)) return [];
+  return ownFiles(start).map((path) => relative(projectDir, path).split(sep).join('/'));
 }
 
 function readIfFile(path: string): string | null {

@@ -41,7 +41,7 @@ with customer_rows as (
 
 customer_attributes as (
 
-    select cast('country' as {{ dbt.type_string() }}) as attribute, 1 as position
+    select cast('country' as {{ dbt.type_string() }}) as attribute, 1 as attribute_number
 
 ),
 
@@ -50,7 +50,7 @@ customer_values as (
     select
         customer_rows.segment,
         customer_attributes.attribute,
-        case customer_attributes.position when 1 then customer_rows.value_1 end as value
+        case customer_attributes.attribute_number when 1 then customer_rows.value_1 end as value
     from customer_rows
     cross join customer_attributes
 
