@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { parse } from 'yaml';
+import { type DbtProject, readDbtProject } from '../artifacts/dbt-project.ts';
 import { linkedFiles } from './walk.ts';
 
 /** What the files of a dbt project define, found without dbt: what a ref or source may name. */
@@ -15,58 +16,30 @@ export interface ProjectNames {
   readonly versions: ReadonlySet<string>;
 }
 
-/** The folders of a dbt project, relative to it. */
-export interface ProjectPaths {
-  readonly name: string | null;
-  readonly models: readonly string[];
-  readonly seeds: readonly string[];
-  readonly snapshots: readonly string[];
-  readonly packages: string;
-}
-
-/** Reads the folders from dbt_project.yml, with dbt's defaults for what it does not say (or says in Jinja). */
-export function readProjectPaths(projectDir: string): ProjectPaths {
-  const content = readYaml(join(projectDir, 'dbt_project.yml'));
-  const list = (key: string, fallback: string): readonly string[] => {
-    const value = content[key];
-    const paths = Array.isArray(value) ? value.filter((path) => typeof path === 'string') : null;
-    return paths === null || paths.some((path) => path.includes('{{')) ? [fallback] : paths;
-  };
-  const packages = content['packages-install-path'];
-  return {
-    name: typeof content['name'] === 'string' ? content['name'] : null,
-    models: list('model-paths', 'models'),
-    seeds: list('seed-paths', 'seeds'),
-    snapshots: list('snapshot-paths', 'snapshots'),
-    packages: typeof packages === 'string' && !packages.includes('{{') ? packages : 'dbt_packages',
-  };
-}
-
-/** Reads every name that the project's files define. */
-export function readProjectNames(projectDir: string): ProjectNames {
+/** Reads every name that the files of a project and of its installed packages define. */
+export function readProjectNames(project: DbtProject): ProjectNames {
   const refs = new Set<string>();
   const sources = new Set<string>();
   const versions = new Set<string>();
   const packages = new Map<string, ReadonlySet<string>>();
-  const root = readProjectPaths(projectDir);
-  const folders = [projectDir, ...packageFolders(join(projectDir, root.packages))];
-  for (const folder of folders) {
-    const paths = folder === projectDir ? root : readProjectPaths(folder);
+  for (const part of [project, ...installedPackages(join(project.dir, project.packagesPath))]) {
     const names = new Set<string>();
-    collectNames(folder, paths, { names, sources, versions });
+    collectNames(part, { names, sources, versions });
     for (const name of names) refs.add(name);
-    if (paths.name !== null) packages.set(paths.name, names);
+    packages.set(part.name, names);
   }
   return { refs, sources, packages, versions };
 }
 
-function collectNames(
-  folder: string,
-  paths: ProjectPaths,
-  found: { readonly names: Set<string>; readonly sources: Set<string>; readonly versions: Set<string> },
-): void {
-  const folders = [...paths.models, ...paths.seeds, ...paths.snapshots].map((path) => join(folder, path));
-  for (const file of folders.flatMap((path) => linkedFiles(path))) {
+interface Found {
+  readonly names: Set<string>;
+  readonly sources: Set<string>;
+  readonly versions: Set<string>;
+}
+
+function collectNames(project: DbtProject, found: Found): void {
+  const paths = [...project.modelPaths, ...project.seedPaths, ...project.snapshotPaths];
+  for (const file of paths.flatMap((path) => linkedFiles(join(project.dir, path)))) {
     const extension = extname(file).toLowerCase();
     if (extension === '.yml' || extension === '.yaml') collectYaml(readYaml(file), found);
     if (['.sql', '.py', '.csv'].includes(extension)) found.names.add(basename(file, extname(file)));
@@ -75,10 +48,7 @@ function collectNames(
   }
 }
 
-function collectYaml(
-  content: Readonly<Record<string, unknown>>,
-  found: { readonly names: Set<string>; readonly sources: Set<string>; readonly versions: Set<string> },
-): void {
+function collectYaml(content: Readonly<Record<string, unknown>>, found: Found): void {
   for (const model of records(content['models'])) {
     for (const { v } of records(model['versions'])) {
       found.names.add(String(model['name']));
@@ -93,11 +63,16 @@ function collectYaml(
   }
 }
 
-function packageFolders(folder: string): readonly string[] {
+/** A package that cannot be read is one that cannot be judged. */
+function installedPackages(folder: string): readonly DbtProject[] {
   if (!existsSync(folder)) return [];
-  return readdirSync(folder)
-    .map((name) => join(folder, name))
-    .filter((path) => existsSync(join(path, 'dbt_project.yml')));
+  return readdirSync(folder).flatMap((name) => {
+    try {
+      return [readDbtProject(join(folder, name), {}, {})];
+    } catch {
+      return [];
+    }
+  });
 }
 
 function records(value: unknown): readonly Readonly<Record<string, unknown>>[] {

@@ -1,5 +1,6 @@
+import type { DbtProject } from '../artifacts/dbt-project.ts';
 import type { GeneratedFile } from './header.ts';
-import { type ProjectNames, readProjectNames, readProjectPaths } from './project-names.ts';
+import { type ProjectNames, readProjectNames } from './project-names.ts';
 import { readProperties, renderProperties } from './properties-yaml.ts';
 import { generatedFiles, removeGenerated, rewriteGenerated } from './write.ts';
 
@@ -14,11 +15,12 @@ export interface PruneReport {
  * Removes the generated models whose refs and sources the project no longer has, and what refers to those in turn, so
  * that `dbt parse` works again after a model was renamed or deleted. Needs no manifest: it reads the project's files.
  * `root` is the folder of the generated models, where it is not under a model path.
+ * Throws DinmoError `project-unreadable` when dbt_project.yml cannot be read.
  */
-export function prune(projectDir: string, root?: string): PruneReport {
-  const { models } = readProjectPaths(projectDir);
-  const files = generatedFiles(projectDir, root === undefined ? models : [...models, root]);
-  const names = readProjectNames(projectDir);
+export function prune(project: DbtProject, root?: string): PruneReport {
+  const { dir: projectDir, modelPaths } = project;
+  const files = generatedFiles(projectDir, root === undefined ? modelPaths : [...modelPaths, root]);
+  const names = readProjectNames(project);
   const removed = brokenModels(
     files.filter(({ path }) => path.endsWith('.sql')),
     names,

@@ -2,6 +2,7 @@ import type { Manifest } from '../artifacts/manifest.ts';
 import type { CatalogColumns } from '../artifacts/project.ts';
 import type { Settings } from '../artifacts/settings.ts';
 import type { Entity, KnowledgeStore, Segment } from '../knowledge/store.ts';
+import { compileEntity, compileSegment } from '../segment/compile.ts';
 import type { CompiledQuery, SqlTarget } from '../segment/target.ts';
 import type { SqlDialect } from '../warehouse/dialect.ts';
 
@@ -11,6 +12,8 @@ export interface QueryCompiler {
   segment(store: KnowledgeStore, segment: Segment, dialect: SqlDialect, target: SqlTarget): CompiledQuery;
 }
 
+export const segmentCompiler: QueryCompiler = { entity: compileEntity, segment: compileSegment };
+
 export interface RenderInput {
   readonly store: KnowledgeStore;
   readonly manifest: Manifest;
@@ -19,7 +22,8 @@ export interface RenderInput {
   readonly modelPaths: readonly string[];
   /** One per adapter of the project, the manifest's own first; their names are what dbt's `target.type` says. */
   readonly dialects: readonly [SqlDialect, ...SqlDialect[]];
-  readonly compiler: QueryCompiler;
+  /** Default: the compiler of the segment language. */
+  readonly compiler?: QueryCompiler;
   /** Types of an entity's columns, where the warehouse or the catalog could be asked; by the entity's name. */
   readonly types?: ReadonlyMap<string, CatalogColumns>;
 }

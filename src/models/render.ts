@@ -9,7 +9,7 @@ import { type AdapterSql, renderModel } from './frame.ts';
 import type { GeneratedFile } from './header.ts';
 import { entityModelName, segmentModelName } from './names.ts';
 import { type ModelProperties, propertiesFile, yamlStyle } from './properties-yaml.ts';
-import { byName, type RenderInput } from './render-input.ts';
+import { byName, type RenderInput, segmentCompiler } from './render-input.ts';
 import { renderDeltaStorage, renderStats } from './render-stats.ts';
 import { dbtTarget, withNow } from './target.ts';
 
@@ -45,7 +45,7 @@ export function renderModels(input: RenderInput): readonly GeneratedFile[] {
 }
 
 function renderEntities(input: RenderInput, folder: string, context: PropertiesContext): readonly GeneratedFile[] {
-  const { store, compiler } = input;
+  const { store, compiler = segmentCompiler } = input;
   const entities = byName(store.entities);
   const properties: ModelProperties[] = [];
   const files = entities.map((entity) => {
@@ -65,7 +65,7 @@ function renderEntities(input: RenderInput, folder: string, context: PropertiesC
 }
 
 function renderSegments(input: RenderInput, folder: string, context: PropertiesContext): readonly GeneratedFile[] {
-  const { store, compiler } = input;
+  const { store, compiler = segmentCompiler } = input;
   const properties: ModelProperties[] = [];
   const files = byName(store.segments).flatMap((segment) => {
     const entity = store.entities.get(segment.entity);

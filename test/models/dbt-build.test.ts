@@ -4,15 +4,17 @@ import { dirname, join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readDbtProject } from '../../src/artifacts/dbt-project.ts';
 import { RUNS_TABLE } from '../../src/models/ledger-columns.ts';
 import { prune } from '../../src/models/prune.ts';
 import { renderModels } from '../../src/models/render.ts';
+import { segmentCompiler } from '../../src/models/render-input.ts';
 import { checkStale, writeModels } from '../../src/models/write.ts';
 import { shop } from './shop.ts';
 
 const root = join(import.meta.dirname, '../..');
 const folders = { root: 'models/dinmo', modelPaths: ['models'] };
-const files = renderModels(shop().input);
+const files = renderModels(shop({ compiler: segmentCompiler }).input);
 
 let project: string;
 
@@ -149,7 +151,9 @@ test('a renamed model locks dbt out until prune', async () => {
   const locked = await dbt('parse');
   expect(locked.code).not.toBe(0);
   expect(locked.output).toContain("depends on a node named 'lines'");
-  expect(prune(project).removed.map(({ path }) => path)).toEqual(['models/dinmo/entities/entity_line.sql']);
+  expect(prune(readDbtProject(project, {}, {})).removed.map(({ path }) => path)).toEqual([
+    'models/dinmo/entities/entity_line.sql',
+  ]);
   const parsed = await dbt('parse', '--target', 'dev');
   expect(parsed.code, parsed.output).toBe(0);
   // Nobody declared this target for exact names, so dbt's own rule holds.

@@ -2,10 +2,11 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { prune } from '../../src/models/prune.ts';
+import { readDbtProject } from '../../src/artifacts/dbt-project.ts';
+import { type PruneReport, prune } from '../../src/models/prune.ts';
 import { renderModels } from '../../src/models/render.ts';
 import { writeModels } from '../../src/models/write.ts';
-import { entities, nodeOf, segment, shop } from './shop.ts';
+import { entities, nodeOf, segment, shop, stubCompiler } from './shop.ts';
 
 let project: string;
 
@@ -19,6 +20,10 @@ afterEach(() => rmSync(project, { recursive: true }));
 function put(path: string, content: string): void {
   mkdirSync(dirname(join(project, path)), { recursive: true });
   writeFileSync(join(project, path), content);
+}
+
+function pruned(): PruneReport {
+  return prune(readDbtProject(project, {}, {}));
 }
 
 function generate(change: Parameters<typeof shop>[0] = {}): void {
@@ -35,7 +40,7 @@ function segmentOver(reference: string): Parameters<typeof shop>[0] {
     segments: [segment('other', { definition })],
     activations: [],
     compiler: {
-      ...shop().input.compiler,
+      ...stubCompiler,
       segment: (_store, { definition: stated }, _dialect, target) => ({
         sql: `select * from ${stated.kind === 'sql' ? target.node(stated.node) : ''} where note <> 'ref("nothing")'`,
         columns: [],
@@ -48,14 +53,14 @@ function segmentOver(reference: string): Parameters<typeof shop>[0] {
 describe('pruning', () => {
   test('leaves a project alone whose refs all exist', () => {
     generate();
-    expect(prune(project)).toEqual({ removed: [], rewritten: [] });
+    expect(pruned()).toEqual({ removed: [], rewritten: [] });
   });
 
   test('removes what a renamed model broke, and what read that in turn', () => {
     generate();
     rmSync(join(project, 'models/customers.sql'));
     put('models/clients.sql', 'select 1');
-    const { removed, rewritten } = prune(project);
+    const { removed, rewritten } = pruned();
     const missing = new Map(removed.map((file) => [file.path.replace('models/dinmo/', ''), file.missing]));
     expect(missing.get('entities/entity_customer.sql')).toContain("ref('customers')");
     expect(missing.get('segments/segment_vip.sql')).toContain("ref('entity_customer')");
@@ -66,13 +71,13 @@ describe('pruning', () => {
     expect(exists('stats/sync_runs.sql')).toBe(true);
     expect(rewritten).toEqual(['models/dinmo/entities/_entities.yml', 'models/dinmo/stats/_stats.yml']);
     expect(read('entities/_entities.yml')).not.toContain('entity_customer');
-    expect(prune(project)).toEqual({ removed: [], rewritten: [] });
+    expect(pruned()).toEqual({ removed: [], rewritten: [] });
   });
 
   test('rewrites properties as they would be generated', () => {
     generate();
     rmSync(join(project, 'models/lines.sql'));
-    prune(project);
+    pruned();
     const left = read('entities/_entities.yml');
     const { input } = shop();
     const store = {
@@ -86,7 +91,7 @@ describe('pruning', () => {
   test('repairs exposures of a segment whose file was removed by hand', () => {
     generate();
     rmSync(join(project, 'models/dinmo/segments/segment_french.sql'));
-    expect(prune(project).removed.map(({ path }) => path)).toContain('models/dinmo/_activations.yml');
+    expect(pruned().removed.map(({ path }) => path)).toContain('models/dinmo/_activations.yml');
   });
 
   test.each([
@@ -107,7 +112,7 @@ describe('pruning', () => {
   ])('knows %s', (reference, define) => {
     generate(segmentOver(reference));
     define();
-    expect(prune(project).removed).toEqual([]);
+    expect(pruned().removed).toEqual([]);
   });
 
   test.each([
@@ -117,13 +122,13 @@ describe('pruning', () => {
   ])('misses %s', (reference, define) => {
     generate(segmentOver(reference));
     define();
-    expect(prune(project).removed.map(({ path }) => path)).toContain('models/dinmo/segments/segment_other.sql');
+    expect(pruned().removed.map(({ path }) => path)).toContain('models/dinmo/segments/segment_other.sql');
   });
 
   test('does not judge a package that is not installed, nor files that it did not write', () => {
     generate(segmentOver("ref('pack', 'pm')"));
     put('models/dinmo/mine.sql', "select * from {{ ref('nothing') }}");
     put('models/broken.yml', 'a: [');
-    expect(prune(project)).toEqual({ removed: [], rewritten: [] });
+    expect(pruned()).toEqual({ removed: [], rewritten: [] });
   });
 });

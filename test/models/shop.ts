@@ -1,5 +1,6 @@
 import type { Manifest, ManifestNode } from '../../src/artifacts/manifest.ts';
 import type { Origin } from '../../src/artifacts/position.ts';
+import type { Operand, Operator } from '../../src/artifacts/rule.ts';
 import type { Settings } from '../../src/artifacts/settings.ts';
 import type {
   Activation,
@@ -147,10 +148,25 @@ export function segment(name: string, change: Partial<Segment> = {}): Segment {
   };
 }
 
+function rule(attribute: string, operator: Operator, operand: Operand): Segment['definition'] {
+  return {
+    kind: 'filter',
+    where: { kind: 'attribute', path: [attribute], comparison: { operator, operand, at: [] }, at: [] },
+  };
+}
+
 export const segments: readonly Segment[] = [
-  segment('french', { label: 'French customers', holdout: { percent: 10, salt: 'spring' } }),
-  segment('unsubscribed'),
-  segment('vip', { materialized: 'table', description: 'Bought for 500 or more.' }),
+  segment('french', {
+    label: 'French customers',
+    definition: rule('country', 'eq', { kind: 'literal', value: 'FR' }),
+    holdout: { percent: 10, salt: 'spring' },
+  }),
+  segment('unsubscribed', { definition: rule('joined_at', 'after', { kind: 'now' }) }),
+  segment('vip', {
+    definition: rule('plan_id', 'eq', { kind: 'literal', value: 'gold' }),
+    materialized: 'table',
+    description: 'Bought for 500 or more.',
+  }),
 ];
 
 const destination: Destination = {
@@ -217,7 +233,7 @@ export const activations: readonly Activation[] = [
   }),
 ];
 
-/** Rules of the shop's segments as SQL; `now` and a literal with braces among them. */
+/** The rules of the shop's segments, as simple SQL. */
 const CONDITIONS: Readonly<Record<string, (now: string) => string>> = {
   french: () => "country = 'FR'",
   unsubscribed: (now) => `joined_at > ${now}`,
