@@ -48,12 +48,19 @@ function install(uv, python, version) {
   rmSync(folder, { recursive: true, force: true });
   run(uv, ['venv', '--quiet', '--no-project', '--python', python, folder]);
   const overrides = join(folder, 'overrides.txt');
-  writeFileSync(
-    overrides,
-    (version.leaveOut ?? []).map((name) => `${name} ; sys_platform == 'never'\n`).join(''),
-  );
+  writeFileSync(overrides, (version.leaveOut ?? []).map((name) => `${name} ; sys_platform == 'never'\n`).join(''));
   const preRelease = version.engine === 'v2' ? ['--prerelease', 'allow', '--only-binary', ':all:'] : [];
-  run(uv, ['pip', 'install', '--quiet', '--python', folder, '--overrides', overrides, ...preRelease, ...version.packages]);
+  run(uv, [
+    'pip',
+    'install',
+    '--quiet',
+    '--python',
+    folder,
+    '--overrides',
+    overrides,
+    ...preRelease,
+    ...version.packages,
+  ]);
 }
 
 const todo = pins.versions.filter((version) => {

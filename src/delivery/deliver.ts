@@ -21,7 +21,7 @@ export interface DeliveryJournal {
 
 /** Why delivery ended before every change had been sent. */
 export interface DeliveryStop {
-  readonly kind: 'refused' | 'unreachable' | 'everything-rejected' | 'interrupted';
+  readonly kind: 'refused' | 'unreachable' | 'interrupted';
   readonly code: string;
   readonly message: string;
   readonly fix: string | null;
@@ -30,7 +30,6 @@ export interface DeliveryStop {
 export interface DeliveryOutcome {
   readonly stop: DeliveryStop | null;
   readonly accepted: number;
-  readonly answered: number;
 }
 
 export interface DeliveryInput {
@@ -45,8 +44,6 @@ export interface DeliveryInput {
 
 /** Batches in a row that used up their attempts before the destination counts as unreachable. */
 const EXHAUSTED_MAX = 5;
-/** Rows rejected one by one, with none accepted, before the fault is taken to be the activation's. */
-const REJECTED_FROM_START_MAX = 60;
 
 /**
  * Sends every change in batches within the service's limits. Each phase starts when every batch of the one before has an
@@ -69,7 +66,6 @@ class Delivery {
   #stop: DeliveryStop | null = null;
   #exhausted = 0;
   #accepted = 0;
-  #answered = 0;
   #failure: { readonly thrown: unknown } | null = null;
 
   constructor(input: DeliveryInput) {
@@ -79,14 +75,19 @@ class Delivery {
 
   get stopped(): boolean {
     if (this.#stop === null && this.#input.send.stopping.aborted) {
-      this.#stop = { kind: 'interrupted', code: 'interrupted', message: 'the run was interrupted', fix: 'Run it again: it goes on with what is left.' };
+      this.#stop = {
+        kind: 'interrupted',
+        code: 'interrupted',
+        message: 'the run was interrupted',
+        fix: 'Run it again: it goes on with what is left.',
+      };
     }
     return this.#stop !== null || this.#failure !== null;
   }
 
   outcome(): DeliveryOutcome {
     if (this.#failure) throw this.#failure.thrown;
-    return { stop: this.#stop, accepted: this.#accepted, answered: this.#answered };
+    return { stop: this.#stop, accepted: this.#accepted };
   }
 
   async phase(pages: AsyncIterable<readonly OutgoingChange[]>): Promise<void> {
@@ -106,11 +107,21 @@ class Delivery {
     for await (const page of pages) {
       for (const change of page) {
         if (change.part === 'add' && this.#unremoved.has(change.key)) {
-          this.#record([{ seq: change.seq, status: 'deferred', code: 'removal-not-accepted', message: 'the removal of its old identifiers was not accepted' }]);
+          this.#record([
+            {
+              seq: change.seq,
+              status: 'deferred',
+              code: 'removal-not-accepted',
+              message: 'the removal of its old identifiers was not accepted',
+            },
+          ]);
           continue;
         }
         const size = sizeOf(change);
-        const full = batch.length >= rowsPerRequestMax || bytes + size > requestBytesMax || batch[0]?.operation !== change.operation;
+        const full =
+          batch.length >= rowsPerRequestMax ||
+          bytes + size > requestBytesMax ||
+          batch[0]?.operation !== change.operation;
         if (batch.length > 0 && full) {
           yield batch;
           batch = [];
@@ -133,14 +144,15 @@ class Delivery {
       this.#exhausted = result.exhausted ? this.#exhausted + 1 : 0;
       if (result.refusal) this.#stop ??= { kind: 'refused', ...result.refusal };
       else if (this.#exhausted >= EXHAUSTED_MAX) this.#giveUp(result.receipts);
-      else if (this.#accepted === 0 && this.#answered >= REJECTED_FROM_START_MAX) this.#rejectAll(result.receipts);
     } catch (thrown) {
       this.#failure ??= { thrown };
     }
   }
 
   #note(batch: readonly OutgoingChange[], receipts: readonly Receipt[]): void {
-    const removals = new Map(batch.filter((change) => change.part === 'remove').map((change) => [change.seq, change.key]));
+    const removals = new Map(
+      batch.filter((change) => change.part === 'remove').map((change) => [change.seq, change.key]),
+    );
     for (const receipt of receipts) {
       const key = removals.get(receipt.seq);
       if (key !== undefined && receipt.status !== 'accepted') this.#unremoved.add(key);
@@ -150,30 +162,21 @@ class Delivery {
   }
 
   #record(receipts: readonly Receipt[]): void {
-    for (const receipt of receipts) {
-      if (receipt.status === 'accepted') this.#accepted++;
-      if (receipt.status === 'accepted' || receipt.status === 'rejected') this.#answered++;
-    }
+    for (const receipt of receipts) if (receipt.status === 'accepted') this.#accepted++;
     this.#input.journal.acknowledge(receipts);
   }
 
   #giveUp(receipts: readonly Receipt[]): void {
-    const [last] = receipts.filter((receipt) => receipt.status === 'deferred' || receipt.status === 'unknown');
+    const last = receipts.find((receipt) => receipt.status === 'deferred' || receipt.status === 'unknown');
+    const said =
+      last && 'message' in last
+        ? { code: last.code, message: last.message }
+        : { code: 'unreachable', message: 'no answer' };
     this.#stop ??= {
       kind: 'unreachable',
-      code: last?.code ?? 'unreachable',
-      message: `the destination did not answer as it should, ${EXHAUSTED_MAX} batches in a row: ${last?.message ?? ''}`.trim(),
+      code: said.code,
+      message: `the destination did not answer as it should, ${EXHAUSTED_MAX} batches in a row: ${said.message}`,
       fix: 'Run it again later: nothing is lost, and nothing that was acknowledged is sent again.',
-    };
-  }
-
-  #rejectAll(receipts: readonly Receipt[]): void {
-    const last = receipts.find((receipt) => receipt.status === 'rejected');
-    this.#stop ??= {
-      kind: 'everything-rejected',
-      code: last?.code ?? 'rejected',
-      message: `the first ${this.#answered} rows were rejected, every one: ${last && 'message' in last ? last.message : ''}`.trim(),
-      fix: 'Look at the mapping and the settings of the destination: this is not the fault of single rows.',
     };
   }
 }

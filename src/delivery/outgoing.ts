@@ -1,5 +1,5 @@
-import type { FieldValue, OutgoingRow, SentIdentifier } from '../destinations/destination.ts';
 import type { IdentifierKind, Operation } from '../artifacts/annotation.ts';
+import type { FieldValue, OutgoingRow, SentIdentifier } from '../destinations/destination.ts';
 import type { Row } from '../warehouse/warehouse.ts';
 
 /** A frozen change, read back: what goes over the wire, and which half of which operation it is. */
@@ -45,6 +45,10 @@ function wireIdentifiers(json: string | null): readonly SentIdentifier[] {
 /** JSON of a row with every digit kept: integers beyond 2^53 become bigint. */
 export function parseFields(json: string): Readonly<Record<string, FieldValue>> {
   const keepDigits = (_key: string, value: unknown, context?: { source?: string }): unknown =>
-    typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? '') ? BigInt(context?.source ?? '0') : value;
-  return JSON.parse(json, keepDigits as (key: string, value: unknown) => unknown) as Readonly<Record<string, FieldValue>>;
+    typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? '')
+      ? BigInt(context?.source ?? '0')
+      : value;
+  return JSON.parse(json, keepDigits as (key: string, value: unknown) => unknown) as Readonly<
+    Record<string, FieldValue>
+  >;
 }

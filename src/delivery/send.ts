@@ -14,7 +14,12 @@ export interface RetryPolicy {
   readonly retryAfterMsMax: number;
 }
 
-export const DEFAULT_RETRY: RetryPolicy = { attemptsMax: 6, baseDelayMs: 150, delayMsMax: 10_000, retryAfterMsMax: 120_000 };
+export const DEFAULT_RETRY: RetryPolicy = {
+  attemptsMax: 6,
+  baseDelayMs: 150,
+  delayMsMax: 10_000,
+  retryAfterMsMax: 120_000,
+};
 
 export interface SendContext {
   readonly runId: string;
@@ -41,7 +46,14 @@ export interface SendResult {
   readonly exhausted: boolean;
 }
 
-type Final = Exclude<BatchOutcome, { kind: 'retry' }> | { readonly kind: 'gave_up'; readonly status: 'deferred' | 'unknown'; readonly code: string; readonly message: string };
+type Final =
+  | Exclude<BatchOutcome, { kind: 'retry' }>
+  | {
+      readonly kind: 'gave_up';
+      readonly status: 'deferred' | 'unknown';
+      readonly code: string;
+      readonly message: string;
+    };
 
 /** Sends rows of one operation until each has a receipt: tries again, halves, and narrows a refused batch down to the rows at fault. */
 export async function sendRows(rows: readonly OutgoingRow[], context: SendContext): Promise<SendResult> {
@@ -53,7 +65,11 @@ export async function sendRows(rows: readonly OutgoingRow[], context: SendContex
 }
 
 function isRefusedForARow(outcome: Final, rows: readonly OutgoingRow[]): boolean {
-  return outcome.kind === 'narrow' || outcome.kind === 'too_large' || (outcome.kind === 'counted' && outcome.accepted < rows.length);
+  return (
+    outcome.kind === 'narrow' ||
+    outcome.kind === 'too_large' ||
+    (outcome.kind === 'counted' && outcome.accepted < rows.length)
+  );
 }
 
 async function sendHalves(rows: readonly OutgoingRow[], context: SendContext): Promise<SendResult> {
@@ -95,7 +111,16 @@ async function narrow(rows: readonly OutgoingRow[], context: SendContext): Promi
 
 /** Rows that were not tried again after the destination failed. Nothing of them was applied: their last answer was a refusal. */
 function leave(rows: readonly OutgoingRow[], outcome: Extract<Final, { kind: 'refused' | 'gave_up' }>): SendResult {
-  return { receipts: rows.map((row) => ({ seq: row.seq, status: 'deferred' as const, code: outcome.code, message: outcome.message })), refusal: null, exhausted: false };
+  return {
+    receipts: rows.map((row) => ({
+      seq: row.seq,
+      status: 'deferred' as const,
+      code: outcome.code,
+      message: outcome.message,
+    })),
+    refusal: null,
+    exhausted: false,
+  };
 }
 
 function join(results: readonly SendResult[]): SendResult {
@@ -113,7 +138,8 @@ function conclude(outcome: Final, rows: readonly OutgoingRow[]): SendResult {
     case 'receipts':
       return { receipts: completed(outcome.receipts, rows), refusal: null, exhausted: false };
     case 'counted':
-      if (outcome.accepted >= rows.length) return { receipts: rows.map((row) => ({ seq: row.seq, status: 'accepted' })), refusal: null, exhausted: false };
+      if (outcome.accepted >= rows.length)
+        return { receipts: rows.map((row) => ({ seq: row.seq, status: 'accepted' })), refusal: null, exhausted: false };
       return { receipts: each('rejected', outcome.code, outcome.message), refusal: null, exhausted: false };
     case 'narrow':
     case 'too_large':
@@ -121,7 +147,11 @@ function conclude(outcome: Final, rows: readonly OutgoingRow[]): SendResult {
     case 'gave_up':
       return { receipts: each(outcome.status, outcome.code, outcome.message), refusal: null, exhausted: true };
     case 'refused':
-      return { receipts: each('deferred', outcome.code, outcome.message), refusal: { ...outcome, message: scrub(outcome.message) }, exhausted: false };
+      return {
+        receipts: each('deferred', outcome.code, outcome.message),
+        refusal: { ...outcome, message: scrub(outcome.message) },
+        exhausted: false,
+      };
   }
 }
 
@@ -129,7 +159,12 @@ function conclude(outcome: Final, rows: readonly OutgoingRow[]): SendResult {
 function completed(receipts: readonly Receipt[], rows: readonly OutgoingRow[]): Receipt[] {
   const bySeq = new Map(receipts.map((receipt) => [receipt.seq, receipt]));
   return rows.map((row) => {
-    const receipt = bySeq.get(row.seq) ?? { seq: row.seq, status: 'unknown' as const, code: 'no-verdict', message: 'the answer does not mention this row' };
+    const receipt = bySeq.get(row.seq) ?? {
+      seq: row.seq,
+      status: 'unknown' as const,
+      code: 'no-verdict',
+      message: 'the answer does not mention this row',
+    };
     return 'message' in receipt ? { ...receipt, message: scrub(receipt.message) } : receipt;
   });
 }
@@ -142,16 +177,30 @@ async function attempt(rows: readonly OutgoingRow[], context: SendContext): Prom
   let maybe = false;
   for (let number = 1; ; number++) {
     await context.pacer.admit(context.stopping);
-    if (context.stopping.aborted) return { kind: 'gave_up', status: maybe ? 'unknown' : 'deferred', code: 'interrupted', message: 'the run was interrupted' };
+    if (context.stopping.aborted)
+      return {
+        kind: 'gave_up',
+        status: maybe ? 'unknown' : 'deferred',
+        code: 'interrupted',
+        message: 'the run was interrupted',
+      };
     context.assertMaySend();
     const outcome = await ask({ id, operation: first.operation, rows, attempt: number }, context);
     if (outcome.kind !== 'retry') return outcome;
     maybe ||= outcome.applied === 'maybe';
-    context.logger.debug('batch.retry', { run: context.runId, batch: id, attempt: number, code: outcome.code, after_ms: outcome.afterMs });
+    context.logger.debug('batch.retry', {
+      run: context.runId,
+      batch: id,
+      attempt: number,
+      code: outcome.code,
+      after_ms: outcome.afterMs,
+    });
     const delay = outcome.afterMs ?? backoff(number, context);
     if (outcome.throttled) context.pacer.pause(delay);
-    const final = number >= context.retry.attemptsMax || delay > context.retry.retryAfterMsMax || (maybe && !context.deduplicates);
-    if (final) return { kind: 'gave_up', status: maybe ? 'unknown' : 'deferred', code: outcome.code, message: outcome.message };
+    const final =
+      number >= context.retry.attemptsMax || delay > context.retry.retryAfterMsMax || (maybe && !context.deduplicates);
+    if (final)
+      return { kind: 'gave_up', status: maybe ? 'unknown' : 'deferred', code: outcome.code, message: outcome.message };
     if (!outcome.throttled) await context.clock.sleep(delay, context.stopping);
   }
 }
@@ -161,7 +210,14 @@ async function ask(batch: Parameters<Session['send']>[0], context: SendContext):
   try {
     return await context.session.send(batch, new AbortController().signal);
   } catch (thrown) {
-    return { kind: 'retry', applied: 'maybe', throttled: false, afterMs: null, code: 'unexpected', message: messageOf(thrown) };
+    return {
+      kind: 'retry',
+      applied: 'maybe',
+      throttled: false,
+      afterMs: null,
+      code: 'unexpected',
+      message: messageOf(thrown),
+    };
   }
 }
 
@@ -175,5 +231,8 @@ export function batchId(rows: readonly OutgoingRow[], runId: string): string {
   const hi = rows.at(-1)?.seq ?? lo;
   const range = `${runId}:${lo}-${hi}`;
   if (hi - lo + 1 === rows.length) return range;
-  return `${range}:${createHash('sha256').update(rows.map((row) => row.seq).join(',')).digest('hex').slice(0, 12)}`;
+  return `${range}:${createHash('sha256')
+    .update(rows.map((row) => row.seq).join(','))
+    .digest('hex')
+    .slice(0, 12)}`;
 }

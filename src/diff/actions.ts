@@ -30,15 +30,18 @@ class ActionSql {
   #removal(): string {
     const keep: string[] = [];
     if (isKeyedByField(this.#job)) {
-      for (const other of this.#job.otherSnapshots) keep.push(`when key in (select key from ${this.#d.table(other)} where not departed) then 'forget'`);
-      if (!this.#job.deleteExisting) keep.push("when not coalesce(s_created, false) then case when s_departed then 'keep' else 'depart' end");
+      for (const other of this.#job.otherSnapshots)
+        keep.push(`when key in (select key from ${this.#d.table(other)} where not departed) then 'forget'`);
+      if (!this.#job.deleteExisting)
+        keep.push("when not coalesce(s_created, false) then case when s_departed then 'keep' else 'depart' end");
     }
     const otherwise = this.#allows('delete') ? "'delete'" : "case when s_departed then 'keep' else 'depart' end";
     return `case ${keep.join(' ')} when true then ${otherwise} end`;
   }
 
   #rejections(): string {
-    if (this.#job.rejections === null) return '(select cast(null as varchar) as r_key, cast(null as varchar) as r_strong, false as r_parked where false)';
+    if (this.#job.rejections === null)
+      return '(select cast(null as varchar) as r_key, cast(null as varchar) as r_strong, false as r_parked where false)';
     return `(select key as r_key, fingerprint as r_strong, parked as r_parked from ${this.#d.table(this.#job.rejections)} where activation_id = ${this.#d.text(this.#job.activationId)} and operation <> 'delete')`;
   }
 
@@ -83,8 +86,11 @@ ${rekey}`;
   /** A row whose destination key moves from one that nobody holds any more to one that the platform does not know: one update in place. */
   #rekey(): string {
     const possible = isKeyedByField(this.#job) && this.#job.facts.recordIds && this.#allows('update');
-    if (!possible) return 'select d.*, cast(null as varchar) as previous_key, cast(null as varchar) as in_place_id from decided as d';
-    const other = this.#job.otherSnapshots.map((table) => ` and gone.key not in (select key from ${this.#d.table(table)} where not departed)`).join('');
+    if (!possible)
+      return 'select d.*, cast(null as varchar) as previous_key, cast(null as varchar) as in_place_id from decided as d';
+    const other = this.#job.otherSnapshots
+      .map((table) => ` and gone.key not in (select key from ${this.#d.table(table)} where not departed)`)
+      .join('');
     return `, moved as (
   select new.n as new_n, gone.n as gone_n, gone.key as previous_key, gone.s_record_id as in_place_id
   from decided as new

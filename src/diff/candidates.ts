@@ -22,7 +22,16 @@ export const TEMPORARY = {
  * `null_key`, `duplicate` (key), `shadowed` (its destination key belongs to a row with a smaller key), `stuck` (a leaver whose
  * owner's key is not sound: it stays).
  */
-export type CandidateKind = 'insert' | 'update' | 'leaver' | 'same' | 'return' | 'null_key' | 'duplicate' | 'shadowed' | 'stuck';
+export type CandidateKind =
+  | 'insert'
+  | 'update'
+  | 'leaver'
+  | 'same'
+  | 'return'
+  | 'null_key'
+  | 'duplicate'
+  | 'shadowed'
+  | 'stuck';
 
 /**
  * Compares the segment with the snapshot and leaves every row that differs in the temporary table `dinmo_candidates`
@@ -59,7 +68,10 @@ class CandidateSql {
     const { source } = this.#job;
     const owner = this.#d.keyText(source.keys);
     const key = source.destinationKey ? this.#destinationKey(source.destinationKey) : owner;
-    const window = this.#job.eventsFrom === null || source.eventTime === null ? '' : `\n  where ${this.#d.instant(source.eventTime.sql, source.eventTime.dataType)} >= ${this.#d.timestamp(this.#job.eventsFrom)}`;
+    const window =
+      this.#job.eventsFrom === null || source.eventTime === null
+        ? ''
+        : `\n  where ${this.#d.instant(source.eventTime.sql, source.eventTime.dataType)} >= ${this.#d.timestamp(this.#job.eventsFrom)}`;
     const rows = `select src.*, ${key} as c_key, ${owner} as c_owner, ${this.#d.fastHash([this.#d.text(this.#signature()), ...this.#fingerprinted().map((e) => e.sql)])} as c_fast\n  from (${source.sql}) as src${window}`;
     if (!isKeyedByField(this.#job)) return rows;
     // One record per destination key: of the sound rows that share it, the one with the smallest primary key.
@@ -69,7 +81,10 @@ class CandidateSql {
   }
 
   #destinationKey(column: TypedExpression): string {
-    const text = this.#job.facts.destinationKey?.normalise === 'lower' ? this.#d.lowerTrim(column.sql) : `trim(cast(${column.sql} as ${this.#d.type('text')}))`;
+    const text =
+      this.#job.facts.destinationKey?.normalise === 'lower'
+        ? this.#d.lowerTrim(column.sql)
+        : `trim(cast(${column.sql} as ${this.#d.type('text')}))`;
     return `nullif(${text}, '')`;
   }
 
@@ -104,23 +119,34 @@ class CandidateSql {
       const again = resend ? 'true' : this.#job.facts.deduplicates ? 's.s_key is null or s.s_dirty' : 's.s_key is null';
       return `select c.*, s.* from (${this.#current()}) as c left join ${this.#snapshot()} as s on c.c_key = s.s_key where ${again}`;
     }
-    const differs = this.#job.everything ? 'true' : 's.s_key is null or c.c_key is null or s.s_dirty or s.s_departed or c.c_fast <> s.s_fast';
-    if (!isKeyedByField(this.#job)) return `select c.*, s.* from (${this.#current()}) as c full join ${this.#snapshot()} as s on c.c_key = s.s_key where ${differs}`;
+    const differs = this.#job.everything
+      ? 'true'
+      : 's.s_key is null or c.c_key is null or s.s_dirty or s.s_departed or c.c_fast <> s.s_fast';
+    if (!isKeyedByField(this.#job))
+      return `select c.*, s.* from (${this.#current()}) as c full join ${this.#snapshot()} as s on c.c_key = s.s_key where ${differs}`;
     // Rows that lost their destination key to another row, or whose own key is not sound, join nothing.
     return `select c.*, s.* from (${this.#current()}) as c full join ${this.#snapshot()} as s on c.c_key = s.s_key and c.place = 1 where coalesce(c.place, 1) <> 1 or ${differs}`;
   }
 
   duplicates(): string {
-    if (isKeyedByField(this.#job)) return `select c_owner as key, count(*) as copies from ${TEMPORARY.joined} where c_owner is not null and copies > 1 group by c_owner`;
+    if (isKeyedByField(this.#job))
+      return `select c_owner as key, count(*) as copies from ${TEMPORARY.joined} where c_owner is not null and copies > 1 group by c_owner`;
     return `select c_key as key, count(*) as copies from (${this.#current()}) as c where c_key in (select c_key from ${TEMPORARY.joined}) group by c_key having count(*) > 1`;
   }
 
   candidates(): string {
     const { source } = this.#job;
     const byField = isKeyedByField(this.#job);
-    const strong = this.#d.strongHash([{ name: 'signature', sql: this.#d.text(this.#signature()), dataType: 'VARCHAR' }, ...this.#fingerprinted()]);
-    const identifiers = source.identifiers.map((i, index) => `, ${this.#d.rawText(`j.${i.sql}`, i.dataType)} as raw_${index}`);
-    const event = source.eventTime ? this.#d.instantText(this.#d.instant(source.eventTime.sql, source.eventTime.dataType)) : `cast(null as ${this.#d.type('text')})`;
+    const strong = this.#d.strongHash([
+      { name: 'signature', sql: this.#d.text(this.#signature()), dataType: 'VARCHAR' },
+      ...this.#fingerprinted(),
+    ]);
+    const identifiers = source.identifiers.map(
+      (i, index) => `, ${this.#d.rawText(`j.${i.sql}`, i.dataType)} as raw_${index}`,
+    );
+    const event = source.eventTime
+      ? this.#d.instantText(this.#d.instant(source.eventTime.sql, source.eventTime.dataType))
+      : `cast(null as ${this.#d.type('text')})`;
     const bad = byField
       ? "when c_owner is null and s_key is null then 'null_key'\n      when copies > 1 then 'duplicate'\n      when c_key is null and s_key is null then 'insert'\n      when place > 1 then 'shadowed'\n      when s_key is not null and c_key is null and s_owner_key in (select key from dinmo_duplicates) then 'stuck'"
       : "when c_key is null and s_key is null then 'null_key'\n      when c_key in (select key from dinmo_duplicates) then 'duplicate'";
@@ -145,7 +171,9 @@ class CandidateSql {
 
   /** The mapped fields as JSON text, as an insert or an update sends them. */
   #fieldsJson(operation: 'insert' | 'update'): string {
-    const members = this.#job.source.fields.filter((field) => operation === 'insert' || field.mapped.write === 'always').map((field) => this.#member(field));
+    const members = this.#job.source.fields
+      .filter((field) => operation === 'insert' || field.mapped.write === 'always')
+      .map((field) => this.#member(field));
     return members.length === 0 ? "'{}'" : this.#d.jsonObject(members);
   }
 

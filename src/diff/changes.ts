@@ -64,7 +64,8 @@ class ChangeSql {
   }
 
   members(): string {
-    const base = 'a.key, a.fast, a.strong, a.event_time, a.s_record_id as record_id, cast(null as varchar) as previous_key, a.owner_key, a.n';
+    const base =
+      'a.key, a.fast, a.strong, a.event_time, a.s_record_id as record_id, cast(null as varchar) as previous_key, a.owner_key, a.n';
     const nothing = `cast(null as ${this.#d.type('text')})`;
     return `with carried as (${this.#wire()}),
 changed as (${this.#changed()})
@@ -110,4 +111,3 @@ select 2, 'delete', 'owed', 'delete', ${nothing}, c.wire_ids, c.key, null, null,
     return `select ${columns.join(', ')}, n from (${select}) as arranged`;
   }
 }
-

@@ -12,11 +12,18 @@ export interface GuardFigures {
 }
 
 /** Every guard that trips on these figures. A verdict that is not overridden stops the run before its first request. */
-export function checkGuards(figures: GuardFigures, guards: Required<Guards>, overrides: Overrides): readonly GuardVerdict[] {
+export function checkGuards(
+  figures: GuardFigures,
+  guards: Required<Guards>,
+  overrides: Overrides,
+): readonly GuardVerdict[] {
   if (!figures.reconciles || figures.snapshotRows === 0) return [];
-  return [empty(figures, guards, overrides), percent(figures, guards, overrides), rows(figures, guards, overrides), churn(figures, guards, overrides)].filter(
-    (verdict) => verdict !== null,
-  );
+  return [
+    empty(figures, guards, overrides),
+    percent(figures, guards, overrides),
+    rows(figures, guards, overrides),
+    churn(figures, guards, overrides),
+  ].filter((verdict) => verdict !== null);
 }
 
 type Guard = (figures: GuardFigures, guards: Required<Guards>, overrides: Overrides) => GuardVerdict | null;

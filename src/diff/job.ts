@@ -1,7 +1,6 @@
-import type { IdentifierKind, Mode, Operation } from '../artifacts/annotation.ts';
-import type { Guards } from '../artifacts/annotation.ts';
-import type { MappedField } from '../knowledge/store.ts';
+import type { Guards, IdentifierKind, Mode, Operation } from '../artifacts/annotation.ts';
 import type { ServiceFacts } from '../knowledge/service-facts.ts';
+import type { MappedField } from '../knowledge/store.ts';
 import type { TypedExpression } from '../warehouse/state-dialect.ts';
 import type { TableName } from '../warehouse/warehouse.ts';
 import type { StateTables } from './state-tables.ts';
@@ -35,7 +34,12 @@ export interface SourceField {
 /** One raw row as the preparation step sees it. */
 export interface RawRow {
   readonly key: string;
-  readonly identifiers: readonly { readonly kind: IdentifierKind; readonly rank: number; readonly matching: boolean; readonly value: string }[];
+  readonly identifiers: readonly {
+    readonly kind: IdentifierKind;
+    readonly rank: number;
+    readonly matching: boolean;
+    readonly value: string;
+  }[];
   readonly fieldsJson: string | null;
   readonly eventTime: string | null;
 }

@@ -33,7 +33,9 @@ async function summarise(warehouse: Warehouse, job: DiffJob): Promise<DeliveryPl
 }
 
 async function countOperations(warehouse: Warehouse): Promise<OperationCounts> {
-  const rows = await warehouse.query(`select op, count(*) as rows from ${TEMPORARY.changes} where part <> 'remove' group by op`);
+  const rows = await warehouse.query(
+    `select op, count(*) as rows from ${TEMPORARY.changes} where part <> 'remove' group by op`,
+  );
   const count = (operation: string): number => Number(rows.find((row) => row['op'] === operation)?.['rows'] ?? 0);
   return { insert: count('insert'), update: count('update'), delete: count('delete') };
 }
@@ -77,7 +79,9 @@ async function countFigures(warehouse: Warehouse, job: DiffJob): Promise<Figures
   return {
     parked: number('parked'),
     // An append-only run leaves out what was acknowledged before: that is what is unchanged.
-    unchanged: append ? Math.max(0, number('segment_rows') - (await countFresh(warehouse))) : number('held') - number('touched') + number('returned'),
+    unchanged: append
+      ? Math.max(0, number('segment_rows') - (await countFresh(warehouse)))
+      : number('held') - number('touched') + number('returned'),
     segmentRows: number('segment_rows'),
     snapshotRows: number('held'),
     staying: number('staying'),

@@ -25,9 +25,17 @@ const NEW_IDENTIFIERS: readonly StateColumn[] = [
  */
 export async function prepareCandidates(warehouse: Warehouse, job: DiffJob): Promise<void> {
   const { state } = warehouse;
-  for (const [name, shape] of [[TEMPORARY.prepared, PREPARED], [TEMPORARY.newIdentifiers, NEW_IDENTIFIERS]] as const) {
+  for (const [name, shape] of [
+    [TEMPORARY.prepared, PREPARED],
+    [TEMPORARY.newIdentifiers, NEW_IDENTIFIERS],
+  ] as const) {
     await warehouse.run(state.dropTemporary(name));
-    await warehouse.run(createTable(state, { database: null, schema: null, name }, shape).replace('create table', 'create temporary table'));
+    await warehouse.run(
+      createTable(state, { database: null, schema: null, name }, shape).replace(
+        'create table',
+        'create temporary table',
+      ),
+    );
   }
   if (job.preparer === null) return;
   const [size] = await warehouse.query(`select coalesce(max(n), 0) as top from ${TEMPORARY.candidates}`);
@@ -62,8 +70,16 @@ async function preparePage(warehouse: Warehouse, job: DiffJob, preparer: Prepare
       if (identifier.matching) found.push([n, key, identifier.kind, identifier.rank, identifier.value]);
     }
   }
-  await warehouse.append({ database: null, schema: null, name: TEMPORARY.prepared }, PREPARED.map(appendType), prepared);
-  await warehouse.append({ database: null, schema: null, name: TEMPORARY.newIdentifiers }, NEW_IDENTIFIERS.map(appendType), found);
+  await warehouse.append(
+    { database: null, schema: null, name: TEMPORARY.prepared },
+    PREPARED.map(appendType),
+    prepared,
+  );
+  await warehouse.append(
+    { database: null, schema: null, name: TEMPORARY.newIdentifiers },
+    NEW_IDENTIFIERS.map(appendType),
+    found,
+  );
 }
 
 function appendType(column: StateColumn): 'text' | 'bigint' | 'integer' | 'boolean' {
@@ -76,7 +92,12 @@ function rawIdentifiers(columns: readonly SourceIdentifier[], value: (index: num
     const text = value(index);
     if (text === null) return [];
     if (!dataType.endsWith(']')) return [{ kind, rank, matching, value: String(text) }];
-    return elementsOf(String(text)).map((element, position) => ({ kind, rank: rank * 1000 + position, matching, value: element }));
+    return elementsOf(String(text)).map((element, position) => ({
+      kind,
+      rank: rank * 1000 + position,
+      matching,
+      value: element,
+    }));
   });
 }
 

@@ -52,6 +52,7 @@ export const SHARED_TABLES = {
     message: 'text',
     record_id: 'text',
     created: 'boolean',
+    record_created_at: 'timestamp',
     identifier_records: 'text',
   }),
   /** The newest result known of each dbt node, for the gate. */
@@ -117,17 +118,28 @@ export const CHANGE_COLUMNS = columns({
   owner_key: 'text',
 });
 
+/** Identifiers of one run's changes: `new` ones of members that are sent, and those that removals carry. */
+export const CHANGE_IDENTIFIER_COLUMNS = columns({
+  side: 'text',
+  key: 'text',
+  kind: 'text',
+  rank: 'integer',
+  value: 'text',
+});
+
 export interface StateTables {
   readonly snapshot: TableName;
   readonly identifiers: TableName;
   readonly changes: TableName;
-  /** New identifiers of the changed members: [key, kind, rank, value, normaliser]. */
   readonly changeIdentifiers: TableName;
 }
 
 /** The suffix of an activation's tables: readable, and unique by a short hash of its id. */
 export function tableSuffix(activationId: string): string {
-  const slug = activationId.toLowerCase().replaceAll(/[^a-z0-9]+/g, '_').slice(0, 40);
+  const slug = activationId
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '_')
+    .slice(0, 40);
   return `${slug}_${createHash('sha256').update(activationId).digest('hex').slice(0, 8)}`;
 }
 

@@ -1,5 +1,3 @@
-import type { TableName } from './warehouse.ts';
-
 /** Types of the engine's own tables. */
 export type StateType = 'text' | 'bigint' | 'integer' | 'boolean' | 'timestamp' | 'fast_hash' | 'strong_hash';
 
@@ -51,4 +49,11 @@ export interface TypedExpression {
   readonly name: string;
   readonly sql: string;
   readonly dataType: string;
+}
+
+/** A table by its parts; rendered by the dialect. `schema` null: temporary. */
+export interface TableName {
+  readonly database: string | null;
+  readonly schema: string | null;
+  readonly name: string;
 }

@@ -1,4 +1,6 @@
-import type { StateDialect } from './state-dialect.ts';
+import type { StateDialect, TableName } from './state-dialect.ts';
+
+export type { TableName } from './state-dialect.ts';
 
 /** A value as the engine reads it: 64-bit and larger integers as bigint, decimals and everything else that JavaScript lacks as text. */
 export type Value = string | number | bigint | boolean | null;
@@ -11,7 +13,7 @@ export interface WarehouseColumn {
 }
 
 /** What one value of an appended row is, so that it can be written without a cast. */
-export type AppendType = 'text' | 'bigint' | 'integer' | 'boolean';
+export type AppendType = 'text' | 'bigint' | 'integer' | 'boolean' | 'timestamp';
 
 /**
  * One open session with the warehouse that dbt runs on. Statements of one session run one after another; `temporary`
@@ -36,11 +38,4 @@ export interface Warehouse {
   /** Stops the statement that runs. */
   interrupt(): void;
   close(): Promise<void>;
-}
-
-/** A table by its parts; rendered by the dialect. `schema` null: temporary. */
-export interface TableName {
-  readonly database: string | null;
-  readonly schema: string | null;
-  readonly name: string;
 }

@@ -1,4 +1,4 @@
-import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { type DuckDBAppender, type DuckDBConnection, DuckDBInstance, DuckDBTimestampTZValue } from '@duckdb/node-api';
 import type { Clock } from '../../clock.ts';
 import { DinmoError, messageOf } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
@@ -11,7 +11,12 @@ export interface DuckdbFile {
   readonly readOnly: boolean;
   readonly settings: Readonly<Record<string, string>>;
   readonly extensions: readonly string[];
-  readonly attach: readonly { readonly path: string; readonly alias: string | null; readonly type: string | null; readonly readOnly: boolean }[];
+  readonly attach: readonly {
+    readonly path: string;
+    readonly alias: string | null;
+    readonly type: string | null;
+    readonly readOnly: boolean;
+  }[];
 }
 
 export interface OpenOptions {
@@ -30,12 +35,13 @@ const HOLDER = /held in (.+?) \(PID (\d+)\)/;
  * `duckdb-newer-version`, `duckdb-missing` or `duckdb-open-failed`.
  */
 export async function openDuckdb(file: DuckdbFile, options: OpenOptions): Promise<Warehouse> {
-  const { DuckDBInstance } = await import('@duckdb/node-api');
   const deadline = options.clock.now() + options.lockTimeoutMs;
   let told = false;
   for (;;) {
     try {
-      const instance = await DuckDBInstance.create(file.path, { access_mode: file.readOnly ? 'READ_ONLY' : 'READ_WRITE' });
+      const instance = await DuckDBInstance.create(file.path, {
+        access_mode: file.readOnly ? 'READ_ONLY' : 'READ_WRITE',
+      });
       return await prepare(instance, file);
     } catch (thrown) {
       const message = messageOf(thrown);
@@ -52,11 +58,17 @@ async function prepare(instance: DuckDBInstance, file: DuckdbFile): Promise<Ware
   const connection = await instance.connect();
   try {
     for (const extension of file.extensions) await connection.run(`load ${duckdbState.identifier(extension)}`);
-    for (const [name, value] of Object.entries(file.settings)) await connection.run(`set global ${duckdbState.identifier(name)} = ${duckdbState.text(value)}`);
+    for (const [name, value] of Object.entries(file.settings))
+      await connection.run(`set global ${duckdbState.identifier(name)} = ${duckdbState.text(value)}`);
     for (const { path, alias, type, readOnly } of file.attach) {
-      const flags = [type === null ? null : `type ${duckdbState.identifier(type)}`, readOnly ? 'read_only' : null].filter((f) => f !== null);
+      const flags = [
+        type === null ? null : `type ${duckdbState.identifier(type)}`,
+        readOnly ? 'read_only' : null,
+      ].filter((f) => f !== null);
       const named = alias === null ? '' : ` as ${duckdbState.identifier(alias)}`;
-      await connection.run(`attach if not exists ${duckdbState.text(path)}${named}${flags.length > 0 ? ` (${flags.join(', ')})` : ''}`);
+      await connection.run(
+        `attach if not exists ${duckdbState.text(path)}${named}${flags.length > 0 ? ` (${flags.join(', ')})` : ''}`,
+      );
     }
     return new DuckdbSession(instance, connection, true);
   } catch (thrown) {
@@ -101,15 +113,37 @@ function openError(path: string, message: string, cause: unknown): DinmoError {
       cause,
     });
   }
-  return new DinmoError({ kind: 'warehouse', code: 'duckdb-open-failed', message: `DuckDB could not open ${path}: ${message}`, cause });
+  return new DinmoError({
+    kind: 'warehouse',
+    code: 'duckdb-open-failed',
+    message: `DuckDB could not open ${path}: ${message}`,
+    cause,
+  });
 }
 
-const APPENDERS = {
-  text: 'appendVarchar',
-  bigint: 'appendBigInt',
-  integer: 'appendInteger',
-  boolean: 'appendBoolean',
-} as const satisfies Record<AppendType, string>;
+function appendValue(appender: DuckDBAppender, type: AppendType, value: Value | undefined): void {
+  if (value === null || value === undefined) {
+    appender.appendNull();
+    return;
+  }
+  switch (type) {
+    case 'text':
+      appender.appendVarchar(String(value));
+      break;
+    case 'bigint':
+      appender.appendBigInt(BigInt(value));
+      break;
+    case 'integer':
+      appender.appendInteger(Number(value));
+      break;
+    case 'boolean':
+      appender.appendBoolean(value === true);
+      break;
+    case 'timestamp':
+      appender.appendTimestampTZ(new DuckDBTimestampTZValue(BigInt(Date.parse(String(value))) * 1000n));
+      break;
+  }
+}
 
 class DuckdbSession implements Warehouse {
   readonly state = duckdbState;
@@ -143,14 +177,15 @@ class DuckdbSession implements Warehouse {
     if (rows.length === 0) return;
     const temporary = table.schema === null;
     await this.#guard(`append to ${table.name}`, async () => {
-      const appender = await this.#connection.createAppender(table.name, temporary ? 'main' : table.schema, temporary ? 'temp' : table.database);
+      const appender = await this.#connection.createAppender(
+        table.name,
+        temporary ? 'main' : table.schema,
+        temporary ? 'temp' : table.database,
+      );
       try {
         for (const row of rows) {
           types.forEach((type, index) => {
-            const value = row[index];
-            if (value === null || value === undefined) appender.appendNull();
-            else if (type === 'bigint') appender.appendBigInt(BigInt(value));
-            else appender[APPENDERS[type]](value as never);
+            appendValue(appender, type, row[index]);
           });
           appender.endRow();
         }
@@ -214,7 +249,8 @@ function statementError(message: string, sql: string, cause: unknown): DinmoErro
 function plainRow(row: Record<string, unknown>): Row {
   for (const [name, value] of Object.entries(row)) {
     if (value instanceof Date) row[name] = value.toISOString();
-    else if (value !== null && typeof value === 'object') row[name] = JSON.stringify(value, (_, v) => (typeof v === 'bigint' ? v.toString() : v));
+    else if (value !== null && typeof value === 'object')
+      row[name] = JSON.stringify(value, (_, v) => (typeof v === 'bigint' ? v.toString() : v));
     else if (value === undefined) row[name] = null;
   }
   return row as Row;

@@ -18,7 +18,10 @@ export const duckdbState: StateDialect = {
   identifier: (name) => `"${name.replaceAll('"', '""')}"`,
   text: (value) => `'${value.replaceAll("'", "''")}'`,
   table: ({ database, schema, name }) =>
-    [database, schema, name].filter((part) => part !== null).map(duckdbState.identifier).join('.'),
+    [database, schema, name]
+      .filter((part) => part !== null)
+      .map(duckdbState.identifier)
+      .join('.'),
   type: (type) => TYPES[type],
   timestamp: (isoUtc) => `timestamptz ${duckdbState.text(isoUtc)}`,
   now: 'now()',
@@ -28,19 +31,24 @@ export const duckdbState: StateDialect = {
   keyText: (columns) => {
     const [only] = columns;
     if (columns.length === 1 && only) return plainText(only);
-    const members = columns.map((c) => `${duckdbState.text(`${JSON.stringify(c.name)}:`)} || ${duckdbState.valueJson(c.sql, c.dataType)}`);
+    const members = columns.map(
+      (c) => `${duckdbState.text(`${JSON.stringify(c.name)}:`)} || ${duckdbState.valueJson(c.sql, c.dataType)}`,
+    );
     return `'{' || ${members.join(" || ',' || ")} || '}'`;
   },
   keyJson: (keyText, columns) => {
     const [only] = columns;
     if (columns.length !== 1 || !only) return keyText;
-    return INTEGER.test(only.dataType.toUpperCase()) || only.dataType.toUpperCase() === 'BOOLEAN' ? keyText : `to_json(${keyText})::varchar`;
+    return INTEGER.test(only.dataType.toUpperCase()) || only.dataType.toUpperCase() === 'BOOLEAN'
+      ? keyText
+      : `to_json(${keyText})::varchar`;
   },
   valueJson,
   jsonObject: (members) => (members.length === 0 ? `'{}'` : `'{' || concat_ws(',', ${members.join(', ')}) || '}'`),
   jsonMember: (name, value) => `(${duckdbState.text(`${JSON.stringify(name)}:`)} || ${value})`,
   lowerTrim: (expression) => `lower(trim(cast(${expression} as varchar)))`,
-  rawText: (expression, dataType) => (duckdbState.isArray(dataType) ? `to_json(${expression})::varchar` : `cast(${expression} as varchar)`),
+  rawText: (expression, dataType) =>
+    duckdbState.isArray(dataType) ? `to_json(${expression})::varchar` : `cast(${expression} as varchar)`,
   isArray: (dataType) => dataType.endsWith(']'),
   createTemporary: (name, select) => `create or replace temporary table ${duckdbState.identifier(name)} as ${select}`,
   dropTemporary: (name) => `drop table if exists temp.main.${duckdbState.identifier(name)}`,
@@ -55,7 +63,9 @@ export const duckdbState: StateDialect = {
 
 /** Zoned timestamps have a text that depends on the session: as a key they are written in UTC. */
 function plainText({ sql, dataType }: TypedExpression): string {
-  return dataType.toUpperCase() === 'TIMESTAMP WITH TIME ZONE' ? isoText(`timezone('UTC', ${sql})`) : `cast(${sql} as varchar)`;
+  return dataType.toUpperCase() === 'TIMESTAMP WITH TIME ZONE'
+    ? isoText(`timezone('UTC', ${sql})`)
+    : `cast(${sql} as varchar)`;
 }
 
 function isoText(naive: string): string {
@@ -66,11 +76,13 @@ function valueJson(expression: string, dataType: string): string {
   const type = dataType.toUpperCase();
   if (INTEGER.test(type)) return `cast(${expression} as varchar)`;
   if (type === 'BOOLEAN') return `cast(${expression} as varchar)`;
-  if (type === 'FLOAT' || type === 'DOUBLE') return `case when isfinite(${expression}) then to_json(${expression})::varchar end`;
+  if (type === 'FLOAT' || type === 'DOUBLE')
+    return `case when isfinite(${expression}) then to_json(${expression})::varchar end`;
   if (type === 'TIMESTAMP WITH TIME ZONE') return `'"' || ${isoText(`timezone('UTC', ${expression})`)} || '"'`;
   if (type.startsWith('TIMESTAMP')) return `'"' || ${isoText(`cast(${expression} as timestamp)`)} || '"'`;
   if (type === 'JSON') return `cast(${expression} as varchar)`;
   if (type === 'BLOB') return `to_json(base64(${expression}))::varchar`;
-  if (type.endsWith(']') || type.startsWith('STRUCT') || type.startsWith('MAP')) return `to_json(${expression})::varchar`;
+  if (type.endsWith(']') || type.startsWith('STRUCT') || type.startsWith('MAP'))
+    return `to_json(${expression})::varchar`;
   return `to_json(cast(${expression} as varchar))::varchar`;
 }

@@ -1,0 +1,154 @@
+import type { OperationCounts } from '../diff/delivery-plan.ts';
+import {
+  CHANGE_COLUMNS,
+  CHANGE_IDENTIFIER_COLUMNS,
+  createTable,
+  IDENTIFIER_COLUMNS,
+  SNAPSHOT_COLUMNS,
+  type StateColumn,
+  type StateTables,
+} from '../diff/state-tables.ts';
+import type { Ledger } from '../record/ledger.ts';
+import { type Closing, type SettledCounts, type SettlementTables, settle } from '../record/settle.ts';
+import type { TableName } from '../warehouse/warehouse.ts';
+
+/** A run that died before it was closed. */
+export interface UnfinishedRun {
+  readonly runId: string;
+  readonly closing: Closing;
+}
+
+/** Runs of an activation that were begun and never closed: there is at most one, as each start closes the one before. */
+export async function findUnfinished(ledger: Ledger, activationId: string): Promise<readonly UnfinishedRun[]> {
+  const rows = await ledger.warehouse.query(
+    `select run_id, closing from ${ledger.sql('runs')} where activation_id = ${ledger.text(activationId)} and status = 'running' order by started_at`,
+  );
+  return rows.map((row) => ({ runId: String(row['run_id']), closing: JSON.parse(String(row['closing'])) as Closing }));
+}
+
+export function settlementTables(ledger: Ledger, tables: StateTables): SettlementTables {
+  return {
+    ...tables,
+    sends: ledger.table('sends'),
+    receipts: ledger.table('receipts'),
+    rejections: ledger.table('rejections'),
+    runs: ledger.table('runs'),
+  };
+}
+
+/** Settles a run and clears away what only it needed. Run it inside a transaction. */
+export async function closeRun(
+  ledger: Ledger,
+  tables: StateTables,
+  closing: Closing,
+  complete: boolean,
+): Promise<SettledCounts> {
+  const counts = await settle(ledger.warehouse, settlementTables(ledger, tables), closing, complete);
+  const { state } = ledger.warehouse;
+  const run = ledger.text(closing.runId);
+  await ledger.warehouse.run(`delete from ${ledger.sql('sends')} where run_id = ${run}`);
+  await ledger.warehouse.run(`delete from ${ledger.sql('receipts')} where run_id = ${run}`);
+  await ledger.warehouse.run(`drop table if exists ${state.table(tables.changes)}`);
+  await ledger.warehouse.run(`drop table if exists ${state.table(tables.changeIdentifiers)}`);
+  return counts;
+}
+
+/** The columns of `runs` that say what became of it. */
+export function countColumns(counts: SettledCounts): Readonly<Record<string, number>> {
+  return {
+    ...operationColumns('accepted', counts.accepted),
+    rejected: counts.rejected,
+    deferred: counts.deferred,
+    unknown: counts.unknown,
+  };
+}
+
+export function operationColumns(
+  what: 'planned' | 'accepted',
+  counts: OperationCounts,
+): Readonly<Record<string, number>> {
+  return { [`${what}_insert`]: counts.insert, [`${what}_update`]: counts.update, [`${what}_delete`]: counts.delete };
+}
+
+/** Closes the run of a process that died: acknowledged changes enter the snapshot, what may have gone out becomes dirty. */
+export async function recover(
+  ledger: Ledger,
+  tables: StateTables,
+  unfinished: readonly UnfinishedRun[],
+  finishedAt: string,
+): Promise<void> {
+  for (const { runId, closing } of unfinished) {
+    await ledger.warehouse.transaction(async () => {
+      const counts = await closeRun(ledger, tables, closing, false);
+      await ledger.update(
+        'runs',
+        {
+          status: 'interrupted',
+          reason: 'the process ended before the run was closed',
+          finished_at: finishedAt,
+          ...countColumns(counts),
+        },
+        `run_id = ${ledger.text(runId)}`,
+      );
+    });
+  }
+}
+
+/**
+ * State tables for a plan, which writes nothing: the real ones where they exist, empty temporary ones where they don't,
+ * and temporary copies, closed as a sync would close them, where a run died.
+ */
+export async function tablesForPlan(input: {
+  readonly ledger: Ledger;
+  readonly tables: StateTables;
+  readonly existing: ReadonlySet<string>;
+  readonly unfinished: readonly UnfinishedRun[];
+}): Promise<{ readonly tables: StateTables; readonly rejections: TableName | null }> {
+  const { ledger, existing, unfinished } = input;
+  const copy = unfinished.length > 0;
+  const copies: Record<string, TableName> = {};
+  const shapes: Readonly<Record<keyof StateTables, readonly StateColumn[]>> = {
+    snapshot: SNAPSHOT_COLUMNS,
+    identifiers: IDENTIFIER_COLUMNS,
+    changes: CHANGE_COLUMNS,
+    changeIdentifiers: CHANGE_IDENTIFIER_COLUMNS,
+  };
+  for (const [part, shape] of Object.entries(shapes) as [keyof StateTables, readonly StateColumn[]][]) {
+    const real = input.tables[part];
+    copies[part] =
+      existing.has(real.name) && !copy
+        ? real
+        : await temporary(ledger, real, { shape, filled: existing.has(real.name) });
+  }
+  const tables = copies as unknown as StateTables;
+  const rejections = existing.has('rejections') ? ledger.table('rejections') : null;
+  if (!copy) return { tables, rejections };
+  const settlement = {
+    ...settlementTables(ledger, tables),
+    rejections: await copyOf(ledger, ledger.table('rejections')),
+  };
+  for (const { closing } of unfinished) await settle(ledger.warehouse, settlement, closing, false);
+  return { tables, rejections: settlement.rejections };
+}
+
+async function temporary(
+  ledger: Ledger,
+  real: TableName,
+  { shape, filled }: { readonly shape: readonly StateColumn[]; readonly filled: boolean },
+): Promise<TableName> {
+  if (filled) return await copyOf(ledger, real);
+  const name: TableName = { database: null, schema: null, name: `plan_${real.name}` };
+  await ledger.warehouse.run(ledger.warehouse.state.dropTemporary(name.name));
+  await ledger.warehouse.run(
+    createTable(ledger.warehouse.state, name, shape).replace('create table', 'create temporary table'),
+  );
+  return name;
+}
+
+async function copyOf(ledger: Ledger, real: TableName): Promise<TableName> {
+  const name: TableName = { database: null, schema: null, name: `plan_${real.name}` };
+  await ledger.warehouse.run(
+    ledger.warehouse.state.createTemporary(name.name, `select * from ${ledger.warehouse.state.table(real)}`),
+  );
+  return name;
+}

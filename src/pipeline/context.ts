@@ -1,0 +1,171 @@
+import type { Profile } from '../artifacts/profile.ts';
+import type { Project } from '../artifacts/project.ts';
+import { readProject } from '../artifacts/project.ts';
+import { runChecks } from '../checks/run.ts';
+import { serviceLookup } from '../destinations/registry.ts';
+import { DinmoError } from '../errors.ts';
+import { compareFindings, type Finding } from '../finding.ts';
+import { buildKnowledgeStore } from '../knowledge/build.ts';
+import type { ServiceLookup } from '../knowledge/service-facts.ts';
+import type { Activation, EntityNode, KnowledgeStore } from '../knowledge/store.ts';
+import { entityModelName, findGenerated, segmentModelName } from '../models/names.ts';
+import { resolveRules } from '../segment/resolve.ts';
+import type { SqlTarget } from '../segment/target.ts';
+import { connect } from '../warehouse/registry.ts';
+import type { Warehouse } from '../warehouse/warehouse.ts';
+import { type CommandOptions, clockOf, LOCK_TIMEOUT_MS, loggerOf } from './options.ts';
+
+/** What every command that knows the project starts from. */
+export interface Context {
+  readonly options: CommandOptions;
+  readonly project: Project;
+  readonly services: ServiceLookup;
+  readonly store: KnowledgeStore;
+  /** Everything that check has to say, in a reader's order. */
+  readonly findings: readonly Finding[];
+}
+
+/** Reads the project, derives the Knowledge Store and checks it. Throws DinmoError for what cannot be read at all. */
+export async function loadContext(options: CommandOptions): Promise<Context> {
+  const project = await readProject(options);
+  const services = serviceLookup();
+  const { store, checkable, findings: built } = buildKnowledgeStore(project, services);
+  const checked = runChecks({
+    project,
+    store: checkable,
+    services,
+    resolveFindings: resolveRules(checkable),
+    targetNames: targetNames(project),
+  });
+  const findings = distinct([...project.findings, ...built, ...checked]).sort(compareFindings);
+  return { options, project, services, store, findings };
+}
+
+/** A check needs no profile: without one, what hangs on its targets is not looked at. */
+function targetNames(project: Project): readonly string[] | null {
+  try {
+    return project.profile().targetNames;
+  } catch (thrown) {
+    if (thrown instanceof DinmoError) return null;
+    throw thrown;
+  }
+}
+
+function distinct(findings: readonly Finding[]): Finding[] {
+  const seen = new Map<string, Finding>();
+  for (const finding of findings) seen.set(JSON.stringify([finding.code, finding.location, finding.message]), finding);
+  return [...seen.values()];
+}
+
+/** Stops a command that may not go on with errors in the project. Throws DinmoError `check-failed`. */
+export function requireSound(context: Context): void {
+  const errors = context.findings.filter((finding) => finding.severity === 'error');
+  const [first] = errors;
+  if (!first) return;
+  const rest = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
+  throw new DinmoError({
+    kind: 'configuration',
+    code: 'check-failed',
+    message: `The project has errors${rest}: ${first.message}`,
+    fix: `${first.fix} Run \`dinmo check\` for all of them.`,
+    location: first.location,
+  });
+}
+
+/** Opens the warehouse of the profile's target. */
+export async function connectWarehouse(context: Context, access: { readonly readOnly: boolean }): Promise<Warehouse> {
+  const { options, project } = context;
+  return await connect(requireSameTarget(context, project.profile()), {
+    readOnly: access.readOnly,
+    projectDir: project.dir,
+    clock: clockOf(options),
+    logger: loggerOf(options),
+    lockTimeoutMs: options.lockTimeoutMs ?? LOCK_TIMEOUT_MS,
+    ...(options.signal ? { signal: options.signal } : {}),
+  });
+}
+
+/** The manifest's relations are those of one target: it must be the one we connect to. */
+function requireSameTarget({ project }: Context, profile: Profile): Profile {
+  const { manifest } = project;
+  const other = (what: string): DinmoError =>
+    new DinmoError({
+      kind: 'artifact',
+      code: 'manifest-of-other-target',
+      message: `The manifest was written for another target than ${profile.targetName}: ${what}.`,
+      fix: `Run dbt with --target ${profile.targetName} first, or choose the target that dbt was run with.`,
+    });
+  if (manifest.metadata.adapterType !== '' && manifest.metadata.adapterType !== profile.type) {
+    throw other(`it is for ${manifest.metadata.adapterType}, the target for ${profile.type}`);
+  }
+  for (const node of manifest.nodes.values()) {
+    if (node.packageName !== manifest.metadata.projectName || node.resourceType !== 'model') continue;
+    if (node.config['schema'] !== null && node.config['schema'] !== undefined) continue;
+    if (node.schema.toLowerCase() === profile.schema.toLowerCase()) return profile;
+    throw other(`${node.name} stands in schema ${node.schema}, the target's is ${profile.schema}`);
+  }
+  return profile;
+}
+
+/** Compiled SQL against the warehouse itself: names are the relations that the manifest gives. */
+export function directTarget(context: Context, now: string): SqlTarget {
+  const { manifest } = context.project;
+  const generated = (name: string): string => {
+    const relation = findGenerated(manifest, name)?.relationName;
+    if (relation) return relation;
+    throw new DinmoError({
+      kind: 'artifact',
+      code: 'not-generated',
+      message: `The manifest has no model ${name}.`,
+      fix: 'Run `dinmo generate`, then `dbt build`.',
+    });
+  };
+  return {
+    node: (node: EntityNode) => {
+      if (node.relationName) return node.relationName;
+      throw new DinmoError({
+        kind: 'artifact',
+        code: 'no-relation',
+        message: `${node.uniqueId} has no relation in the warehouse.`,
+        fix: 'Materialise it as a view or a table.',
+      });
+    },
+    entity: (entity) => generated(entityModelName(entity)),
+    segment: (segment) => generated(segmentModelName(segment)),
+    literal: (sql) => sql,
+    now,
+  };
+}
+
+/** Activations chosen by `--select` and `--exclude`, in the store's order. Throws DinmoError `nothing-selected`. */
+export function selectActivations(store: KnowledgeStore, options: CommandOptions): readonly Activation[] {
+  const select = patterns(options.select);
+  const exclude = patterns(options.exclude);
+  for (const pattern of [...select, ...exclude]) {
+    if ([...store.activations.values()].some((activation) => matches(activation, pattern))) continue;
+    throw new DinmoError({
+      kind: 'configuration',
+      code: 'nothing-selected',
+      message: `No activation matches ${pattern}.`,
+      fix:
+        store.activations.size === 0
+          ? 'This project has no activations yet: see `dinmo activate`.'
+          : `There are: ${[...store.activations.keys()].join(', ')}.`,
+    });
+  }
+  return [...store.activations.values()].filter(
+    (activation) =>
+      (select.length === 0 || select.some((pattern) => matches(activation, pattern))) &&
+      !exclude.some((pattern) => matches(activation, pattern)),
+  );
+}
+
+function patterns(given: readonly string[] | undefined): readonly string[] {
+  return (given ?? []).flatMap((text) => text.split(/[\s,]+/)).filter((text) => text !== '');
+}
+
+function matches(activation: Activation, pattern: string): boolean {
+  const [parent = '', name = '*', ...more] = pattern.split('.');
+  if (more.length > 0) return false;
+  return (parent === '*' || parent === activation.parent.name) && (name === '*' || name === activation.name);
+}

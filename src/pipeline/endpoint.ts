@@ -1,0 +1,58 @@
+import { isAbsolute, join, relative, resolve } from 'node:path';
+import { resolveCredential } from '../artifacts/settings.ts';
+import type { Service, ServiceContext } from '../destinations/destination.ts';
+import { requireServiceSettings } from '../destinations/settings.ts';
+import type { Destination } from '../knowledge/store.ts';
+import type { Context } from './context.ts';
+
+/** A destination as it is reached in this command: settings checked, secrets fetched, a sandbox in its place if asked. */
+export interface Endpoint {
+  readonly config: ServiceContext['config'];
+  readonly credentials: ServiceContext['credentials'];
+  readonly baseUrl: string | null;
+  /** What may never change once synced: which account, which dataset, which host. Canonical JSON. */
+  readonly core: string;
+}
+
+/** Throws DinmoError `invalid-destination-settings` with everything that is wrong with the destination's settings. */
+export function readEndpoint(context: Context, destination: Destination, service: Service): Endpoint {
+  const { options, project } = context;
+  const env = options.env ?? process.env;
+  const sandboxUrl = options.sandboxUrl ?? null;
+  const settings = requireServiceSettings({
+    facts: service.facts,
+    destination,
+    resolve: (text) => {
+      try {
+        return resolveCredential(text, env);
+      } catch (thrown) {
+        // A rehearsal needs no account: simulated platforms take any credential.
+        if (sandboxUrl !== null) return 'sandbox';
+        throw thrown;
+      }
+    },
+  });
+  const config =
+    sandboxUrl === null
+      ? settings.config
+      : sandboxConfig(settings.config, service, join(project.targetPath, 'dinmo_sandbox'));
+  const baseUrl =
+    sandboxUrl === null
+      ? destination.baseUrl
+      : `${sandboxUrl.replace(/\/$/, '')}/${destination.platform}/${destination.name}`;
+  return { config, credentials: settings.credentials, baseUrl, core: coreOf(settings.config, service, baseUrl) };
+}
+
+/** Folders of a rehearsal stand under the target folder, whatever path the settings give. */
+function sandboxConfig(config: ServiceContext['config'], service: Service, folder: string): ServiceContext['config'] {
+  if (service.facts.api !== null || typeof config['path'] !== 'string') return config;
+  const path = config['path'];
+  const inside = relative('/', isAbsolute(path) ? path : resolve('/', path));
+  return { ...config, path: join(folder, inside) };
+}
+
+function coreOf(config: ServiceContext['config'], service: Service, baseUrl: string | null): string {
+  const names = service.facts.config.filter((fact) => fact.core).map((fact) => fact.name);
+  const core = Object.fromEntries(names.sort().map((name) => [name, config[name] ?? null]));
+  return JSON.stringify({ ...core, host: baseUrl === null ? null : new URL(baseUrl).host });
+}

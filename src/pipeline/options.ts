@@ -1,0 +1,56 @@
+import type { ProjectOptions } from '../artifacts/project.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import { type Logger, silentLogger } from '../log.ts';
+
+/** Options that every command takes. Defaults: the system's clock, no log, no selection, the real platforms. */
+export interface CommandOptions extends ProjectOptions {
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+  /** Ends the command early: the batch in flight is finished and recorded. */
+  readonly signal?: AbortSignal;
+  /** `vip_france`, `vip_france.meta_customers`, `*.meta_customers`; several are a union. */
+  readonly select?: readonly string[];
+  readonly exclude?: readonly string[];
+  /** Base address of a running sandbox: every destination is redirected to it, and state is kept apart. */
+  readonly sandboxUrl?: string | null;
+  /** How long to wait for another process that holds the DuckDB file or the activation. Default 60 s. */
+  readonly lockTimeoutMs?: number;
+  /** Told as delivery goes on, for a progress line. */
+  readonly progress?: (event: ProgressEvent) => void;
+}
+
+export interface ProgressEvent {
+  readonly activation: string;
+  readonly stage: 'gate' | 'plan' | 'deliver' | 'record';
+  readonly done: number;
+  readonly total: number | null;
+}
+
+export interface SyncOptions extends CommandOptions {
+  /** Send everything again; removals that the snapshot knows are still sent. */
+  readonly fullRefresh?: boolean;
+  readonly resendEvents?: boolean;
+  readonly noGate?: boolean;
+  readonly allowDeletes?: boolean;
+  readonly allowEmpty?: boolean;
+  readonly allowKeyChurn?: boolean;
+  /** Takes the pause off activations that `clear` paused. */
+  readonly resume?: boolean;
+}
+
+export interface ClearOptions extends CommandOptions {
+  /** The activation's id. */
+  readonly activation: string;
+  /** Without it nothing is sent: the count is reported. */
+  readonly yes: boolean;
+}
+
+export function clockOf(options: CommandOptions): Clock {
+  return options.clock ?? systemClock;
+}
+
+export function loggerOf(options: CommandOptions): Logger {
+  return options.logger ?? silentLogger;
+}
+
+export const LOCK_TIMEOUT_MS = 60_000;

@@ -1,0 +1,47 @@
+import { planDelivery } from '../diff/plan.ts';
+import type { Activation } from '../knowledge/store.ts';
+import type { SyncReport } from '../report/activation-report.ts';
+import { findUnfinished, tablesForPlan } from './close-run.ts';
+import type { SyncOptions } from './options.ts';
+import { buildJob, prepareActivation } from './prepare-run.ts';
+import { type Bench, conduct } from './run-activations.ts';
+import { type ActivationResult, plainResult, plannedResult, verdictsOf } from './verdict.ts';
+
+/** What each destination would receive: nothing is sent, nothing is written, no lock is taken. Works on every target. */
+export async function planActivations(options: SyncOptions): Promise<SyncReport> {
+  return await conduct({
+    options,
+    access: 'read',
+    allow: () => {},
+    each: (bench, activation) => planOne(options, bench, activation),
+  });
+}
+
+async function planOne(
+  options: SyncOptions,
+  { context, storage, warehouse, dialect }: Bench,
+  activation: Activation,
+): Promise<ActivationResult> {
+  const prepared = await prepareActivation(context, storage, activation);
+  if (prepared.state?.paused === true && options.resume !== true) return pausedResult(activation);
+  const { ledger, existing } = storage;
+  const unfinished = prepared.state === null ? [] : await findUnfinished(ledger, prepared.state.activationId);
+  const { tables, rejections } = await tablesForPlan({ ledger, tables: prepared.tables, existing, unfinished });
+  const job = await buildJob({
+    context,
+    options,
+    storage,
+    prepared,
+    warehouse,
+    dialect,
+    runId: 'plan',
+    tables,
+    rejections,
+  });
+  const plan = await warehouse.transaction(() => planDelivery(warehouse, job));
+  return plannedResult(prepared, plan, verdictsOf(plan, prepared.gate, options));
+}
+
+export function pausedResult(activation: Activation): ActivationResult {
+  return plainResult(activation, 'skipped', 'paused since it was cleared: dinmo sync --resume takes the pause off', 0);
+}

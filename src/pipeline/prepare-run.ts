@@ -1,0 +1,266 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ManifestNode } from '../artifacts/manifest.ts';
+import type { Service } from '../destinations/destination.ts';
+import { findService } from '../destinations/registry.ts';
+import { type CurrentFile, checkGate, type GateVerdict } from '../diff/gate.ts';
+import type { DiffJob, Overrides, Source } from '../diff/job.ts';
+import { type StateTables, stateTables, tableSuffix } from '../diff/state-tables.ts';
+import { DinmoError } from '../errors.ts';
+import type { Activation, Destination, Entity } from '../knowledge/store.ts';
+import { entityModelName, findGenerated, segmentModelName } from '../models/names.ts';
+import type { ActivationState } from '../record/ledger.ts';
+import type { SqlDialect } from '../warehouse/dialect.ts';
+import type { TableName, Warehouse } from '../warehouse/warehouse.ts';
+import { type Context, directTarget } from './context.ts';
+import { type Endpoint, readEndpoint } from './endpoint.ts';
+import { clockOf, type SyncOptions } from './options.ts';
+import { createPreparer } from './preparer.ts';
+import { buildSource } from './source.ts';
+import { type Storage, stateOf } from './storage.ts';
+
+/** One activation with everything that plan and sync need of it. */
+export interface Prepared {
+  readonly activation: Activation;
+  readonly entity: Entity;
+  readonly destination: Destination;
+  readonly service: Service;
+  readonly endpoint: Endpoint;
+  readonly state: ActivationState | null;
+  /** The end of the names of its tables. */
+  readonly suffix: string;
+  readonly tables: StateTables;
+  readonly gate: GateVerdict;
+}
+
+/** Throws DinmoError for a destination that cannot be reached as it is configured, or that changed its account. */
+export async function prepareActivation(context: Context, storage: Storage, activation: Activation): Promise<Prepared> {
+  const { store } = context;
+  const entity = store.entities.get(activation.entity);
+  const destination = store.destinations.get(activation.destination);
+  if (!entity || !destination) throw new Error(`activation ${activation.id} names what the store lacks`);
+  const service = await findService(destination.platform, destination.service);
+  const state = stateOf(storage, activation);
+  const endpoint = readEndpoint(context, destination, service);
+  if (state) requireSameDestination(activation, destination, state, endpoint);
+  const suffix = state?.tableSuffix ?? freeSuffix(storage, activation.id);
+  return {
+    activation,
+    entity,
+    destination,
+    service,
+    endpoint,
+    state,
+    suffix,
+    tables: stateTables(storage.ledger.schema, suffix),
+    gate: judge(context, storage, activation),
+  };
+}
+
+/** A renamed activation keeps its tables, so that the id it left free may find its own suffix taken. */
+function freeSuffix(storage: Storage, activationId: string): string {
+  const taken = new Set([...storage.states.values()].map((state) => state.tableSuffix));
+  const suffix = tableSuffix(activationId);
+  for (let number = 1; ; number++) {
+    const candidate = number === 1 ? suffix : `${suffix}_${number}`;
+    if (!taken.has(candidate)) return candidate;
+  }
+}
+
+function requireSameDestination(
+  activation: Activation,
+  destination: Destination,
+  state: ActivationState,
+  endpoint: Endpoint,
+): void {
+  if (state.destination !== destination.name) {
+    throw new DinmoError({
+      kind: 'configuration',
+      code: 'destination-changed',
+      message: `${activation.id} was synced to ${state.destination}, and now names ${destination.name}.`,
+      fix: 'An activation keeps its destination: make a new activation for the new one, and clear this one.',
+      location: activation.origin.locate([...activation.at, 'to']),
+    });
+  }
+  if (state.core !== null && state.core !== endpoint.core) {
+    throw new DinmoError({
+      kind: 'configuration',
+      code: 'destination-core-changed',
+      message: `The core settings of ${destination.name} changed since its first sync (${changedNames(state.core, endpoint.core)}).`,
+      fix: 'A destination keeps its account: make a new destination for the new one.',
+      location: destination.origin.locate(['destinations', destination.name, 'config']),
+    });
+  }
+}
+
+function changedNames(before: string, now: string): string {
+  const old = JSON.parse(before) as Record<string, unknown>;
+  const current = JSON.parse(now) as Record<string, unknown>;
+  return Object.keys({ ...old, ...current })
+    .filter((name) => JSON.stringify(old[name]) !== JSON.stringify(current[name]))
+    .join(', ');
+}
+
+/** The gate over everything that this activation reads. */
+function judge(context: Context, storage: Storage, activation: Activation): GateVerdict {
+  const { project } = context;
+  return checkGate({
+    manifest: project.manifest,
+    roots: readsOf(context, activation),
+    results: storage.results,
+    maxAgeHours: project.settings.gate.maxAgeHours,
+    nowMs: clockOf(context.options).now(),
+    currentFile: (node) => currentFile(project.dir, node),
+  });
+}
+
+/** unique_ids of the generated models behind an activation, and of what its mapping and exclusions read. */
+function readsOf(context: Context, activation: Activation): readonly string[] {
+  const { store, project } = context;
+  const names = [
+    activation.parent.kind === 'segment'
+      ? segmentModelName(activation.parent.name)
+      : entityModelName(activation.parent.name),
+  ];
+  for (const name of store.destinations.get(activation.destination)?.exclude ?? []) {
+    if (store.segments.get(name)?.entity === activation.entity) names.push(segmentModelName(name));
+  }
+  for (const { source } of activation.mapping) {
+    if (source.kind === 'segment') names.push(segmentModelName(source.segment));
+    if (source.kind === 'column')
+      names.push(...entitiesOnTheWay(context, activation.entity, source.path).map(entityModelName));
+  }
+  for (const { path } of activation.identifiers)
+    names.push(...entitiesOnTheWay(context, activation.entity, path).map(entityModelName));
+  return names.map((name) => {
+    const node = findGenerated(project.manifest, name);
+    if (node) return node.uniqueId;
+    throw new DinmoError({
+      kind: 'artifact',
+      code: 'not-generated',
+      message: `The manifest has no model ${name}.`,
+      fix: 'Run `dinmo generate`, then `dbt build`.',
+    });
+  });
+}
+
+function entitiesOnTheWay({ store }: Context, from: string, path: readonly string[]): readonly string[] {
+  const entities: string[] = [];
+  let entity = store.entities.get(from);
+  for (const step of path.slice(0, -1)) {
+    const way = entity?.relationships.get(step);
+    entity = way === undefined ? undefined : store.entities.get(way.to);
+    if (entity) entities.push(entity.name);
+  }
+  return entities;
+}
+
+/** dbt's checksum of a model: SHA-256 of the text, trimmed of white space at its ends. */
+function currentFile(projectDir: string, node: ManifestNode): CurrentFile | null {
+  const path = join(projectDir, node.originalFilePath);
+  try {
+    const text = readFileSync(path, 'utf8');
+    const hash = (content: string): string => createHash('sha256').update(content).digest('hex');
+    const checksum =
+      [text, text.trim()].map(hash).find((candidate) => candidate === node.checksum) ?? hash(text.trim());
+    return { checksum, modifiedMs: statSync(path).mtimeMs };
+  } catch {
+    return null;
+  }
+}
+
+export interface JobInput {
+  readonly context: Context;
+  readonly options: SyncOptions;
+  readonly storage: Storage;
+  readonly prepared: Prepared;
+  readonly warehouse: Warehouse;
+  readonly dialect: SqlDialect;
+  readonly runId: string;
+  readonly tables: StateTables;
+  readonly rejections: TableName | null;
+}
+
+/** The diff's view of the activation; asks the warehouse for the types of its rows. */
+export async function buildJob(input: JobInput): Promise<DiffJob> {
+  const { context, options, prepared, warehouse } = input;
+  const { activation, entity, service, endpoint } = prepared;
+  const clock = clockOf(context.options);
+  const source = await buildSource({
+    context,
+    activation,
+    entity,
+    service,
+    warehouse,
+    dialect: input.dialect,
+    target: directTarget(context, warehouse.state.now),
+  });
+  return {
+    activationId: activation.id,
+    runId: input.runId,
+    mode: activation.mode,
+    everything: activation.mode === 'full' || options.fullRefresh === true,
+    resendEvents: options.resendEvents === true,
+    operations: activation.operations,
+    facts: service.facts,
+    source,
+    preparer: createPreparer(service, endpoint.config, clock),
+    guards: activation.guards,
+    overrides: overridesOf(options),
+    eventsFrom: eventsFrom(prepared, source, clock.now()),
+    deleteExisting: endpoint.config['delete_existing'] === true,
+    tables: input.tables,
+    rejections: input.rejections,
+    otherSnapshots: otherSnapshots(input.storage, prepared),
+  };
+}
+
+export function overridesOf(options: SyncOptions): Overrides {
+  return {
+    allowDeletes: options.allowDeletes === true,
+    allowEmpty: options.allowEmpty === true,
+    allowKeyChurn: options.allowKeyChurn === true,
+  };
+}
+
+/** The oldest instant of events that are still sent: the later of `since` and the look-back, which default to the platform's age limit. */
+function eventsFrom({ activation, service, state }: Prepared, source: Source, nowMs: number): string | null {
+  if (source.eventTime === null || (activation.mode !== 'incremental' && service.facts.service !== 'events'))
+    return null;
+  const limits: number[] = [];
+  if (activation.since === 'first_sync') limits.push(state?.firstSyncedAt ? Date.parse(state.firstSyncedAt) : nowMs);
+  else if (activation.since !== null) limits.push(Date.parse(activation.since));
+  if (activation.lookback) limits.push(stepBack(nowMs, activation.lookback.last, activation.lookback.unit));
+  else if (service.facts.eventAgeDaysMax !== null) limits.push(stepBack(nowMs, service.facts.eventAgeDaysMax, 'day'));
+  return limits.length === 0 ? null : new Date(Math.max(...limits)).toISOString();
+}
+
+function stepBack(nowMs: number, amount: number, unit: string): number {
+  const at = new Date(nowMs);
+  const steps: Readonly<Record<string, () => void>> = {
+    minute: () => at.setUTCMinutes(at.getUTCMinutes() - amount),
+    hour: () => at.setUTCHours(at.getUTCHours() - amount),
+    day: () => at.setUTCDate(at.getUTCDate() - amount),
+    week: () => at.setUTCDate(at.getUTCDate() - 7 * amount),
+    month: () => at.setUTCMonth(at.getUTCMonth() - amount),
+    year: () => at.setUTCFullYear(at.getUTCFullYear() - amount),
+  };
+  steps[unit]?.();
+  return at.getTime();
+}
+
+/** Snapshots of the other activations that write the same objects: what they hold is not deleted. */
+function otherSnapshots(storage: Storage, prepared: Prepared): readonly TableName[] {
+  const { destination, endpoint, activation, state } = prepared;
+  return [...storage.states.values()]
+    .filter((other) => other.activationId !== activation.id && other.activationId !== state?.activationId)
+    .filter(
+      (other) =>
+        other.platform === destination.platform &&
+        other.service === destination.service &&
+        other.core === endpoint.core,
+    )
+    .map((other) => stateTables(storage.ledger.schema, other.tableSuffix).snapshot)
+    .filter((table) => storage.existing.has(table.name));
+}

@@ -1,0 +1,117 @@
+import { createHttpClient } from '../destinations/http.ts';
+import { DinmoError, type ExitCode } from '../errors.ts';
+import type { Activation } from '../knowledge/store.ts';
+import type { SyncReport } from '../report/activation-report.ts';
+import type { SqlDialect } from '../warehouse/dialect.ts';
+import { loadDialect } from '../warehouse/registry.ts';
+import type { Warehouse } from '../warehouse/warehouse.ts';
+import { type Context, connectWarehouse, loadContext, requireSound, selectActivations } from './context.ts';
+import type { Equipment } from './execute.ts';
+import type { CommandOptions } from './options.ts';
+import { findOrphans, openStorage, type Storage, viewStorage } from './storage.ts';
+import { type ActivationResult, failedResult, plainResult } from './verdict.ts';
+
+/** What a command that looks at activations one by one works with. */
+export interface Bench {
+  readonly context: Context;
+  readonly warehouse: Warehouse;
+  readonly storage: Storage;
+  readonly dialect: SqlDialect;
+  readonly equipment: Equipment;
+}
+
+export interface Conduct {
+  readonly options: CommandOptions;
+  /** `write`: state is made and moved. `read`: nothing is written. */
+  readonly access: 'read' | 'write';
+  /** Called before the warehouse is opened; throws DinmoError to stop the command. */
+  readonly allow: (context: Context) => void;
+  readonly before?: (bench: Bench, selected: readonly Activation[]) => Promise<void>;
+  readonly each: (bench: Bench, activation: Activation) => Promise<ActivationResult>;
+}
+
+/**
+ * Reads the project, opens warehouse and state, and takes the selected activations one after another: what stops one does
+ * not stop the others. Expected failures end up in the report, never as an exception.
+ */
+export async function conduct(input: Conduct): Promise<SyncReport> {
+  const results: ActivationResult[] = [];
+  try {
+    const context = await loadContext(input.options);
+    requireSound(context);
+    const selected = selectActivations(context.store, input.options);
+    input.allow(context);
+    const warehouse = await connectWarehouse(context, { readOnly: input.access === 'read' });
+    const http = createHttpClient();
+    try {
+      const instance = await sandboxInstance(input.options, http);
+      const storage = await (input.access === 'read' ? viewStorage : openStorage)(context, warehouse, instance);
+      const dialect = await loadDialect(context.project.manifest.metadata.adapterType);
+      const bench: Bench = { context, warehouse, storage, dialect, equipment: { http, pacers: new Map() } };
+      await input.before?.(bench, selected);
+      for (const activation of selected) results.push(await one(input, bench, activation));
+      return reportOf(results, await findOrphans(storage, context.store));
+    } finally {
+      await http.close();
+      await warehouse.close();
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof DinmoError)) throw thrown;
+    return {
+      ...reportOf(results, []),
+      error: { code: thrown.code, message: errorText(thrown) },
+      exitCode: worst([thrown.exitCode, ...results.map(({ detail }) => detail.exitCode)]),
+    };
+  }
+}
+
+async function one(input: Conduct, bench: Bench, activation: Activation): Promise<ActivationResult> {
+  if (!activation.enabled) return plainResult(activation, 'skipped', 'enabled: false', 0);
+  if (input.options.signal?.aborted)
+    return plainResult(activation, 'partial', 'the run was interrupted before this activation: run it again', 1);
+  try {
+    return await input.each(bench, activation);
+  } catch (thrown) {
+    if (thrown instanceof DinmoError) return failedResult(activation, thrown);
+    throw thrown;
+  }
+}
+
+/** State of a rehearsal is bound to the sandbox that it was made with. Throws DinmoError `sandbox-unreachable`. */
+async function sandboxInstance(options: CommandOptions, http: Equipment['http']): Promise<string | null> {
+  const url = options.sandboxUrl ?? null;
+  if (url === null) return null;
+  try {
+    const response = await http.request({ method: 'GET', url: `${url.replace(/\/$/, '')}/instance`, timeoutMs: 5_000 });
+    const body = response.json();
+    const instance = typeof body === 'object' && body !== null ? (body as Record<string, unknown>)['instance'] : null;
+    if (response.status === 200 && typeof instance === 'string') return instance;
+  } catch {
+    // Told below: whatever went wrong, there is no sandbox at that address.
+  }
+  throw new DinmoError({
+    kind: 'destination',
+    code: 'sandbox-unreachable',
+    message: `No sandbox answers at ${url}.`,
+    fix: 'Start one with `dinmo sandbox`, or name its address: --sandbox <url>.',
+  });
+}
+
+function errorText(error: DinmoError): string {
+  const where = error.location ? ` (${error.location.file}:${error.location.line}:${error.location.column})` : '';
+  return `${error.message}${where}${error.fix === null ? '' : ` ${error.fix}`}`;
+}
+
+function reportOf(results: readonly ActivationResult[], orphans: SyncReport['orphans']): SyncReport {
+  return {
+    activations: results.map(({ report }) => report),
+    error: null,
+    exitCode: worst(results.map(({ detail }) => detail.exitCode)),
+    details: new Map(results.map(({ report, detail }) => [report.activation, detail])),
+    orphans,
+  };
+}
+
+function worst(codes: readonly ExitCode[]): ExitCode {
+  return Math.max(0, ...codes) as ExitCode; // the greatest of exit codes is one of them
+}

@@ -1,0 +1,118 @@
+import type { Service } from '../destinations/destination.ts';
+import type { Source, SourceField, SourceIdentifier } from '../diff/job.ts';
+import { destinationKeyField } from '../knowledge/mapping.ts';
+import type { Activation, Entity, MappedField, Segment } from '../knowledge/store.ts';
+import { compileProjection } from '../segment/compile.ts';
+import type { SqlTarget } from '../segment/target.ts';
+import type { SqlDialect } from '../warehouse/dialect.ts';
+import type { TypedExpression } from '../warehouse/state-dialect.ts';
+import type { Warehouse } from '../warehouse/warehouse.ts';
+import type { Context } from './context.ts';
+
+interface Column {
+  readonly alias: string;
+  readonly source:
+    | { readonly kind: 'column'; readonly path: readonly string[] }
+    | { readonly kind: 'segment'; readonly segment: string };
+}
+
+/** What the source of an activation is made of. */
+export interface SourceInput {
+  readonly context: Context;
+  readonly activation: Activation;
+  readonly entity: Entity;
+  readonly service: Service;
+  readonly warehouse: Warehouse;
+  readonly dialect: SqlDialect;
+  readonly target: SqlTarget;
+}
+
+/**
+ * The query that gives an activation's rows now: key, identifiers and mapped columns, held-out and excluded members left
+ * out. Types are asked of the warehouse. Throws DinmoError of kind `warehouse` when a relation is missing.
+ */
+export async function buildSource(input: SourceInput): Promise<Source> {
+  const { activation, entity, context } = input;
+  const columns = sourceColumns(input);
+  const projection = compileProjection(
+    context.store,
+    { from: activation.parent, columns },
+    input.dialect,
+    input.target,
+  );
+  const sql = `select p.* from (\n${projection.sql}\n) as p${leaveOut(input)}`;
+  const described = new Map(
+    (await input.warehouse.describe(sql)).map((column) => [column.name.toLowerCase(), column.dataType]),
+  );
+  const typed = (alias: string, name: string): TypedExpression => ({
+    name,
+    sql: alias,
+    dataType: described.get(alias) ?? 'VARCHAR',
+  });
+  const fields = activation.mapping.map((mapped, index): SourceField => {
+    if (mapped.source.kind === 'value')
+      return { mapped, column: null, constantJson: constantJson(mapped.source.value) };
+    return { mapped, column: typed(`f${index}`, mapped.field), constantJson: null };
+  });
+  return {
+    sql,
+    keys: entity.primaryKey.map((name, index) => typed(`k${index}`, name)),
+    identifiers: activation.identifiers.map(({ kind, rank }, index): SourceIdentifier => {
+      const matching = input.service.facts.identifiers?.matching.includes(kind) ?? false;
+      return { ...typed(`i${index}`, `${kind}_${rank}`), kind, rank, matching };
+    }),
+    fields,
+    eventTime: columns.some((column) => column.alias === 't') ? typed('t', 'event_time') : null,
+    destinationKey: destinationKey(input, fields),
+  };
+}
+
+function sourceColumns({ activation, entity }: SourceInput): readonly Column[] {
+  const columns: Column[] = entity.primaryKey.map((name, index) => ({
+    alias: `k${index}`,
+    source: { kind: 'column', path: [name] },
+  }));
+  activation.identifiers.forEach(({ path }, index) => {
+    columns.push({ alias: `i${index}`, source: { kind: 'column', path } });
+  });
+  activation.mapping.forEach(({ source }, index) => {
+    if (source.kind !== 'value') columns.push({ alias: `f${index}`, source });
+  });
+  if (entity.eventTime !== null) columns.push({ alias: 't', source: { kind: 'column', path: [entity.eventTime] } });
+  return columns;
+}
+
+/** Members that the destination never gets: the held-out ones of the segment, and those of excluded segments. */
+function leaveOut({ context, activation, entity, target, warehouse }: SourceInput): string {
+  const { store } = context;
+  const destination = store.destinations.get(activation.destination);
+  const segment: Segment | undefined =
+    activation.parent.kind === 'segment' ? store.segments.get(activation.parent.name) : undefined;
+  const conditions: string[] = [];
+  const same = entity.primaryKey
+    .map((name, index) => `x.${warehouse.state.identifier(name)} = p.k${index}`)
+    .join(' and ');
+  if (segment?.holdout)
+    conditions.push(
+      `not exists (select 1 from ${target.segment(segment.name)} as x where ${same} and x.dinmo_holdout)`,
+    );
+  for (const name of destination?.exclude ?? []) {
+    if (store.segments.get(name)?.entity === entity.name)
+      conditions.push(`not exists (select 1 from ${target.segment(name)} as x where ${same})`);
+  }
+  return conditions.length === 0 ? '' : `\nwhere ${conditions.join('\n  and ')}`;
+}
+
+function destinationKey(
+  { service, context, activation }: SourceInput,
+  fields: readonly SourceField[],
+): TypedExpression | null {
+  const config = context.store.destinations.get(activation.destination)?.config ?? {};
+  const name = destinationKeyField(service.facts, config);
+  if (name === null) return null;
+  return fields.find(({ mapped }: { readonly mapped: MappedField }) => mapped.field === name)?.column ?? null;
+}
+
+function constantJson(value: string | number | bigint | boolean): string {
+  return typeof value === 'bigint' ? value.toString() : JSON.stringify(value);
+}

@@ -1,0 +1,153 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { KnownResult } from '../diff/gate.ts';
+import { newestResults } from '../diff/gate.ts';
+import { SHARED_TABLES, type StateSchema, stateTables } from '../diff/state-tables.ts';
+import { DinmoError } from '../errors.ts';
+import type { Activation, KnowledgeStore } from '../knowledge/store.ts';
+import { DELTA_STORAGE_MODEL, findGenerated } from '../models/names.ts';
+import { type ActivationState, Ledger, readActivationStates } from '../record/ledger.ts';
+import type { Warehouse } from '../warehouse/warehouse.ts';
+import type { Context } from './context.ts';
+
+/** Where the ledger lives: read back from the manifest; with --sandbox beside it. Throws DinmoError `not-generated`. */
+export function storageSchema(context: Context): StateSchema {
+  const node = findGenerated(context.project.manifest, DELTA_STORAGE_MODEL);
+  if (!node) {
+    throw new DinmoError({
+      kind: 'artifact',
+      code: 'not-generated',
+      message: `The manifest has no model ${DELTA_STORAGE_MODEL}, so it is not known where the state lives.`,
+      fix: 'Run `dinmo generate`, then `dbt build`.',
+    });
+  }
+  const suffix = context.options.sandboxUrl ? '_SANDBOX' : '';
+  return { database: node.database, schema: `${node.schema}${suffix}` };
+}
+
+/** What the delta storage says at the start of a command. */
+export interface Storage {
+  readonly ledger: Ledger;
+  /** Tables that exist; empty before the first sync. */
+  readonly existing: ReadonlySet<string>;
+  readonly states: ReadonlyMap<string, ActivationState>;
+  readonly results: ReadonlyMap<string, KnownResult>;
+}
+
+/** Opens the storage for writing: makes what is missing, binds a sandbox's state to its instance, and records what dbt said. */
+export async function openStorage(context: Context, warehouse: Warehouse, instance: string | null): Promise<Storage> {
+  const ledger = new Ledger(warehouse, storageSchema(context));
+  if (instance !== null) await dropOtherInstance(ledger, instance);
+  await ledger.create();
+  if (instance !== null && (await readFact(ledger, 'sandbox_instance')) === null)
+    await ledger.insert('facts', { name: 'sandbox_instance', value: instance });
+  const results = newestResults(await readResults(ledger), context.project.runResults);
+  await recordResults(ledger, results);
+  return { ledger, existing: await ledger.tables(), states: await readActivationStates(ledger), results };
+}
+
+/** Looks at the storage without touching it. */
+export async function viewStorage(context: Context, warehouse: Warehouse, instance: string | null): Promise<Storage> {
+  const ledger = new Ledger(warehouse, storageSchema(context));
+  const existing = await ledger.tables();
+  const complete =
+    Object.keys(SHARED_TABLES).every((name) => existing.has(name)) &&
+    existing.has('runs') &&
+    existing.has('rejections');
+  const mine = complete && (instance === null || (await readFact(ledger, 'sandbox_instance')) === instance);
+  if (!mine)
+    return { ledger, existing: new Set(), states: new Map(), results: newestResults([], context.project.runResults) };
+  return {
+    ledger,
+    existing,
+    states: await readActivationStates(ledger),
+    results: newestResults(await readResults(ledger), context.project.runResults),
+  };
+}
+
+/** A new sandbox starts empty, and so does what we think it holds. */
+async function dropOtherInstance(ledger: Ledger, instance: string): Promise<void> {
+  const existing = await ledger.tables();
+  if (!existing.has('facts') || (await readFact(ledger, 'sandbox_instance')) === instance) return;
+  const { state } = ledger.warehouse;
+  for (const name of existing)
+    await ledger.warehouse.run(`drop table if exists ${state.table({ ...ledger.schema, name })}`);
+}
+
+async function readFact(ledger: Ledger, name: string): Promise<string | null> {
+  const [row] = await ledger.warehouse.query(
+    `select value from ${ledger.sql('facts')} where name = ${ledger.text(name)}`,
+  );
+  return row ? String(row['value']) : null;
+}
+
+async function readResults(ledger: Ledger): Promise<readonly KnownResult[]> {
+  const rows = await ledger.warehouse.query(`select * from ${ledger.sql('node_results')}`);
+  return rows.map((row) => ({
+    uniqueId: String(row['unique_id']),
+    kind: row['kind'] === 'test' ? 'test' : 'build',
+    status: String(row['status']),
+    completedAt: String(row['completed_at']),
+    invocationId: row['invocation_id'] === null ? null : String(row['invocation_id']),
+  }));
+}
+
+async function recordResults(ledger: Ledger, results: ReadonlyMap<string, KnownResult>): Promise<void> {
+  const rows = [...results.values()].filter((result) => !Number.isNaN(Date.parse(result.completedAt)));
+  await ledger.warehouse.transaction(async () => {
+    await ledger.warehouse.run(`delete from ${ledger.sql('node_results')}`);
+    await ledger.warehouse.append(
+      ledger.table('node_results'),
+      ['text', 'text', 'text', 'timestamp', 'text'],
+      rows.map((result) => [result.uniqueId, result.kind, result.status, result.completedAt, result.invocationId]),
+    );
+  });
+}
+
+/**
+ * The state of an activation, also when it was renamed (`was:`). null before its first sync. Throws DinmoError `was-conflict`.
+ */
+export function stateOf(storage: Storage, activation: Activation): ActivationState | null {
+  const own = storage.states.get(activation.id) ?? null;
+  const former = activation.was === null ? null : (storage.states.get(activation.was) ?? null);
+  if (own && former) {
+    throw new DinmoError({
+      kind: 'configuration',
+      code: 'was-conflict',
+      message: `Both ${activation.id} and its former id ${activation.was} have state.`,
+      fix: `Take \`was: ${activation.was}\` out, or clear one of the two.`,
+      location: activation.origin.locate([...activation.at, 'was']),
+    });
+  }
+  return own ?? former;
+}
+
+/** Activations that have state and no block any more, with the rows they left at their destination. */
+export async function findOrphans(
+  storage: Storage,
+  store: KnowledgeStore,
+): Promise<readonly { activation: string; rows: number }[]> {
+  const known = new Set(
+    [...store.activations.values()].flatMap((activation) => [
+      activation.id,
+      ...(activation.was === null ? [] : [activation.was]),
+    ]),
+  );
+  const orphans: { activation: string; rows: number }[] = [];
+  for (const state of storage.states.values()) {
+    if (known.has(state.activationId)) continue;
+    const { snapshot } = stateTables(storage.ledger.schema, state.tableSuffix);
+    if (!storage.existing.has(snapshot.name)) continue;
+    const [row] = await storage.ledger.warehouse.query(
+      `select count(*) as rows from ${storage.ledger.warehouse.state.table(snapshot)}`,
+    );
+    const rows = Number(row?.['rows'] ?? 0);
+    if (rows > 0) orphans.push({ activation: state.activationId, rows });
+  }
+  return orphans;
+}
+
+/** A short id, unique enough for a ledger, that sorts by time. */
+export function newId(nowMs: number): string {
+  const time = new Date(nowMs).toISOString().replaceAll(/[-:]/g, '').slice(0, 15);
+  return `${time}-${createHash('sha256').update(randomUUID()).digest('hex').slice(0, 10)}`;
+}

@@ -1,0 +1,341 @@
+import type { DeliveryOutcome } from '../delivery/deliver.ts';
+import type { Session } from '../destinations/destination.ts';
+import { TEMPORARY } from '../diff/candidates.ts';
+import type { DeliveryPlan } from '../diff/delivery-plan.ts';
+import { NO_OPERATIONS } from '../diff/delivery-plan.ts';
+import type { DiffJob } from '../diff/job.ts';
+import { planDelivery } from '../diff/plan.ts';
+import { CHANGE_COLUMNS } from '../diff/state-tables.ts';
+import { DinmoError } from '../errors.ts';
+import { Lease, type ProcessTable, systemProcesses } from '../record/lease.ts';
+import type { Ledger } from '../record/ledger.ts';
+import type { Closing, SettledCounts } from '../record/settle.ts';
+import type { SqlDialect } from '../warehouse/dialect.ts';
+import { closeRun, countColumns, findUnfinished, operationColumns, recover } from './close-run.ts';
+import type { Context } from './context.ts';
+import { type Equipment, execute } from './execute.ts';
+import { clockOf, LOCK_TIMEOUT_MS, loggerOf, type SyncOptions } from './options.ts';
+import { buildJob, type Prepared } from './prepare-run.ts';
+import { newId, type Storage } from './storage.ts';
+import { type ActivationResult, blockedResult, settledResult, verdictsOf } from './verdict.ts';
+
+/** What one command's activations share. */
+export interface SyncRun {
+  readonly context: Context;
+  readonly options: SyncOptions;
+  readonly storage: Storage;
+  readonly dialect: SqlDialect;
+  readonly syncId: string;
+  readonly equipment: Equipment;
+  readonly toolVersion: string;
+  readonly targetName: string;
+  readonly processes?: ProcessTable;
+  /** Turns the source into nothing, so that everything the snapshot holds is removed. */
+  readonly clearing?: boolean;
+}
+
+interface Begun {
+  readonly job: DiffJob;
+  readonly plan: DeliveryPlan;
+  readonly closing: Closing;
+  readonly startedAt: string;
+}
+
+/** Lock, recover, plan, deliver, record: one activation. Throws DinmoError for what stops it; what was sent by then is recorded at the next run. */
+export async function syncActivation(run: SyncRun, prepared: Prepared): Promise<ActivationResult> {
+  const { ledger } = run.storage;
+  const { activation } = prepared;
+  const clock = clockOf(run.options);
+  await ensureState(run, prepared);
+  const runId = newId(clock.now());
+  const lease = await Lease.acquire({
+    ledger,
+    activationId: activation.id,
+    owner: runId,
+    clock,
+    logger: loggerOf(run.options),
+    processes: run.processes ?? systemProcesses,
+    waitMsMax: run.options.lockTimeoutMs ?? LOCK_TIMEOUT_MS,
+    signal: run.options.signal ?? new AbortController().signal,
+  });
+  try {
+    await recover(
+      ledger,
+      prepared.tables,
+      await findUnfinished(ledger, activation.id),
+      new Date(clock.now()).toISOString(),
+    );
+    const begun = await begin(run, prepared, { runId, lease });
+    if ('result' in begun) return begun.result;
+    return await send(run, prepared, { begun, lease });
+  } finally {
+    await lease.release().catch(() => {});
+  }
+}
+
+/** The activation's row and its snapshot tables, under its own id if it was renamed. */
+async function ensureState(run: SyncRun, prepared: Prepared): Promise<void> {
+  const { ledger } = run.storage;
+  const { activation, destination, state, tables, endpoint } = prepared;
+  if (state === null) {
+    await ledger.transaction(async () => {
+      await ledger.createSnapshot(tables);
+      await ledger.insert('activations', {
+        activation_id: activation.id,
+        table_suffix: prepared.suffix,
+        destination: destination.name,
+        platform: destination.platform,
+        service: destination.service,
+        entity: activation.entity,
+        core: endpoint.core,
+        audience: activation.audience,
+        mode: activation.mode,
+        paused: false,
+        fence: 0,
+      });
+    });
+    return;
+  }
+  if (state.activationId === activation.id) return await ledger.createSnapshot(tables);
+  await ledger.transaction(async () => {
+    const renamed = { activation_id: activation.id };
+    const former = `activation_id = ${ledger.text(state.activationId)}`;
+    await ledger.update('activations', renamed, former);
+    await ledger.update('runs', renamed, former);
+    await ledger.update('rejections', renamed, former);
+  });
+}
+
+/** Plans in one transaction, and freezes the plan with the run's row: from then on another process can close it. */
+async function begin(
+  run: SyncRun,
+  prepared: Prepared,
+  { runId, lease }: { readonly runId: string; readonly lease: Lease },
+): Promise<Begun | { readonly result: ActivationResult }> {
+  const { ledger } = run.storage;
+  const { activation, service } = prepared;
+  const startedAt = new Date(clockOf(run.options).now()).toISOString();
+  run.options.progress?.({ activation: activation.id, stage: 'plan', done: 0, total: null });
+  const closing: Closing = {
+    activationId: activation.id,
+    runId,
+    normaliserVersion: service.normaliser?.version ?? 0,
+    attempts: activation.attempts,
+    matchesPeople: service.facts.identifiers !== null,
+  };
+  return await ledger.transaction(async () => {
+    await lease.verify();
+    const job = await jobOf(run, prepared, runId);
+    const plan = await planDelivery(ledger.warehouse, job);
+    const verdicts = verdictsOf(plan, prepared.gate, run.options, run.clearing === true);
+    const row = {
+      ...runRow(run, prepared, { runId, startedAt }),
+      ...planColumns(plan),
+      overrides: verdicts.overridden.join(',') || null,
+    };
+    if (verdicts.blocking !== null) {
+      await ledger.insert('runs', { ...row, status: 'blocked', reason: verdicts.blocking, finished_at: startedAt });
+      await ledger.update(
+        'activations',
+        { last_run_id: runId, last_status: 'blocked' },
+        `activation_id = ${ledger.text(activation.id)}`,
+      );
+      return { result: blockedResult(prepared, plan, verdicts) };
+    }
+    await freeze(ledger, job);
+    await ledger.insert('runs', { ...row, status: 'running', closing: JSON.stringify(closing) });
+    await ledger.update(
+      'activations',
+      { mode: activation.mode, audience: activation.audience },
+      `activation_id = ${ledger.text(activation.id)}`,
+    );
+    return { job, plan, closing, startedAt };
+  });
+}
+
+async function jobOf(run: SyncRun, prepared: Prepared, runId: string): Promise<DiffJob> {
+  const { ledger } = run.storage;
+  const job = await buildJob({
+    context: run.context,
+    options: run.options,
+    storage: run.storage,
+    prepared,
+    warehouse: ledger.warehouse,
+    dialect: run.dialect,
+    runId,
+    tables: prepared.tables,
+    rejections: ledger.table('rejections'),
+  });
+  if (run.clearing !== true) return job;
+  return {
+    ...job,
+    mode: 'full',
+    everything: true,
+    source: { ...job.source, sql: `select * from (${job.source.sql}) as cleared where false` },
+  };
+}
+
+/** The changes as they will be sent, whatever happens to the rows they came from. */
+async function freeze(ledger: Ledger, job: DiffJob): Promise<void> {
+  const { warehouse } = ledger;
+  const names = CHANGE_COLUMNS.map(({ name }) => name).join(', ');
+  await warehouse.run(
+    `create or replace table ${warehouse.state.table(job.tables.changes)} as select ${names} from ${TEMPORARY.changes} order by seq`,
+  );
+  const carried =
+    job.facts.identifiers === null
+      ? ''
+      : ` union all select 'carried', c.key, c.kind, c.rank, c.value from ${TEMPORARY.carried} as c`;
+  await warehouse.run(`create or replace table ${warehouse.state.table(job.tables.changeIdentifiers)} as
+    select 'new' as side, i.key, i.kind, i.rank, i.value from ${TEMPORARY.newIdentifiers} as i join ${TEMPORARY.actions} as a on a.n = i.n where a.action in ('insert', 'update')${carried}`);
+}
+
+async function send(
+  run: SyncRun,
+  prepared: Prepared,
+  { begun, lease }: { readonly begun: Begun; readonly lease: Lease },
+): Promise<ActivationResult> {
+  const { ledger } = run.storage;
+  const { job, plan, closing, startedAt } = begun;
+  const clock = clockOf(run.options);
+  let outcome: DeliveryOutcome = { stop: null, accepted: 0 };
+  const publishes = prepared.service.facts.replacesWhole && prepared.activation.mode === 'full';
+  if (plan.changes > 0 || publishes) {
+    const session = await openSession(run, prepared, begun);
+    if (session instanceof DinmoError)
+      outcome = {
+        stop: { kind: 'refused', code: session.code, message: session.message, fix: session.fix },
+        accepted: 0,
+      };
+    else
+      outcome = await execute({
+        options: run.options,
+        prepared,
+        ledger,
+        lease,
+        job,
+        syncId: run.syncId,
+        changes: plan.changes,
+        session,
+        equipment: run.equipment,
+      });
+  }
+  run.options.progress?.({ activation: job.activationId, stage: 'record', done: plan.changes, total: plan.changes });
+  const finishedAt = new Date(clock.now()).toISOString();
+  return await ledger.transaction(async () => {
+    await lease.verify();
+    const counts: SettledCounts = await closeRun(ledger, job.tables, closing, true);
+    const result = settledResult({
+      prepared,
+      plan,
+      counts,
+      outcome,
+      durationMs: Date.parse(finishedAt) - Date.parse(startedAt),
+      overrides: verdictsOf(plan, prepared.gate, run.options, run.clearing === true),
+    });
+    await ledger.update(
+      'runs',
+      { ...countColumns(counts), status: result.report.status, reason: result.report.reason, finished_at: finishedAt },
+      `run_id = ${ledger.text(closing.runId)}`,
+    );
+    const success = result.report.status === 'succeeded' ? { last_success_at: finishedAt } : {};
+    await ledger.update(
+      'activations',
+      { last_run_id: closing.runId, last_status: result.report.status, ...success },
+      `activation_id = ${ledger.text(closing.activationId)}`,
+    );
+    if (prepared.state?.firstSyncedAt === null || prepared.state === null) {
+      await ledger.update(
+        'activations',
+        { first_synced_at: startedAt },
+        `activation_id = ${ledger.text(closing.activationId)} and first_synced_at is null`,
+      );
+    }
+    return result;
+  });
+}
+
+/** Opens the destination and records what it is known by from now on. A refusal is a value: the run is closed with it. */
+async function openSession(run: SyncRun, prepared: Prepared, { job }: Begun): Promise<Session | DinmoError> {
+  const { ledger } = run.storage;
+  const { activation, endpoint, service, state } = prepared;
+  const where = `activation_id = ${ledger.text(activation.id)}`;
+  try {
+    const session = await service.open({
+      activation: activation.id,
+      syncId: run.syncId,
+      mode: activation.mode,
+      operations: activation.operations,
+      config: endpoint.config,
+      credentials: endpoint.credentials,
+      baseUrl: endpoint.baseUrl,
+      audienceName: activation.audience,
+      audienceId: state?.audienceId ?? null,
+      columns: job.source.fields.map(({ mapped, column }) => ({
+        field: mapped.field,
+        dataType: column?.dataType ?? 'VARCHAR',
+      })),
+      identifierKinds: activation.identifiers.map(({ kind, rank }) => ({ kind, rank })),
+      destinationKeyField: job.source.destinationKey?.name ?? null,
+      projectDir: run.context.project.dir,
+      http: run.equipment.http,
+      clock: clockOf(run.options),
+      logger: loggerOf(run.options),
+    });
+    if (session.account !== null && state?.account && state.account !== session.account) {
+      await session.abandon();
+      return accountChanged(prepared);
+    }
+    await ledger.update(
+      'activations',
+      { audience_id: session.audienceId, ...(session.account === null ? {} : { account: session.account }) },
+      where,
+    );
+    return session;
+  } catch (thrown) {
+    if (thrown instanceof DinmoError && thrown.kind !== 'warehouse') return thrown;
+    throw thrown;
+  }
+}
+
+function accountChanged({ destination }: Prepared): DinmoError {
+  return new DinmoError({
+    kind: 'configuration',
+    code: 'account-changed',
+    message: `The credentials of ${destination.name} belong to another account than at its first sync.`,
+    fix: 'Use the credentials of the first account, or make a new destination for the new one.',
+  });
+}
+
+function runRow(
+  run: SyncRun,
+  prepared: Prepared,
+  { runId, startedAt }: { readonly runId: string; readonly startedAt: string },
+) {
+  return {
+    run_id: runId,
+    sync_id: run.syncId,
+    activation_id: prepared.activation.id,
+    destination: prepared.destination.name,
+    mode: run.clearing === true ? 'clear' : prepared.activation.mode,
+    target: run.targetName,
+    invocation_id:
+      run.context.project.runResults.at(-1)?.invocationId ?? run.context.project.manifest.metadata.invocationId,
+    started_at: startedAt,
+    gate: prepared.gate.open ? 'open' : (prepared.gate.reason ?? 'closed'),
+    tool_version: run.toolVersion,
+  };
+}
+
+function planColumns(plan: DeliveryPlan): Readonly<Record<string, number>> {
+  return {
+    ...operationColumns('planned', plan.planned),
+    ...operationColumns('accepted', NO_OPERATIONS),
+    rejected: 0,
+    deferred: 0,
+    unknown: 0,
+    invalid: Object.values(plan.invalid).reduce((sum, count) => sum + count, 0),
+    unchanged: plan.unchanged,
+    segment_rows: plan.segmentRows,
+  };
+}

@@ -1,0 +1,101 @@
+import { DinmoError } from '../errors.ts';
+import type { Activation } from '../knowledge/store.ts';
+import type { SyncReport } from '../report/activation-report.ts';
+import type { Context } from './context.ts';
+import { clockOf, type SyncOptions } from './options.ts';
+import { pausedResult } from './plan.ts';
+import { prepareActivation } from './prepare-run.ts';
+import { type Bench, conduct } from './run-activations.ts';
+import { newId } from './storage.ts';
+import { type SyncRun, syncActivation } from './sync-activation.ts';
+import { toolVersion } from './tool-version.ts';
+import type { ActivationResult } from './verdict.ts';
+
+/** Delivers the changes of the selected activations and records what was acknowledged. */
+export async function syncActivations(options: SyncOptions): Promise<SyncReport> {
+  const syncId = newId(clockOf(options).now());
+  return await conduct({
+    options,
+    access: 'write',
+    allow: (context) => requireTarget(context, 'sync'),
+    each: (bench, activation) => syncOne(bench, { options, syncId }, activation),
+  });
+}
+
+/** Lets parked rows of the selected activations be tried again, and syncs them. */
+export async function retryActivations(options: SyncOptions): Promise<SyncReport> {
+  const syncId = newId(clockOf(options).now());
+  return await conduct({
+    options,
+    access: 'write',
+    allow: (context) => requireTarget(context, 'retry'),
+    before: async ({ storage }, selected) => {
+      for (const { id } of selected)
+        await storage.ledger.update(
+          'rejections',
+          { parked: false, attempts: 0 },
+          `activation_id = ${storage.ledger.text(id)}`,
+        );
+    },
+    each: (bench, activation) => syncOne(bench, { options, syncId }, activation),
+  });
+}
+
+async function syncOne(
+  bench: Bench,
+  { options, syncId }: { readonly options: SyncOptions; readonly syncId: string },
+  activation: Activation,
+): Promise<ActivationResult> {
+  const { context, storage } = bench;
+  options.progress?.({ activation: activation.id, stage: 'gate', done: 0, total: null });
+  const prepared = await prepareActivation(context, storage, activation);
+  if (prepared.state?.paused === true) {
+    if (options.resume !== true) return pausedResult(activation);
+    await storage.ledger.update(
+      'activations',
+      { paused: false },
+      `activation_id = ${storage.ledger.text(prepared.state.activationId)}`,
+    );
+  }
+  return await syncActivation(syncRun(bench, options, syncId), prepared);
+}
+
+export function syncRun(
+  { context, storage, dialect, equipment }: Bench,
+  options: SyncOptions,
+  syncId: string,
+): SyncRun {
+  return {
+    context,
+    options,
+    storage,
+    dialect,
+    syncId,
+    equipment,
+    toolVersion: toolVersion(),
+    targetName: context.project.profile().targetName,
+  };
+}
+
+/** Real platforms are reached only from the targets that dinmo.yml lists. Throws DinmoError `target-not-allowed`, `targets-missing`. */
+export function requireTarget({ project, options }: Context, command: string): void {
+  if (options.sandboxUrl) return;
+  const { targetName, targetNames, profileName } = project.profile();
+  const { targets, file } = project.settings;
+  if (targets === null) {
+    if (targetNames.length <= 1) return;
+    throw new DinmoError({
+      kind: 'configuration',
+      code: 'targets-missing',
+      message: `The profile ${profileName} has several targets (${targetNames.join(', ')}), and dinmo.yml does not say which of them may reach real platforms.`,
+      fix: `Add \`targets: [${targetNames.includes('prod') ? 'prod' : targetName}]\` to ${file ?? 'dinmo.yml'}, or rehearse with --sandbox.`,
+    });
+  }
+  if (targets.includes(targetName)) return;
+  throw new DinmoError({
+    kind: 'configuration',
+    code: 'target-not-allowed',
+    message: `The target ${targetName} may not ${command}: \`targets\` of dinmo.yml lists ${targets.join(', ') || 'none'}.`,
+    fix: 'Rehearse with --sandbox, choose a listed target with --target, or list this one.',
+  });
+}

@@ -1,0 +1,195 @@
+import type { DeliveryOutcome } from '../delivery/deliver.ts';
+import { type DeliveryPlan, invalidRows } from '../diff/delivery-plan.ts';
+import type { GateVerdict } from '../diff/gate.ts';
+import type { DinmoError, ExitCode } from '../errors.ts';
+import type { Activation } from '../knowledge/store.ts';
+import type { SettledCounts } from '../record/settle.ts';
+import type { ActivationDetail, ActivationReport, ActivationStatus } from '../report/activation-report.ts';
+import type { SyncOptions } from './options.ts';
+import type { Prepared } from './prepare-run.ts';
+
+export interface ActivationResult {
+  readonly report: ActivationReport;
+  readonly detail: ActivationDetail;
+}
+
+/** What gate and guards say of a plan: what stops it, and what was overridden for this run. */
+export interface Verdicts {
+  readonly blocking: string | null;
+  readonly overridden: readonly string[];
+}
+
+export function verdictsOf(
+  plan: DeliveryPlan | null,
+  gate: GateVerdict,
+  options: SyncOptions,
+  clearing = false,
+): Verdicts {
+  const overridden: string[] = [];
+  const blocking: string[] = [];
+  if (!gate.open && !clearing) {
+    if (options.noGate === true) overridden.push('--no-gate');
+    else blocking.push(`gate: ${gate.reason ?? 'closed'} (--no-gate goes on without)`);
+  }
+  for (const verdict of clearing ? [] : (plan?.guards ?? [])) {
+    if (verdict.overridden) overridden.push(verdict.override);
+    else blocking.push(`guard ${verdict.guard}: ${verdict.message} (${verdict.override} lets this run pass)`);
+  }
+  return { blocking: blocking.length > 0 ? blocking.join('; ') : null, overridden: [...new Set(overridden)] };
+}
+
+const EMPTY_DETAIL = {
+  invalidByCode: {},
+  parked: 0,
+  segmentRows: null,
+  snapshotRows: null,
+  staying: 0,
+  overridden: [],
+  durationMs: null,
+} as const;
+
+/** A report of an activation that never got as far as a plan. */
+export function plainResult(
+  activation: Activation,
+  status: ActivationStatus,
+  reason: string,
+  exitCode: ExitCode,
+): ActivationResult {
+  return {
+    report: {
+      activation: activation.id,
+      mode: activation.mode,
+      status,
+      planned: null,
+      accepted: null,
+      rejected: null,
+      deferred: null,
+      unknown: null,
+      invalid: null,
+      unchanged: null,
+      reason,
+    },
+    detail: { ...EMPTY_DETAIL, destination: activation.destination, exitCode },
+  };
+}
+
+/** An activation that was stopped by what was thrown. */
+export function failedResult(activation: Activation, thrown: DinmoError): ActivationResult {
+  const reason = thrown.fix === null ? thrown.message : `${thrown.message} ${thrown.fix}`;
+  return plainResult(activation, thrown.kind === 'stopped' ? 'blocked' : 'failed', reason, thrown.exitCode);
+}
+
+function detailOf(
+  prepared: Prepared,
+  plan: DeliveryPlan,
+  rest: { readonly exitCode: ExitCode; readonly overridden: readonly string[]; readonly durationMs: number | null },
+): ActivationDetail {
+  return {
+    destination: prepared.destination.name,
+    invalidByCode: plan.invalid,
+    parked: plan.parked,
+    segmentRows: plan.segmentRows,
+    snapshotRows: plan.snapshotRows,
+    staying: plan.staying,
+    ...rest,
+  };
+}
+
+function plannedReport(
+  prepared: Prepared,
+  plan: DeliveryPlan,
+  status: ActivationStatus,
+  reason: string | null,
+): ActivationReport {
+  return {
+    activation: prepared.activation.id,
+    mode: prepared.activation.mode,
+    status,
+    planned: plan.planned,
+    accepted: null,
+    rejected: null,
+    deferred: null,
+    unknown: null,
+    invalid: invalidRows(plan),
+    unchanged: plan.unchanged,
+    reason,
+  };
+}
+
+export function blockedResult(prepared: Prepared, plan: DeliveryPlan, verdicts: Verdicts): ActivationResult {
+  return {
+    report: plannedReport(prepared, plan, 'blocked', verdicts.blocking),
+    detail: detailOf(prepared, plan, { exitCode: 1, overridden: verdicts.overridden, durationMs: null }),
+  };
+}
+
+/** What `plan` says: the counts, and whether a sync would stop. */
+export function plannedResult(prepared: Prepared, plan: DeliveryPlan, verdicts: Verdicts): ActivationResult {
+  if (verdicts.blocking !== null) return blockedResult(prepared, plan, verdicts);
+  return {
+    report: plannedReport(prepared, plan, 'planned', noteOf(plan)),
+    detail: detailOf(prepared, plan, { exitCode: 0, overridden: verdicts.overridden, durationMs: null }),
+  };
+}
+
+export interface SettledInput {
+  readonly prepared: Prepared;
+  readonly plan: DeliveryPlan;
+  readonly counts: SettledCounts;
+  readonly outcome: DeliveryOutcome;
+  readonly overrides: Verdicts;
+  readonly durationMs: number;
+}
+
+export function settledResult({
+  prepared,
+  plan,
+  counts,
+  outcome,
+  overrides,
+  durationMs,
+}: SettledInput): ActivationResult {
+  const { status, exitCode } = statusOf(counts, outcome);
+  const report: ActivationReport = {
+    ...plannedReport(prepared, plan, status, reasonOf(counts, outcome) ?? noteOf(plan)),
+    accepted: counts.accepted,
+    rejected: counts.rejected,
+    deferred: counts.deferred,
+    unknown: counts.unknown,
+  };
+  return { report, detail: detailOf(prepared, plan, { exitCode, overridden: overrides.overridden, durationMs }) };
+}
+
+function statusOf(
+  counts: SettledCounts,
+  { stop }: DeliveryOutcome,
+): { readonly status: ActivationStatus; readonly exitCode: ExitCode } {
+  if (stop?.kind === 'refused' || stop?.kind === 'unreachable') return { status: 'failed', exitCode: 4 };
+  if (stop?.kind === 'interrupted') return { status: 'partial', exitCode: 1 };
+  const open = counts.deferred + counts.unknown;
+  const accepted = counts.accepted.insert + counts.accepted.update + counts.accepted.delete;
+  if (open > 0 && accepted === 0 && counts.rejected === 0) return { status: 'failed', exitCode: 4 };
+  return open + counts.rejected > 0 ? { status: 'partial', exitCode: 1 } : { status: 'succeeded', exitCode: 0 };
+}
+
+function reasonOf(counts: SettledCounts, { stop }: DeliveryOutcome): string | null {
+  const parts: string[] = [];
+  if (stop) parts.push(stop.fix === null ? stop.message : `${stop.message}. ${stop.fix}`);
+  if (counts.rejected > 0)
+    parts.push(
+      `${counts.rejected} rows rejected by the destination${counts.parked > 0 ? `, ${counts.parked} of them parked` : ''}: see dinmo status --rejected`,
+    );
+  if (counts.deferred > 0) parts.push(`${counts.deferred} rows put off to the next run`);
+  if (counts.unknown > 0) parts.push(`${counts.unknown} rows without a clear answer, sent again at the next run`);
+  return parts.length > 0 ? parts.join('; ') : null;
+}
+
+function noteOf(plan: DeliveryPlan): string | null {
+  const parts: string[] = [];
+  if (plan.parked > 0) parts.push(`${plan.parked} rows are parked: see dinmo status --rejected, dinmo retry`);
+  if (plan.staying > 0)
+    parts.push(
+      `${plan.staying} rows left and stay at the destination: delete is not among the operations, or they are not ours to delete`,
+    );
+  return parts.length > 0 ? parts.join('; ') : null;
+}

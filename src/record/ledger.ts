@@ -1,0 +1,167 @@
+import {
+  createTable,
+  IDENTIFIER_COLUMNS,
+  SHARED_TABLES,
+  SNAPSHOT_COLUMNS,
+  type StateColumn,
+  type StateSchema,
+  type StateTables,
+} from '../diff/state-tables.ts';
+import { LEDGER_TABLES, type LedgerTable, type LedgerType } from '../models/ledger-columns.ts';
+import type { StateType } from '../warehouse/state-dialect.ts';
+import type { Row, TableName, Value, Warehouse } from '../warehouse/warehouse.ts';
+
+const LEDGER_TYPES: Readonly<Record<LedgerType, StateType>> = {
+  string: 'text',
+  integer: 'bigint',
+  boolean: 'boolean',
+  timestamp: 'timestamp',
+};
+
+/** What the ledger keeps beside its public columns. */
+const PRIVATE_COLUMNS: Readonly<Record<string, readonly StateColumn[]>> = {
+  /** What closing an unfinished run needs to know. */
+  runs: [{ name: 'closing', type: 'text' }],
+  /** The row's lasting fingerprint when it was refused: another one lets it be tried at once. */
+  rejections: [{ name: 'fingerprint', type: 'strong_hash' }],
+};
+
+/** The ledger of one delta storage: names its tables, makes them, and reads and writes its rows. */
+export class Ledger {
+  readonly warehouse: Warehouse;
+  readonly schema: StateSchema;
+
+  constructor(warehouse: Warehouse, schema: StateSchema) {
+    this.warehouse = warehouse;
+    this.schema = schema;
+  }
+
+  table(name: keyof typeof SHARED_TABLES | 'runs' | 'rejections'): TableName {
+    return { ...this.schema, name };
+  }
+
+  sql(name: keyof typeof SHARED_TABLES | 'runs' | 'rejections'): string {
+    return this.warehouse.state.table(this.table(name));
+  }
+
+  text(value: string | null): string {
+    return value === null ? 'null' : this.warehouse.state.text(value);
+  }
+
+  transaction<T>(work: () => Promise<T>): Promise<T> {
+    return this.warehouse.transaction(work);
+  }
+
+  /** Makes the schema and the shared tables where they are missing. */
+  async create(): Promise<void> {
+    const { state } = this.warehouse;
+    const schema = [this.schema.database, this.schema.schema]
+      .filter((part) => part !== null)
+      .map((part) => state.identifier(part))
+      .join('.');
+    await this.warehouse.run(`create schema if not exists ${schema}`);
+    for (const [name, shape] of Object.entries(SHARED_TABLES))
+      await this.warehouse.run(createTable(state, { ...this.schema, name }, shape));
+    for (const table of LEDGER_TABLES)
+      await this.warehouse.run(createTable(state, { ...this.schema, name: table.name }, ledgerShape(table)));
+  }
+
+  /** Makes an activation's snapshot tables where they are missing. */
+  async createSnapshot(tables: StateTables): Promise<void> {
+    await this.warehouse.run(createTable(this.warehouse.state, tables.snapshot, SNAPSHOT_COLUMNS));
+    await this.warehouse.run(createTable(this.warehouse.state, tables.identifiers, IDENTIFIER_COLUMNS));
+  }
+
+  /** Names of the tables that exist in the storage; empty when the schema does not. */
+  async tables(): Promise<ReadonlySet<string>> {
+    const database = this.schema.database === null ? '' : ` and table_catalog = ${this.text(this.schema.database)}`;
+    const rows = await this.warehouse.query(
+      `select table_name from information_schema.tables where table_schema = ${this.text(this.schema.schema)}${database}`,
+    );
+    return new Set(rows.map((row) => String(row['table_name'])));
+  }
+
+  async insert(
+    name: keyof typeof SHARED_TABLES | 'runs' | 'rejections',
+    values: Readonly<Record<string, Value>>,
+  ): Promise<void> {
+    const columns = Object.keys(values).map((column) => this.warehouse.state.identifier(column));
+    await this.warehouse.run(
+      `insert into ${this.sql(name)} (${columns.join(', ')}) values (${Object.values(values)
+        .map((value) => this.literal(value))
+        .join(', ')})`,
+    );
+  }
+
+  async update(
+    name: keyof typeof SHARED_TABLES | 'runs' | 'rejections',
+    values: Readonly<Record<string, Value>>,
+    where: string,
+  ): Promise<number> {
+    const pairs = Object.entries(values).map(
+      ([column, value]) => `${this.warehouse.state.identifier(column)} = ${this.literal(value)}`,
+    );
+    return await this.warehouse.run(`update ${this.sql(name)} set ${pairs.join(', ')} where ${where}`);
+  }
+
+  literal(value: Value): string {
+    if (value === null) return 'null';
+    if (typeof value === 'string')
+      return ISO_INSTANT.test(value) ? this.warehouse.state.timestamp(value) : this.warehouse.state.text(value);
+    return String(value);
+  }
+}
+
+const ISO_INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
+
+function ledgerShape(table: LedgerTable): readonly StateColumn[] {
+  return [
+    ...table.columns.map(({ name, type }) => ({ name, type: LEDGER_TYPES[type] })),
+    ...(PRIVATE_COLUMNS[table.name] ?? []),
+  ];
+}
+
+/** What is known of one activation's state. */
+export interface ActivationState {
+  readonly activationId: string;
+  readonly tableSuffix: string;
+  readonly destination: string;
+  readonly platform: string;
+  readonly service: string;
+  readonly core: string | null;
+  readonly account: string | null;
+  readonly audience: string | null;
+  readonly audienceId: string | null;
+  readonly paused: boolean;
+  readonly firstSyncedAt: string | null;
+  readonly lastSuccessAt: string | null;
+  readonly lastStatus: string | null;
+  readonly lastRunId: string | null;
+}
+
+/** Every activation that has state, by id. */
+export async function readActivationStates(ledger: Ledger): Promise<ReadonlyMap<string, ActivationState>> {
+  const rows = await ledger.warehouse.query(`select * from ${ledger.sql('activations')} order by activation_id`);
+  return new Map(rows.map((row) => [String(row['activation_id']), activationState(row)]));
+}
+
+function activationState(row: Row): ActivationState {
+  const text = (name: string): string | null =>
+    row[name] === null || row[name] === undefined ? null : String(row[name]);
+  return {
+    activationId: text('activation_id') ?? '',
+    tableSuffix: text('table_suffix') ?? '',
+    destination: text('destination') ?? '',
+    platform: text('platform') ?? '',
+    service: text('service') ?? '',
+    core: text('core'),
+    account: text('account'),
+    audience: text('audience'),
+    audienceId: text('audience_id'),
+    paused: row['paused'] === true,
+    firstSyncedAt: text('first_synced_at'),
+    lastSuccessAt: text('last_success_at'),
+    lastStatus: text('last_status'),
+    lastRunId: text('last_run_id'),
+  };
+}

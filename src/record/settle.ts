@@ -1,0 +1,240 @@
+import { TEMPORARY } from '../diff/candidates.ts';
+import type { OperationCounts } from '../diff/delivery-plan.ts';
+import { CHANGE_COLUMNS, type StateTables } from '../diff/state-tables.ts';
+import type { StateDialect } from '../warehouse/state-dialect.ts';
+import type { TableName, Value, Warehouse } from '../warehouse/warehouse.ts';
+
+/** What closing a run needs to know of it; stored with the run, so that another process can close it. */
+export interface Closing {
+  readonly activationId: string;
+  readonly runId: string;
+  readonly normaliserVersion: number;
+  /** Runs in which a rejected row is tried before it is parked. */
+  readonly attempts: number;
+  readonly matchesPeople: boolean;
+}
+
+/** Tables that settlement reads and writes. For a plan they are temporary copies. */
+export interface SettlementTables extends StateTables {
+  readonly sends: TableName;
+  readonly receipts: TableName;
+  readonly rejections: TableName;
+  readonly runs: TableName;
+}
+
+export interface SettledCounts {
+  readonly accepted: OperationCounts;
+  readonly rejected: number;
+  readonly deferred: number;
+  readonly unknown: number;
+  /** Rejected rows that will not be tried again until they change. */
+  readonly parked: number;
+}
+
+const OUTCOMES = 'dinmo_outcomes';
+const SETTLED = 'dinmo_settled';
+const RECORDS = 'dinmo_records';
+
+/**
+ * Moves the snapshot by exactly what was acknowledged, and marks as dirty what may have been applied. Run it inside a
+ * transaction. `complete` is false when it closes a run that died: then what only the plan knew is forgotten.
+ */
+export async function settle(
+  warehouse: Warehouse,
+  tables: SettlementTables,
+  closing: Closing,
+  complete: boolean,
+): Promise<SettledCounts> {
+  const sql = new SettleSql(warehouse.state, tables, closing);
+  await warehouse.run(warehouse.state.createTemporary(OUTCOMES, sql.outcomes(complete)));
+  await warehouse.run(warehouse.state.createTemporary(SETTLED, sql.settled()));
+  const counts = await count(warehouse);
+  if (closing.matchesPeople) {
+    await storeRecordIds(warehouse, sql);
+    for (const statement of sql.identifiers()) await warehouse.run(statement);
+  }
+  for (const statement of sql.snapshot()) await warehouse.run(statement);
+  if (closing.matchesPeople) await warehouse.run(sql.releaseOwed());
+  if (complete) for (const statement of sql.planOnly()) await warehouse.run(statement);
+  for (const statement of sql.rejections(complete)) await warehouse.run(statement);
+  const parked = await warehouse.query(sql.newlyParked());
+  return { ...counts, parked: Number(parked[0]?.['rows'] ?? 0) };
+}
+
+async function count(warehouse: Warehouse): Promise<Omit<SettledCounts, 'parked'>> {
+  const rows = await warehouse.query(`select op, status, count(*) as rows from ${SETTLED} group by op, status`);
+  const sum = (status: string, op?: string): number =>
+    rows
+      .filter((row) => row['status'] === status && (op === undefined || row['op'] === op))
+      .reduce((total, row) => total + Number(row['rows']), 0);
+  return {
+    accepted: {
+      insert: sum('accepted', 'insert'),
+      update: sum('accepted', 'update'),
+      delete: sum('accepted', 'delete'),
+    },
+    rejected: sum('rejected'),
+    deferred: sum('deferred'),
+    unknown: sum('unknown'),
+  };
+}
+
+/** Record ids of single identifiers come as JSON beside the receipts: a row each, joined by what was sent. */
+async function storeRecordIds(warehouse: Warehouse, sql: SettleSql): Promise<void> {
+  const text = warehouse.state.type('text');
+  await warehouse.run(`create or replace temporary table ${RECORDS} (kind ${text}, value ${text}, record_id ${text})`);
+  const rows = await warehouse.query(sql.identifierRecords());
+  const found = new Map<string, Value[]>();
+  for (const row of rows) {
+    for (const [identifier, recordId] of Object.entries(
+      JSON.parse(String(row['identifier_records'])) as Record<string, string>,
+    )) {
+      const colon = identifier.indexOf(':');
+      found.set(identifier, [identifier.slice(0, colon), identifier.slice(colon + 1), recordId]);
+    }
+  }
+  await warehouse.append(
+    { database: null, schema: null, name: RECORDS },
+    ['text', 'text', 'text'],
+    [...found.values()],
+  );
+}
+
+class SettleSql {
+  readonly #d: StateDialect;
+  readonly #t: SettlementTables;
+  readonly #closing: Closing;
+
+  constructor(dialect: StateDialect, tables: SettlementTables, closing: Closing) {
+    this.#d = dialect;
+    this.#t = tables;
+    this.#closing = closing;
+  }
+
+  get #run(): string {
+    return this.#d.text(this.#closing.runId);
+  }
+
+  outcomes(complete: boolean): string {
+    const free = complete ? "'accepted'" : "'none'";
+    const columns = CHANGE_COLUMNS.map(({ name }) => `c.${name}`).join(', ');
+    return `select ${columns},
+    case when r.status is not null then r.status when c.part = 'free' then ${free} when s.run_id is not null then 'unknown' else 'none' end as status,
+    r.code, r.message, r.record_id as new_record_id, r.created as new_created, r.record_created_at
+  from ${this.#d.table(this.#t.changes)} as c
+  left join (select * from ${this.#d.table(this.#t.receipts)} where run_id = ${this.#run}) as r on c.seq >= r.lo and c.seq <= r.hi
+  left join (select * from ${this.#d.table(this.#t.sends)} where run_id = ${this.#run}) as s on c.seq >= s.lo and c.seq <= s.hi`;
+  }
+
+  /**
+   * One row per operation. `verdict` says what the snapshot learns: present, gone, absent (removed, and its add was
+   * rejected), dirty (may be both), owed_gone, nothing.
+   */
+  settled(): string {
+    return `with halves as (select key, status as removal from ${OUTCOMES} where part = 'remove'),
+verdicts as (
+  select o.*, h.removal,
+    case
+      when o.part = 'owed' then case when o.status = 'accepted' then 'owed_gone' else 'nothing' end
+      when o.op = 'delete' then case o.status when 'accepted' then 'gone' when 'unknown' then 'doubtful' else 'nothing' end
+      when h.removal is null or o.part <> 'add' then
+        case when o.status = 'accepted' then 'present' when o.status = 'unknown' then case when o.previous_key is null then 'dirty' else 'doubtful' end else 'nothing' end
+      when h.removal = 'accepted' then case o.status when 'accepted' then 'present' when 'rejected' then 'absent' else 'dirty' end
+      when h.removal = 'unknown' then 'dirty'
+      else 'nothing'
+    end as verdict
+  from ${OUTCOMES} as o left join halves as h on h.key = o.key
+  where o.part <> 'remove'
+)
+select v.* exclude (status),
+  case
+    when verdict in ('present', 'gone', 'owed_gone') then 'accepted'
+    when coalesce(removal, 'accepted') <> 'accepted' and part = 'add' then case when removal = 'unknown' then 'unknown' else 'deferred' end
+    when status = 'rejected' then 'rejected'
+    when status = 'unknown' then 'unknown'
+    else 'deferred'
+  end as status
+from verdicts as v`;
+  }
+
+  identifierRecords(): string {
+    return `select identifier_records from ${this.#d.table(this.#t.receipts)} where run_id = ${this.#run} and identifier_records is not null`;
+  }
+
+  /** Identifiers of settled members; runs before the snapshot moves. */
+  *identifiers(): Generator<string> {
+    const table = this.#d.table(this.#t.identifiers);
+    const changes = this.#d.table(this.#t.changeIdentifiers);
+    const keys = (...verdicts: string[]): string =>
+      `(select key from ${SETTLED} where part <> 'owed' and verdict in (${verdicts.map((v) => `'${v}'`).join(', ')}))`;
+    // What an accepted removal carried is off the platform.
+    yield `delete from ${table} as i where exists (select 1 from ${changes} as c where c.side = 'carried' and c.key = i.key and c.kind = i.kind and c.value = i.value)
+      and (i.key in ${keys('present', 'gone', 'absent')} or (i.owed and i.key in (select key from ${SETTLED} where verdict = 'owed_gone')))`;
+    // What is no longer the member's and could not be carried is owed.
+    yield `update ${table} as i set owed = true where not i.owed and i.key in ${keys('present', 'gone', 'absent')}
+      and not (i.key in ${keys('present')} and exists (select 1 from ${changes} as c where c.side = 'new' and c.key = i.key and c.kind = i.kind and c.value = i.value))`;
+    // What was sent is the member's, hashed as it was sent.
+    yield `delete from ${table} as i where i.key in ${keys('present', 'dirty')} and exists (select 1 from ${changes} as c where c.side = 'new' and c.key = i.key and c.kind = i.kind and c.value = i.value)`;
+    yield `insert into ${table} (key, kind, rank, value, normaliser, record_id, owed)
+      select c.key, c.kind, c.rank, c.value, ${this.#closing.normaliserVersion}, l.record_id, false from ${changes} as c left join ${this.#learned()} as l on l.kind = c.kind and l.value = c.value
+      where c.side = 'new' and c.key in ${keys('present', 'dirty')}`;
+  }
+
+  #learned(): string {
+    return `(select kind, value, max(record_id) as record_id from ${RECORDS} group by kind, value)`;
+  }
+
+  *snapshot(): Generator<string> {
+    const table = this.#d.table(this.#t.snapshot);
+    // The rows that replace what is known, made before the old ones go: whether a record is ours is remembered.
+    yield this.#d.createTemporary(
+      'dinmo_next',
+      `select s.key, s.fast, s.strong, s.verdict = 'dirty' as dirty, false as departed, coalesce(s.new_record_id, s.record_id, p.record_id) as record_id,
+        coalesce(p.created, false) or coalesce(s.new_created, false) or coalesce(s.record_created_at >= r.started_at, false) as created, s.owner_key, ${this.#run} as run_id
+      from ${SETTLED} as s left join ${table} as p on p.key = coalesce(s.previous_key, s.key)
+        -- A record made since we first sent this row, in this run or in the one whose answer was lost, is ours.
+        left join ${this.#d.table(this.#t.runs)} as r on r.run_id = case when p.dirty then p.run_id else ${this.#run} end
+      where s.part <> 'owed' and s.verdict in ('present', 'dirty')`,
+    );
+    yield `delete from ${table} where key in (select key from ${SETTLED} where part <> 'owed' and verdict in ('present', 'dirty', 'gone', 'absent'))
+      or key in (select previous_key from ${SETTLED} where verdict = 'present' and previous_key is not null)`;
+    yield `insert into ${table} (key, fast, strong, dirty, departed, record_id, created, owner_key, run_id) select key, fast, strong, dirty, departed, record_id, created, owner_key, run_id from dinmo_next`;
+    yield `update ${table} set dirty = true where key in (select coalesce(previous_key, key) from ${SETTLED} where part <> 'owed' and verdict = 'doubtful')`;
+  }
+
+  /** An owed identifier is nobody's debt once a member whose add was acknowledged holds it. */
+  releaseOwed(): string {
+    const table = this.#d.table(this.#t.identifiers);
+    return `delete from ${table} as o where o.owed and exists (
+      select 1 from ${table} as i join ${this.#d.table(this.#t.snapshot)} as s on s.key = i.key and not s.dirty where not i.owed and i.kind = o.kind and i.value = o.value)`;
+  }
+
+  /** What only the snapshot learns: nothing was sent for these. */
+  *planOnly(): Generator<string> {
+    const table = this.#d.table(this.#t.snapshot);
+    yield `update ${table} as p set fast = a.fast, departed = false from ${TEMPORARY.actions} as a where a.key = p.key and a.action in ('refresh', 'return')`;
+    yield `update ${table} set departed = true where key in (select key from ${TEMPORARY.actions} where action = 'depart')`;
+    yield `delete from ${table} where key in (select key from ${TEMPORARY.actions} where action = 'forget')`;
+  }
+
+  *rejections(complete: boolean): Generator<string> {
+    const table = this.#d.table(this.#t.rejections);
+    const mine = `activation_id = ${this.#d.text(this.#closing.activationId)}`;
+    yield this.#d.createTemporary(
+      'dinmo_refused',
+      `select s.key, s.op as operation, coalesce(s.code, 'rejected') as code, coalesce(s.message, '') as message, s.strong as fingerprint,
+        case when r.fingerprint is not distinct from s.strong then coalesce(r.attempts, 0) else 0 end + 1 as attempts, coalesce(r.first_seen_at, ${this.#d.now}) as first_seen_at
+      from ${SETTLED} as s left join ${table} as r on r.${mine} and r.key = s.key and r.operation = s.op
+      where s.status = 'rejected'`,
+    );
+    const settled = `key in (select key from ${SETTLED} where status in ('accepted', 'rejected'))`;
+    const left = complete ? ` or key not in (select key from ${TEMPORARY.actions} where key is not null)` : '';
+    yield `delete from ${table} where ${mine} and (${settled}${left})`;
+    yield `insert into ${table} (activation_id, key, operation, code, message, attempts, parked, first_seen_at, last_seen_at, run_id, fingerprint)
+      select ${this.#d.text(this.#closing.activationId)}, key, operation, code, message, attempts, operation <> 'delete' and attempts >= ${this.#closing.attempts}, first_seen_at, ${this.#d.now}, ${this.#run}, fingerprint from dinmo_refused`;
+  }
+
+  newlyParked(): string {
+    return `select count(*) as rows from ${this.#d.table(this.#t.rejections)} where run_id = ${this.#run} and parked`;
+  }
+}

@@ -1,0 +1,51 @@
+import type { Mode } from '../artifacts/annotation.ts';
+import type { OperationCounts } from '../diff/delivery-plan.ts';
+import type { ExitCode } from '../errors.ts';
+
+/**
+ * `planned` (plan only) · `skipped` nothing was meant to run · `blocked` by gate, guard or lock · `failed` refused, or the
+ * destination or warehouse failed · `partial` some rows rejected, deferred or unknown, or interrupted · `succeeded`.
+ */
+export type ActivationStatus = 'planned' | 'skipped' | 'blocked' | 'failed' | 'partial' | 'succeeded';
+
+/** What became of one activation. Every key is always present; null where it was not computed. */
+export interface ActivationReport {
+  readonly activation: string;
+  readonly mode: Mode | null;
+  readonly status: ActivationStatus;
+  readonly planned: OperationCounts | null;
+  readonly accepted: OperationCounts | null;
+  readonly rejected: number | null;
+  readonly deferred: number | null;
+  readonly unknown: number | null;
+  readonly invalid: number | null;
+  readonly unchanged: number | null;
+  /** One sentence for a person, with what to do; null when there is nothing to say. */
+  readonly reason: string | null;
+}
+
+/** What a person is told beside the counts; not part of the stable JSON. */
+export interface ActivationDetail {
+  readonly destination: string;
+  readonly exitCode: ExitCode;
+  /** Rows not sent, by code. */
+  readonly invalidByCode: Readonly<Record<string, number>>;
+  readonly parked: number;
+  readonly segmentRows: number | null;
+  readonly snapshotRows: number | null;
+  readonly staying: number;
+  /** Guard and gate verdicts that were overridden in this run. */
+  readonly overridden: readonly string[];
+  readonly durationMs: number | null;
+}
+
+/** The answer of plan, sync, run, retry and clear. */
+export interface SyncReport {
+  readonly activations: readonly ActivationReport[];
+  /** Set when the command stopped before it computed any activation. */
+  readonly error: { readonly code: string; readonly message: string } | null;
+  readonly exitCode: ExitCode;
+  readonly details: ReadonlyMap<string, ActivationDetail>;
+  /** Activations that have state and no block any more, with the number of rows they left behind. */
+  readonly orphans: readonly { readonly activation: string; readonly rows: number }[];
+}

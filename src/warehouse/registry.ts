@@ -1,0 +1,78 @@
+import { existsSync } from 'node:fs';
+import { isAbsolute, resolve } from 'node:path';
+import type { Profile } from '../artifacts/profile.ts';
+import type { Clock } from '../clock.ts';
+import { DinmoError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { SqlDialect } from './dialect.ts';
+import type { Warehouse } from './warehouse.ts';
+
+export interface ConnectOptions {
+  readonly readOnly: boolean;
+  readonly projectDir: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly lockTimeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+interface Entry {
+  dialect(): Promise<SqlDialect>;
+  /** null: its SQL can be generated, but nothing can be run there yet. */
+  readonly connect: ((profile: Profile, options: ConnectOptions) => Promise<Warehouse>) | null;
+}
+
+/** Every warehouse, one line each; a test compares the list with the folders. */
+const WAREHOUSES: Readonly<Record<string, Entry>> = {
+  bigquery: { dialect: async () => (await import('./bigquery/dialect.ts')).bigqueryDialect, connect: null },
+  duckdb: { dialect: async () => (await import('./duckdb/dialect.ts')).duckdbDialect, connect: connectDuckdb },
+  postgres: { dialect: async () => (await import('./postgres/dialect.ts')).postgresDialect, connect: null },
+  snowflake: { dialect: async () => (await import('./snowflake/dialect.ts')).snowflakeDialect, connect: null },
+};
+
+export const warehouseTypes: readonly string[] = Object.keys(WAREHOUSES);
+
+function entryOf(type: string): Entry {
+  const entry = Object.hasOwn(WAREHOUSES, type) ? WAREHOUSES[type] : undefined;
+  if (entry) return entry;
+  throw new DinmoError({
+    kind: 'configuration',
+    code: 'unsupported-warehouse',
+    message: `dbt's adapter ${type} is not supported.`,
+    fix: `Supported are: ${warehouseTypes.join(', ')}.`,
+  });
+}
+
+/** The SQL dialect of dbt's adapter type. Throws DinmoError `unsupported-warehouse`. */
+export function loadDialect(type: string): Promise<SqlDialect> {
+  return entryOf(type).dialect();
+}
+
+/** Opens the warehouse of a profile. Throws DinmoError `unsupported-warehouse`, or what the warehouse says. */
+export async function connect(profile: Profile, options: ConnectOptions): Promise<Warehouse> {
+  const entry = entryOf(profile.type);
+  if (entry.connect) return await entry.connect(profile, options);
+  throw new DinmoError({
+    kind: 'configuration',
+    code: 'unsupported-warehouse',
+    message: `Models can be generated for ${profile.type}, but nothing can be planned or synced there yet.`,
+    fix: `Plan and sync run on: ${warehouseTypes.filter((type) => WAREHOUSES[type]?.connect).join(', ')}.`,
+  });
+}
+
+async function connectDuckdb(profile: Profile, options: ConnectOptions): Promise<Warehouse> {
+  const [{ openDuckdb }, { duckdbFile }] = await Promise.all([
+    import('./duckdb/connection.ts'),
+    import('./duckdb/profile.ts'),
+  ]);
+  const file = duckdbFile(profile, (path) => resolvePath(path, options.projectDir));
+  return await openDuckdb({ ...file, readOnly: options.readOnly }, options);
+}
+
+/** dbt moves into the project before it opens a relative path; older setups count from where they were started. */
+function resolvePath(path: string, projectDir: string): string {
+  if (isAbsolute(path)) return path;
+  const fromProject = resolve(projectDir, path);
+  const fromHere = resolve(path);
+  return !existsSync(fromProject) && existsSync(fromHere) ? fromHere : fromProject;
+}
