@@ -1,10 +1,18 @@
+import { join, resolve } from 'node:path';
+import { DinmoError, messageOf } from '../errors.ts';
 import type { Finding } from '../finding.ts';
+import { compareFindings } from '../finding.ts';
 import type { Annotation } from './annotation.ts';
-import type { CatalogColumns } from './catalog.ts';
-import type { Manifest } from './manifest.ts';
-import type { Profile } from './profile.ts';
-import type { RunResults } from './run-results.ts';
-import type { Settings } from './settings.ts';
+import { type CatalogColumns, readCatalog } from './catalog.ts';
+import { type DbtProject, findProjectDir, findTargetPath, readDbtProject } from './dbt-project.ts';
+import { type Environment, withDotenv } from './environment.ts';
+import { isWrittenByDbt2, type Manifest, readManifest } from './manifest.ts';
+import { isMap } from './parse-operand.ts';
+import { type Profile, readProfile } from './profile.ts';
+import { readAnnotations } from './read-annotations.ts';
+import { type RunResults, readRunResults } from './run-results.ts';
+import { readSettings, type Settings } from './settings.ts';
+import { parseYaml11 } from './yaml-file.ts';
 
 export type { CatalogColumns } from './catalog.ts';
 
@@ -41,6 +49,140 @@ export interface Project {
   readonly findings: readonly Finding[];
   /** Newest last: target/run_results.json, then those named. */
   readonly runResults: readonly RunResults[];
+  /** The environment that names credentials and settings: the process's, and with dbt 2 the `.env` behind it. */
+  readonly env: Environment;
   /** Reads profiles.yml on the first call. Throws DinmoError `profile-…`. */
   profile(): Profile;
+}
+
+/** What can be known of a project without a manifest: for commands that must work before the first `dbt parse`. */
+export interface ProjectLocation {
+  /** Absolute. */
+  readonly dir: string;
+  readonly dbtProject: DbtProject;
+  /** Absolute. */
+  readonly targetPath: string;
+  readonly vars: Readonly<Record<string, unknown>>;
+  /** Reads profiles.yml on the first call. Throws DinmoError `profile-…`. */
+  profile(): Profile;
+}
+
+/** Finds the project and its target folder, as dbt does. Throws DinmoError `project-not-found`, `project-unreadable`, `invalid-vars`. */
+export function locateProject(options: ProjectOptions): ProjectLocation {
+  const env = options.env ?? process.env;
+  const cwd = resolve(options.cwd ?? process.cwd());
+  const vars = parseVars(options.vars);
+  const dir = findProjectDir({ projectDir: options.projectDir, env, cwd });
+  const dbtProject = readDbtProject(dir, env, vars);
+  return {
+    dir,
+    dbtProject,
+    targetPath: findTargetPath(dbtProject, { targetPath: options.targetPath, env, cwd }),
+    vars,
+    profile: once(() => readProfileOf(dbtProject, { options, env, cwd, vars })),
+  };
+}
+
+/**
+ * Reads everything of a dbt project that this program uses: manifest, run results, catalog, dinmo.yml and every annotation.
+ * What is wrong with what users wrote comes back as findings.
+ *
+ * Throws DinmoError: `project-…`, `manifest-…`, `run-results-…`, `catalog-unreadable`, `invalid-vars`.
+ */
+export function readProject(options: ProjectOptions = {}): Project {
+  const { dir, dbtProject, targetPath, vars } = locateProject(options);
+  const cwd = resolve(options.cwd ?? process.cwd());
+  const manifest = readManifestOf(dbtProject, targetPath);
+  const shell = options.env ?? process.env;
+  const env = isWrittenByDbt2(manifest.metadata) ? withDotenv(shell, cwd) : shell;
+  const { settings, findings } = readSettings(dir);
+  const annotated = readAnnotations(dbtProject, manifest, settings.paths);
+  return {
+    dir,
+    name: dbtProject.name,
+    modelPaths: dbtProject.modelPaths,
+    targetPath,
+    vars,
+    manifest,
+    catalog: readCatalog(join(targetPath, 'catalog.json')),
+    settings,
+    annotations: annotated.annotations,
+    findings: [...findings, ...annotated.findings].sort(compareFindings),
+    runResults: readAllRunResults(targetPath, options.runResults ?? [], cwd),
+    env,
+    profile: once(() => readProfileOf(dbtProject, { options, env, cwd, vars })),
+  };
+}
+
+/** Manifests before v10 do not say what the project is called. */
+function readManifestOf(project: DbtProject, targetPath: string): Manifest {
+  const manifest = readManifest(join(targetPath, 'manifest.json'));
+  if (manifest.metadata.projectName !== '') return manifest;
+  return { ...manifest, metadata: { ...manifest.metadata, projectName: project.name } };
+}
+
+function readAllRunResults(targetPath: string, named: readonly string[], cwd: string): readonly RunResults[] {
+  const own = readRunResults(join(targetPath, 'run_results.json'));
+  const others = named.map((path) => {
+    const results = readRunResults(resolve(cwd, path));
+    if (results !== null) return results;
+    throw new DinmoError({
+      kind: 'artifact',
+      code: 'run-results-missing',
+      message: `There are no run results at ${resolve(cwd, path)}.`,
+      fix: 'Correct --run-results, or leave it out.',
+    });
+  });
+  return own === null ? others : [own, ...others];
+}
+
+function readProfileOf(
+  project: DbtProject,
+  from: {
+    readonly options: ProjectOptions;
+    readonly env: Environment;
+    readonly cwd: string;
+    readonly vars: Readonly<Record<string, unknown>>;
+  },
+): Profile {
+  const { profilesDir, profile, target } = from.options;
+  const { env, cwd, vars } = from;
+  return readProfile({
+    profilesDir,
+    profile,
+    target,
+    vars,
+    env,
+    cwd,
+    projectDir: project.dir,
+    projectProfile: project.profileName,
+  });
+}
+
+function parseVars(text: string | undefined): Readonly<Record<string, unknown>> {
+  if (text === undefined || text.trim() === '') return {};
+  let vars: unknown;
+  let cause: unknown;
+  try {
+    vars = parseYaml11(text);
+  } catch (error) {
+    cause = error;
+  }
+  if (isMap(vars)) return vars;
+  const reason = cause === undefined ? 'it is not a map' : (messageOf(cause).split('\n')[0] ?? '');
+  throw new DinmoError({
+    kind: 'configuration',
+    code: 'invalid-vars',
+    message: `--vars cannot be read: ${reason}.`,
+    fix: "Write YAML, such as --vars '{dinmo_now: 2026-01-31T00:00:00Z}'.",
+    cause,
+  });
+}
+
+function once<Value>(read: () => Value): () => Value {
+  let value: { readonly read: Value } | null = null;
+  return () => {
+    value ??= { read: read() };
+    return value.read;
+  };
 }

@@ -22,6 +22,19 @@ import type { Origin, Path } from './position.ts';
 export interface BlockOrigin extends Origin {
   /** The place of the last key of the path, where it can be found; else as `locate`. */
   locateKey(path: Path): SourceLocation;
+  /** The origin of a block inside this one. */
+  inside(path: Path): BlockOrigin;
+}
+
+/** An origin of which only one place is known: a `config(` in SQL, or a file as a whole. */
+export function originAt(location: SourceLocation): BlockOrigin {
+  const origin: BlockOrigin = {
+    file: location.file,
+    locate: () => location,
+    locateKey: () => location,
+    inside: () => origin,
+  };
+  return origin;
 }
 
 /** One YAML file of the user's, read as YAML 1.2 with merge keys, that knows where each value stands. */
@@ -91,10 +104,10 @@ export class YamlFile {
     return value;
   }
 
-  /** The characters of a plain value as they stand in the file; null for lists, maps and what is not found. */
-  sourceAt(path: Path): string | null {
+  /** The characters of an unquoted value as they stand in the file; null for anything else. */
+  plainTextAt(path: Path): string | null {
     const { node, isComplete } = this.#find(path);
-    return isComplete && isScalar(node) ? (node.source ?? null) : null;
+    return isComplete && isScalar(node) && node.type === 'PLAIN' ? (node.source ?? null) : null;
   }
 
   /** Where the value at a path stands, or its nearest ancestor that can be found. A block that begins below its key is found at the key. */
@@ -120,6 +133,7 @@ export class YamlFile {
       file: this.file,
       locate: (path) => this.locate([...base, ...path]),
       locateKey: (path) => this.locateKey([...base, ...path]),
+      inside: (path) => this.origin([...base, ...path]),
     };
   }
 
