@@ -29,12 +29,12 @@ export function breakdownSql(
         .filter((candidate) => candidate.entity === name)
         .map((candidate) => ({ label: word(candidate.name), relation: segment(candidate.name) })),
     ].map(
-      ({ label, relation }) => `    select
-        ${[`${label} as segment`, ...values].join(',\n        ')}
-    from ${relation}`,
+      ({ label, relation }) => `  select
+    ${[`${label} as segment`, ...values].join(',\n    ')}
+  from ${relation}`,
     );
     const attributes = categorical.map(
-      (attribute, index) => `    select ${word(attribute)} as attribute, ${index + 1} as attribute_number`,
+      (attribute, index) => `  select ${word(attribute)} as attribute, ${index + 1} as attribute_number`,
     );
     const choices = categorical.map((_, index) => `when ${index + 1} then ${name}_rows.value_${index + 1}`);
     return `${name}_rows as (
@@ -51,23 +51,23 @@ ${unionAll(attributes)}
 
 ${name}_values as (
 
-    select
-        ${name}_rows.segment,
-        ${name}_attributes.attribute,
-        case ${name}_attributes.attribute_number ${choices.join(' ')} end as value
-    from ${name}_rows
-    cross join ${name}_attributes
+  select
+    ${name}_rows.segment,
+    ${name}_attributes.attribute,
+    case ${name}_attributes.attribute_number ${choices.join(' ')} end as value
+  from ${name}_rows
+  cross join ${name}_attributes
 
 )`;
   });
   const counts = measured.map(
     ({ name }) => `select
-    segment,
-    ${word(name)} as entity,
-    attribute,
-    value,
-    cast(count(*) as ${COUNT}) as members,
-    ${MEASURED_AT}
+  segment,
+  ${word(name)} as entity,
+  attribute,
+  value,
+  cast(count(*) as ${COUNT}) as members,
+  ${MEASURED_AT}
 from ${name}_values
 group by segment, attribute, value`,
   );
@@ -83,18 +83,18 @@ export function overlapSql(segments: readonly MeasuredSegment[], identifier: Ide
   const pairs = groups.map(([first]) => {
     const name = first?.entity ?? '';
     return `select
-    ${word(name)} as entity,
-    one.segment,
-    other.segment as other_segment,
-    cast(one.members as ${COUNT}) as members,
-    cast(other.members as ${COUNT}) as other_members,
-    cast(coalesce(${name}_shared.members, 0) as ${COUNT}) as shared_members,
-    ${MEASURED_AT}
+  ${word(name)} as entity,
+  one.segment,
+  other.segment as other_segment,
+  cast(one.members as ${COUNT}) as members,
+  cast(other.members as ${COUNT}) as other_members,
+  cast(coalesce(${name}_shared.members, 0) as ${COUNT}) as shared_members,
+  ${MEASURED_AT}
 from ${name}_sizes as one
 inner join ${name}_sizes as other on other.segment <> one.segment
 left join ${name}_shared
-    on ${name}_shared.segment = one.segment
-    and ${name}_shared.other_segment = other.segment`;
+  on ${name}_shared.segment = one.segment
+  and ${name}_shared.other_segment = other.segment`;
   });
   return `with ${tables.join(',\n\n')}\n\n${pairs.join('\n\nunion all\n\n')}`;
 }
@@ -107,11 +107,11 @@ function overlapTables(group: readonly MeasuredSegment[], identifier: Identifier
   const selected = key.map((column, index) => `${identifier(column)} as key_${index + 1}`).join(', ');
   const sound = key.map((column) => `${identifier(column)} is not null`).join(' and ');
   const members = group.map(
-    (measured) => `    select distinct ${word(measured.name)} as segment, ${selected}
-    from ${segment(measured.name)}
-    where ${sound}`,
+    (measured) => `  select distinct ${word(measured.name)} as segment, ${selected}
+  from ${segment(measured.name)}
+  where ${sound}`,
   );
-  const listed = group.map((measured) => `    select ${word(measured.name)} as segment`);
+  const listed = group.map((measured) => `  select ${word(measured.name)} as segment`);
   return `${name}_members as (
 
 ${unionAll(members)}
@@ -126,21 +126,21 @@ ${unionAll(listed)}
 
 ${name}_sizes as (
 
-    select ${name}_segments.segment, count(${name}_members.key_1) as members
-    from ${name}_segments
-    left join ${name}_members on ${name}_members.segment = ${name}_segments.segment
-    group by ${name}_segments.segment
+  select ${name}_segments.segment, count(${name}_members.key_1) as members
+  from ${name}_segments
+  left join ${name}_members on ${name}_members.segment = ${name}_segments.segment
+  group by ${name}_segments.segment
 
 ),
 
 ${name}_shared as (
 
-    select one.segment, other.segment as other_segment, count(*) as members
-    from ${name}_members as one
-    inner join ${name}_members as other
-        on other.segment <> one.segment
-        ${keys.map((column) => `and other.${column} = one.${column}`).join('\n        ')}
-    group by one.segment, other.segment
+  select one.segment, other.segment as other_segment, count(*) as members
+  from ${name}_members as one
+  inner join ${name}_members as other
+    on other.segment <> one.segment
+    ${keys.map((column) => `and other.${column} = one.${column}`).join('\n    ')}
+  group by one.segment, other.segment
 
 )`;
 }

@@ -50,7 +50,7 @@ function renderConfig({ materialized, schema, group }: ModelConfig): string {
     "contract={'enforced': false}",
     `tags=['${GENERATED_TAG}']`,
   );
-  return `{{ config(\n${lines.map((line) => `    ${line}`).join(',\n')}\n) }}`;
+  return `{{ config(\n${lines.map((line) => `  ${line}`).join(',\n')}\n) }}`;
 }
 
 function quoted(text: string): string {

@@ -17,8 +17,8 @@ export const DELTA_STORAGE_SQL = 'select 1 as storage_version';
  * Before that the same columns, and no rows.
  */
 export function ledgerSql(table: LedgerTable): string {
-  const columns = table.columns.map(({ name }) => `    ${name}`).join(',\n');
-  const empty = table.columns.map(({ name, type }) => `    cast(null as ${TYPES[type]}) as ${name}`).join(',\n');
+  const columns = table.columns.map(({ name }) => `  ${name}`).join(',\n');
+  const empty = table.columns.map(({ name, type }) => `  cast(null as ${TYPES[type]}) as ${name}`).join(',\n');
   return `{%- set storage = ref('${DELTA_STORAGE_MODEL}') %}
 {%- set ledger = none %}
 {%- if execute %}

@@ -42,7 +42,7 @@ export function word(name: string): string {
 }
 
 export function unionAll(selects: readonly string[]): string {
-  return selects.join('\n\n    union all\n\n');
+  return selects.join('\n\n  union all\n\n');
 }
 
 export function unique(names: readonly string[]): readonly string[] {
