@@ -80,8 +80,8 @@ const objects: ServiceFacts = {
   deduplicates: true,
   replacesWhole: false,
   nulls: 'skip',
-  // 100 inputs, and 100 requests in 10 seconds on the smallest plans, are HubSpot's; the bytes are a bound of our own.
-  limits: { rowsPerRequestMax: INPUTS_MAX, requestBytesMax: 3_000_000, requestsPerSecondMax: 10, connectionsMax: 4 },
+  // 100 inputs are HubSpot’s, the bytes a bound of our own. The smallest plans have 100 requests in any 10 seconds, a burst included.
+  limits: { rowsPerRequestMax: INPUTS_MAX, requestBytesMax: 3_000_000, requestsPerSecondMax: 9, connectionsMax: 4 },
 };
 
 const audiences: ServiceFacts = {
@@ -109,8 +109,8 @@ const audiences: ServiceFacts = {
   deduplicates: true,
   replacesWhole: false,
   nulls: 'skip',
-  // Each batch is two requests, one for the contacts and one for the list: half the rate of the objects.
-  limits: { rowsPerRequestMax: INPUTS_MAX, requestBytesMax: 1_000_000, requestsPerSecondMax: 5, connectionsMax: 4 },
+  // Each batch is two requests, one for the contacts and one for the list: half the rate of the objects, and less.
+  limits: { rowsPerRequestMax: INPUTS_MAX, requestBytesMax: 1_000_000, requestsPerSecondMax: 4, connectionsMax: 4 },
 };
 
 export const hubspotFacts: readonly ServiceFacts[] = [objects, audiences];

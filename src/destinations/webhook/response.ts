@@ -75,7 +75,7 @@ function readRejection(entry: FieldValue): Rejection {
 /** What the endpoint says of a refusal, where it says it in the usual members. */
 function readComplaint(response: HttpResponse): string | null {
   const body = readObject(response.json());
-  const said = body?.['message'] ?? body?.['error'] ?? body?.['detail'];
+  const said = body?.['message'] ?? readObject(body?.['error'])?.['message'] ?? body?.['error'] ?? body?.['detail'];
   return typeof said === 'string' && said !== '' ? said : null;
 }
 
