@@ -1,9 +1,9 @@
 import { type Finding, nearest } from '../finding.ts';
-import { type FindingDoc, findingOf, listed } from '../knowledge/finding-doc.ts';
+import { type FindingDoc, findingOf, listed, meant } from '../knowledge/finding-doc.ts';
 import { destinationKeyField, identifierOfField } from '../knowledge/mapping.ts';
 import type { MappedField } from '../knowledge/store.ts';
 import { Resolution, resolvePath } from '../segment/resolve-path.ts';
-import { type Check, type CheckContext, meant, placeOf, statedBlock, type Target, targets } from './check.ts';
+import { type Check, type CheckContext, placeOf, statedBlock, type Target, targets } from './check.ts';
 import { ruleDoc } from './rule-docs.ts';
 
 const UNKNOWN_FIELD: FindingDoc = {

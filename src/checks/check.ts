@@ -71,8 +71,3 @@ export function statedBlock(context: CheckContext, activation: Activation): Acti
   }
   return null;
 }
-
-/** `; did you mean …?`, or nothing. */
-export function meant(near: string | null): string {
-  return near === null ? '' : `; did you mean \`${near}\`?`;
-}

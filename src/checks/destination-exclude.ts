@@ -1,7 +1,7 @@
 import { type Finding, nearest } from '../finding.ts';
-import { type FindingDoc, findingOf, listed } from '../knowledge/finding-doc.ts';
+import { type FindingDoc, findingOf, listed, meant } from '../knowledge/finding-doc.ts';
 import type { Segment } from '../knowledge/store.ts';
-import { type Check, type CheckContext, meant, placeOf, settingPlace, type Target, targets } from './check.ts';
+import { type Check, type CheckContext, placeOf, settingPlace, type Target, targets } from './check.ts';
 import { ruleDoc } from './rule-docs.ts';
 
 const NO_ACTIVATION: FindingDoc = {

@@ -1,9 +1,9 @@
 import type { SettingValue } from '../artifacts/settings.ts';
 import { type Finding, nearest } from '../finding.ts';
-import { type FindingDoc, findingOf, listed } from '../knowledge/finding-doc.ts';
+import { type FindingDoc, findingOf, listed, meant } from '../knowledge/finding-doc.ts';
 import type { ServiceFacts, SettingFact } from '../knowledge/service-facts.ts';
 import type { Destination } from '../knowledge/store.ts';
-import { type Check, meant, settingPlace } from './check.ts';
+import { type Check, settingPlace } from './check.ts';
 
 const UNKNOWN: FindingDoc = {
   code: 'unknown-setting',

@@ -1,6 +1,6 @@
 import { type Finding, nearest } from '../finding.ts';
-import { type FindingDoc, findingOf, listed } from '../knowledge/finding-doc.ts';
-import { type Check, meant } from './check.ts';
+import { type FindingDoc, findingOf, listed, meant } from '../knowledge/finding-doc.ts';
+import type { Check } from './check.ts';
 
 const NOT_STATED: FindingDoc = {
   code: 'targets-not-stated',

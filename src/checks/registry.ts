@@ -6,6 +6,7 @@ import { activationIdentifiers } from './activation-identifiers.ts';
 import { activationMapping } from './activation-mapping.ts';
 import { activationMode } from './activation-mode.ts';
 import { activationOperations } from './activation-operations.ts';
+import { activationOverlap } from './activation-overlap.ts';
 import type { Check } from './check.ts';
 import { customAttributeKey } from './custom-attribute-key.ts';
 import { destinationExclude } from './destination-exclude.ts';
@@ -19,7 +20,6 @@ import { relationshipUnique } from './relationship-unique.ts';
 import { renamedActivation } from './renamed-activation.ts';
 import { schedule } from './schedule.ts';
 import { segmentRules } from './segment-rules.ts';
-import { sharedTarget } from './shared-target.ts';
 
 /** Every check, one line each; a test compares the list with the folder. */
 export const CHECKS: readonly Check[] = [
@@ -37,7 +37,7 @@ export const CHECKS: readonly Check[] = [
   activationMapping,
   activationIdentifiers,
   renamedActivation,
-  sharedTarget,
+  activationOverlap,
   schedule,
   destinationSettings,
   destinationExclude,

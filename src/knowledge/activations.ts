@@ -3,6 +3,7 @@ import type { Origin, Path } from '../artifacts/position.ts';
 import { nearest } from '../finding.ts';
 import type { DestinationDraft } from './destinations.ts';
 import type { BuildContext } from './entity-draft.ts';
+import { meant } from './finding-doc.ts';
 import { buildIdentifiers, buildMapping } from './mapping.ts';
 import type { SegmentDraft } from './segments.ts';
 import type { Activation, Entity } from './store.ts';
@@ -96,16 +97,22 @@ function findTarget(
   const name = source.block.to ?? source.name;
   const target = destinations.get(name);
   if (target !== undefined) return target;
-  // A destination whose platform or service does not exist has its own finding.
+  // A destination of which something is wrong has its own finding.
   const { settings } = context.project;
-  if (settings.destinations.has(name)) return null;
+  if (settings.destinations.has(name) || isWritten(settings.origin, name)) return null;
   const near = nearest(name, settings.destinations.keys());
-  const hint = near === null ? '.' : `; did you mean \`${near}\`?`;
   context.findings.add('unknown-destination', {
-    message: `The activation \`${source.parent.name}.${source.name}\` sends to \`${name}\`, which is no destination${hint}`,
+    message: `The activation \`${source.parent.name}.${source.name}\` sends to \`${name}\`, which is no destination${meant(near)}`,
     location: source.origin.locate(source.block.to === null ? source.at : [...source.at, 'to']),
   });
   return null;
+}
+
+/** Whether dinmo.yml has a block of this name, even one that could not be read: a place of its own is told only for what is there. */
+function isWritten(origin: Origin | null, destination: string): boolean {
+  if (origin === null) return false;
+  const [own, parent] = [origin.locate(['destinations', destination]), origin.locate(['destinations'])];
+  return own.file !== parent.file || own.line !== parent.line || own.column !== parent.column;
 }
 
 function buildActivation(source: ActivationSource, target: DestinationDraft, entity: Entity): Activation {

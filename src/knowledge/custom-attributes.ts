@@ -1,6 +1,7 @@
 import { nearest } from '../finding.ts';
 import { hasRelation } from './entities.ts';
 import { type BuildContext, type EntityDraft, findColumn } from './entity-draft.ts';
+import { meant } from './finding-doc.ts';
 import { isLatestVersion, nodeLabel, toEntityNode } from './node.ts';
 import { NodeColumns } from './node-columns.ts';
 
@@ -73,7 +74,7 @@ export function reportUnknownEntity(
   if (annotated) return;
   const near = nearest(unknown.entity, drafts.keys());
   context.findings.add('unknown-entity', {
-    message: `${unknown.what} names the entity \`${unknown.entity}\`, which does not exist${near === null ? '.' : `; did you mean \`${near}\`?`}`,
+    message: `${unknown.what} names the entity \`${unknown.entity}\`, which does not exist${meant(near)}`,
     location: unknown.location,
   });
 }

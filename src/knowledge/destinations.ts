@@ -1,7 +1,7 @@
 import type { DestinationBlock } from '../artifacts/settings.ts';
 import { nearest } from '../finding.ts';
 import type { BuildContext } from './entity-draft.ts';
-import { listed } from './finding-doc.ts';
+import { listed, meant } from './finding-doc.ts';
 import type { ServiceFacts } from './service-facts.ts';
 import type { Destination } from './store.ts';
 
@@ -34,7 +34,7 @@ function reportUnknownService(context: BuildContext, block: DestinationBlock): v
   if (!platforms.includes(block.platform)) {
     const near = nearest(block.platform, platforms);
     context.findings.add('unknown-platform', {
-      message: `Destination \`${block.name}\` names the platform \`${block.platform}\`, which does not exist${near === null ? '.' : `; did you mean \`${near}\`?`}`,
+      message: `Destination \`${block.name}\` names the platform \`${block.platform}\`, which does not exist${meant(near)}`,
       fix: `Take one of ${listed(platforms)}.`,
       location: at('platform'),
     });

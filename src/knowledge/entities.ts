@@ -2,7 +2,7 @@ import type { Annotation, EntityBlock } from '../artifacts/annotation.ts';
 import type { ManifestNode } from '../artifacts/manifest.ts';
 import type { Origin } from '../artifacts/position.ts';
 import { type BuildContext, type EntityDraft, useColumn } from './entity-draft.ts';
-import { listed } from './finding-doc.ts';
+import { listed, meant } from './finding-doc.ts';
 import { coversUnique, type KeyEvidence, type KeyFacts, keyFacts } from './keys.ts';
 import { isLatestVersion, nodeLabel } from './node.ts';
 import { NodeColumns } from './node-columns.ts';
@@ -100,7 +100,7 @@ function columnBlocks(context: BuildContext, columns: NodeColumns): EntityDraft[
     const match = columns.match(annotation.column);
     if (match.kind === 'missing') {
       context.findings.add('unknown-column', {
-        message: `The column \`${annotation.column}\` is annotated, but ${nodeLabel(columns.node)} does not have it${match.nearest === null ? '.' : `; did you mean \`${match.nearest}\`?`}`,
+        message: `The column \`${annotation.column}\` is annotated, but ${nodeLabel(columns.node)} does not have it${meant(match.nearest)}`,
         location: annotation.origin.locate([]),
         node: columns.node.uniqueId,
       });

@@ -3,6 +3,7 @@ import type { ManifestNode } from '../artifacts/manifest.ts';
 import type { Origin, Path } from '../artifacts/position.ts';
 import type { Project } from '../artifacts/project.ts';
 import type { ReferenceIndex } from '../artifacts/reference.ts';
+import { meant } from './finding-doc.ts';
 import type { Findings } from './findings.ts';
 import type { TestIndex } from './keys.ts';
 import { nodeLabel } from './node.ts';
@@ -72,7 +73,7 @@ export function useColumn(
   if (match.kind === 'missing') {
     const { nearest } = match;
     context.findings.add('unknown-column', {
-      message: `${subject}, which ${nodeLabel(draft.node)} does not have${nearest === null ? '' : `; did you mean \`${nearest}\`?`}`,
+      message: `${subject}, which ${nodeLabel(draft.node)} does not have${meant(nearest)}`,
       location,
       node: draft.node.uniqueId,
     });
@@ -118,9 +119,8 @@ export function findColumn(
 ): string | null {
   const match = columns.match(use.name);
   if (match.kind !== 'missing') return match.name;
-  const hint = match.nearest === null ? '' : `; did you mean \`${match.nearest}\`?`;
   context.findings.add('unknown-column', {
-    message: `The ${use.what} names the column \`${use.name}\`, which ${nodeLabel(columns.node)} does not have${hint}`,
+    message: `The ${use.what} names the column \`${use.name}\`, which ${nodeLabel(columns.node)} does not have${meant(match.nearest)}`,
     location: use.place.origin.locate(use.place.at),
     node: columns.node.uniqueId,
   });

@@ -42,3 +42,8 @@ export function listed(names: readonly string[]): string {
   if (quoted.length <= 1) return quoted.join('');
   return `${quoted.slice(0, -1).join(', ')} and ${quoted.at(-1)}`;
 }
+
+/** The end of a sentence about a name that is not known: `; did you mean …?`, or its full stop. */
+export function meant(near: string | null): string {
+  return near === null ? '.' : `; did you mean \`${near}\`?`;
+}

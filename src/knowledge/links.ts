@@ -55,7 +55,6 @@ function toLink(candidate: Candidate, byNode: ReadonlyMap<string, EntityDraft>):
   if (candidate.target === null) return 'leads to a node that cannot be told';
   const parent = byNode.get(candidate.target.uniqueId);
   if (parent === undefined) return `leads to ${nodeLabel(candidate.target)}, which is no entity`;
-  if (parent.broken) return `leads to ${parent.name}, whose key is not known`;
   const { child } = candidate;
   const stated = candidate.parentColumns.length === 0 ? parent.primaryKey : candidate.parentColumns;
   const own = candidate.childColumns.map((name) => (name === null ? null : columnName(child, name)));
@@ -67,7 +66,9 @@ function toLink(candidate: Candidate, byNode: ReadonlyMap<string, EntityDraft>):
   });
   if (pairs.length !== own.length || pairs.length === 0) return 'is on an expression';
   const reached = pairs.map(([, name]) => name);
-  if (!sameColumns(parent, reached, parent.primaryKey)) return `does not lead to the key of ${parent.name}`;
+  // Where the key is not known, the test is believed, so that what hangs on the relationship can be checked.
+  if (!parent.broken && !sameColumns(parent, reached, parent.primaryKey))
+    return `does not lead to the key of ${parent.name}`;
   if (child === parent && pairs.every(([a, b]) => a === b)) return 'leads to itself';
   const foreign = pairs.map(([name]) => name);
   return {

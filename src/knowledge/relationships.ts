@@ -3,6 +3,7 @@ import { nearest } from '../finding.ts';
 import { reportUnknownEntity } from './custom-attributes.ts';
 import { hasRelation } from './entities.ts';
 import { type BuildContext, type EntityDraft, findColumn, type Place, useColumn } from './entity-draft.ts';
+import { meant } from './finding-doc.ts';
 import { deriveLinks, type Link } from './links.ts';
 import { findNode, nodeLabels, toEntityNode } from './node.ts';
 import { NodeColumns } from './node-columns.ts';
@@ -125,7 +126,7 @@ function findThrough(context: BuildContext, way: AnnotatedWay, through: string) 
   }
   const near = nearest(through, nodeLabels(manifest));
   context.findings.add('unknown-model', {
-    message: `The ${way.what} leads through \`${through}\`, which is no model of the project${near === null ? '.' : `; did you mean \`${near}\`?`}`,
+    message: `The ${way.what} leads through \`${through}\`, which is no model of the project${meant(near)}`,
     location: way.place.origin.locate(at),
   });
   return null;

@@ -224,6 +224,7 @@ export function projectOf(spec: WorldSpec): Project {
     modelPaths: ['models'],
     targetPath: '/project/target',
     vars: {},
+    env: {},
     manifest: {
       path: '/project/target/manifest.json',
       metadata: {
@@ -255,7 +256,14 @@ export function projectOf(spec: WorldSpec): Project {
 }
 
 function settingsOf(spec: WorldSpec): Settings {
-  const origin = originOf('dinmo.yml');
+  const written = (name: string | number | undefined) =>
+    name === undefined || Object.hasOwn(spec.destinations ?? {}, name);
+  const echo = originOf('dinmo.yml');
+  const origin: Origin = {
+    file: echo.file,
+    // As in a real file, what is not there is found at the nearest thing that is.
+    locate: (path) => echo.locate(path[0] === 'destinations' && !written(path[1]) ? ['destinations'] : path),
+  };
   const destinations = Object.entries(spec.destinations ?? {}).map(([name, block]): [string, DestinationBlock] => [
     name,
     {

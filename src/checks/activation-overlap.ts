@@ -53,8 +53,8 @@ function checkFields([first, second]: readonly [Target, Target]): readonly Findi
   return [findingOf(FIELD, { message, location: placeOf(second.activation, 'mapping') })];
 }
 
-export const sharedTarget: Check = {
-  name: 'shared-target',
+export const activationOverlap: Check = {
+  name: 'activation-overlap',
   docs: [AUDIENCE, FIELD],
   run: (context) => pairs(targets(context)).flatMap((pair) => [...checkAudience(pair), ...checkFields(pair)]),
 };
