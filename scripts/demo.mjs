@@ -76,7 +76,7 @@ async function runDay({ commands, expectations, day }) {
     await commands.dbt('dbt build', ['build']);
     await commands.dinmo('dinmo check', ['check']);
     await commands.dinmo('dinmo generate', ['generate']);
-    await commands.dbt('dbt build, with the segments', ['build', '--select', 'path:models/dinmo']);
+    await commands.dbt('dbt build, with the segments', ['build']);
     const planned = await commands.dinmoJson('dinmo plan', ['plan', '--sandbox']);
     printActivations(planned.activations);
   } else {
