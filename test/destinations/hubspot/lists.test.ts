@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { OutgoingRow, Receipt, ServiceContext, Session } from '../../../src/destinations/destination.ts';
+import { type ClosableHttpClient, createHttpClient } from '../../../src/destinations/http.ts';
+import { findService } from '../../../src/destinations/registry.ts';
+import { type Sandbox, startSandbox } from '../../../src/sandbox/start.ts';
+import { makeBatch, makeContext, makeRow, scriptedHttp } from '../rows.ts';
+
+const TOKEN = { access_token: 'a-good-key' };
+
+const member = (
+  seq: number,
+  emails: readonly (readonly [email: string, recordId: string | null])[],
+  operation: OutgoingRow['operation'] = 'insert',
+): OutgoingRow =>
+  makeRow({
+    seq,
+    operation,
+    identifiers: emails.map(([value, recordId], index) => ({ kind: 'email', value, rank: index + 1, recordId })),
+  });
+
+describe('lists of contacts', () => {
+  let sandbox: Sandbox;
+  let http: ClosableHttpClient;
+  beforeAll(async () => {
+    sandbox = await startSandbox();
+    http = createHttpClient();
+  });
+  afterAll(async () => {
+    await http.close();
+    await sandbox.close();
+  });
+
+  const open = async (name: string, part: Partial<ServiceContext> = {}): Promise<Session> =>
+    (await findService('hubspot', 'audiences')).open(
+      makeContext({
+        credentials: TOKEN,
+        http,
+        baseUrl: sandbox.baseUrl('hubspot', name),
+        audienceName: 'VIP',
+        ...part,
+      }),
+    );
+  const send = async (session: Session, rows: readonly OutgoingRow[]): Promise<readonly Receipt[]> => {
+    const outcome = await session.send(makeBatch(rows), new AbortController().signal);
+    if (outcome.kind !== 'receipts') throw new Error(`${outcome.kind} ${outcome.code}`);
+    return outcome.receipts;
+  };
+  const listOf = (name: string) => sandbox.state().destinations.find((one) => one.destination === name)?.audiences[0];
+
+  it('are found again by name, and by id after a rename', async () => {
+    const first = await open('renamed');
+    expect((await open('renamed')).audienceId).toBe(first.audienceId);
+    expect(first.account).toMatch(/^\d+$/);
+    const renamed = await open('renamed', { audienceId: first.audienceId, audienceName: 'VIP 2' });
+    expect(renamed.audienceId).toBe(first.audienceId);
+    expect(listOf('renamed')).toMatchObject({ name: 'VIP 2' });
+    expect(sandbox.state().destinations.find((one) => one.destination === 'renamed')?.audiences).toHaveLength(1);
+  });
+
+  it('add every address of a member, and remove by the record ids of the receipts', async () => {
+    const session = await open('members');
+    const [receipt] = await send(session, [
+      member(1, [
+        ['a1@shop.example', null],
+        ['a2@shop.example', null],
+      ]),
+    ]);
+    if (receipt?.status !== 'accepted') throw new Error('not accepted');
+    const ids = receipt.identifierRecordIds ?? {};
+    expect(Object.keys(ids).sort()).toEqual(['email:a1@shop.example', 'email:a2@shop.example']);
+    expect(listOf('members')).toMatchObject({ size: 2 });
+    await send(session, [member(2, [['a2@shop.example', ids['email:a2@shop.example'] ?? null]], 'delete')]);
+    expect(listOf('members')?.members).toEqual([
+      { record_id: [ids['email:a1@shop.example']], email: ['a1@shop.example'] },
+    ]);
+  });
+
+  it('make the contact anew when it was deleted since, and never remove from the list what is not there', async () => {
+    const session = await open('deleted');
+    const [receipt] = await send(session, [member(1, [['gone@shop.example', '4242']])]);
+    expect(receipt).toMatchObject({ status: 'accepted' });
+    expect(listOf('deleted')).toMatchObject({ size: 1 });
+    expect(await send(session, [member(2, [['never@shop.example', null]], 'delete')])).toMatchObject([
+      { status: 'accepted' },
+    ]);
+  });
+
+  it('refuse an active list, whose members nobody can set', async () => {
+    const { http: scripted } = scriptedHttp([
+      { status: 200, body: { list: { listId: '1', name: 'VIP', processingType: 'DYNAMIC' } } },
+    ]);
+    await expect(open('x', { http: scripted })).rejects.toMatchObject({ code: 'list-is-dynamic' });
+  });
+});
