@@ -176,7 +176,7 @@ async function jobOf(run: SyncRun, prepared: Prepared, runId: string): Promise<D
 }
 
 /** The changes as they will be sent, whatever happens to the rows they came from. */
-async function freeze(ledger: Ledger, job: DiffJob): Promise<void> {
+export async function freeze(ledger: Ledger, job: DiffJob): Promise<void> {
   const { warehouse } = ledger;
   const names = CHANGE_COLUMNS.map(({ name }) => name).join(', ');
   await warehouse.run(
