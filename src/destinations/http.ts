@@ -41,7 +41,7 @@ export interface HttpClient {
 export interface HttpClientOptions {
   /** Connections to one origin; a further request waits for a free one. Default 8. */
   readonly connectionsMax?: number;
-  /** Time for a whole request, in milliseconds, from the free connection to the last byte; a request may state its own. Default 60 s. */
+  /** Time for a whole request, in milliseconds, from the call to the last byte; a request may state its own. Default 60 s. */
   readonly timeoutMs?: number;
   /** Time to connect, in milliseconds. Default 10 s. */
   readonly connectTimeoutMs?: number;

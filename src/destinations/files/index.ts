@@ -7,7 +7,7 @@ import { refused, retry } from '../answer.ts';
 import type { Batch, BatchOutcome, Platform, Service, ServiceContext, Session } from '../destination.ts';
 import { filesFacts } from './facts.ts';
 import { type Layout, layOut } from './layout.ts';
-import { publishSpool, settleFolder, writeError } from './publish.ts';
+import { prepareFolder, publishSpool, writeError } from './publish.ts';
 import { openSpool, type Spool } from './spool.ts';
 
 function createService(facts: ServiceFacts): Service {
@@ -36,7 +36,7 @@ async function verifyFolder(folder: string): Promise<{ ok: boolean; detail: stri
 async function openSession(context: ServiceContext): Promise<Session> {
   const layout = layOut(context);
   const whole = context.mode === 'full';
-  await settleFolder(layout, whole);
+  await prepareFolder(layout, whole);
   const { activation, syncId, columns } = context;
   const header = { activation, syncId, format: layout.format, whole, columns };
   try {
@@ -73,7 +73,6 @@ function createSession(layout: Layout, spool: Spool): Session {
     }
     return { kind: 'receipts', receipts: batch.rows.map((row) => ({ seq: row.seq, status: 'accepted' })) };
   };
-  /** Changes that were accepted are recorded as such, so they are published even when the sync stops early. */
   const end = async (publish: boolean): Promise<void> => {
     if (ended) return;
     ended = true;
@@ -90,7 +89,7 @@ function createSession(layout: Layout, spool: Spool): Session {
         return take(batch);
       }),
     finish: () => inTurn(() => end(whole || rowsTaken > 0)),
-    abandon: () => inTurn(() => end(!whole && rowsTaken > 0)),
+    abandon: () => inTurn(() => end(false)),
   };
 }
 

@@ -29,7 +29,6 @@ function renderCopy(spool: string, header: SpoolHeader, target: string): string 
   return `copy (
     select ${[...own, ...fields].join(', ')}
     from read_json_objects(${literal(source)}, format = 'newline_delimited')
-    where json ->> '/o' is not null
   ) to ${literal(target)} (format parquet)`;
 }
 

@@ -1,12 +1,12 @@
-import { createWriteStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { createWriteStream, existsSync } from 'node:fs';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DinmoError, messageOf } from '../../errors.ts';
 import { type Layout, publishedPath } from './layout.ts';
 import { writeParquet } from './parquet.ts';
-import { recoverSpool, type SpoolHeader } from './spool.ts';
+import type { SpoolHeader } from './spool.ts';
 import { renderCsv, renderJsonl } from './text.ts';
 
 /** Writes a spool's rows in their format beside the target, then renames: the target is whole or it is not there. */
@@ -55,40 +55,22 @@ async function sync(path: string): Promise<void> {
 }
 
 /**
- * Makes the folders and settles what an earlier process left: a full replace that was not finished is forgotten (the next
- * one sends everything), accepted changes that were not published yet are published under the sync they belong to.
+ * Makes the folders, and removes what an earlier process left: rows that were not published count for nothing, and the
+ * engine sends them again.
  */
-export async function settleFolder(layout: Layout, whole: boolean): Promise<void> {
+export async function prepareFolder(layout: Layout, whole: boolean): Promise<void> {
   try {
     await mkdir(whole ? layout.root : layout.changes, { recursive: true });
-    for (const name of await namesIn(layout.root)) {
-      if (name.startsWith(layout.wholePrefix)) await rm(join(layout.root, name), { force: true });
-    }
-    for (const name of await namesIn(layout.changes)) {
-      if (/^\..*\.tmp$/.test(name)) await rm(join(layout.changes, name), { force: true });
-      if (/^\..*\.spool$/.test(name)) await settleSpool(layout, join(layout.changes, name));
-    }
+    await removeWorkingFiles(layout.root, (name) => name.startsWith(layout.wholePrefix));
+    await removeWorkingFiles(layout.changes, (name) => /^\..*\.(tmp|spool)$/.test(name));
   } catch (thrown) {
     throw writeError(layout.root, thrown);
   }
 }
 
-async function settleSpool(layout: Layout, spool: string): Promise<void> {
-  const header = await recoverSpool(spool);
-  if (header === null || header.whole || (await exists(publishedPath(layout, header))))
-    return rm(spool, { force: true });
-  await publishSpool(layout, spool, header);
-}
-
-async function namesIn(folder: string): Promise<readonly string[]> {
-  return (await exists(folder)) ? readdir(folder) : [];
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
+async function removeWorkingFiles(folder: string, isWorking: (name: string) => boolean): Promise<void> {
+  const names = existsSync(folder) ? await readdir(folder) : [];
+  for (const name of names.filter(isWorking)) await rm(join(folder, name), { force: true });
 }
 
 /** The system's own failures name a path and no value; DuckDB's may quote a value, so their text stays inside. */

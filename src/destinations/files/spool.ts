@@ -1,11 +1,11 @@
 import { createReadStream } from 'node:fs';
-import { type FileHandle, open, truncate } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { Operation } from '../../artifacts/annotation.ts';
 import type { OutgoingRow } from '../destination.ts';
 import type { Format } from './layout.ts';
 
-/** First line of a spool: all that is needed to publish it, also for another process. */
+/** What the rows of a spool are published as. */
 export interface SpoolHeader {
   readonly activation: string;
   readonly syncId: string;
@@ -27,7 +27,7 @@ export interface SpooledRow {
 export interface Spool {
   readonly path: string;
   readonly header: SpoolHeader;
-  /** Adds the rows of a batch and makes them durable. Leaves the spool as it was when it fails. */
+  /** Adds the rows of a batch. Leaves the spool as it was when it fails. */
   append(rows: readonly OutgoingRow[]): Promise<void>;
   close(): Promise<void>;
 }
@@ -39,14 +39,12 @@ export async function openSpool(path: string, header: SpoolHeader): Promise<Spoo
   const add = async (text: string): Promise<void> => {
     try {
       await writeAll(handle, Buffer.from(text), size);
-      await handle.datasync();
       size += Buffer.byteLength(text);
     } catch (thrown) {
       await handle.truncate(size).catch(() => {});
       throw thrown;
     }
   };
-  await add(`${JSON.stringify(header)}\n`);
   return {
     path,
     header,
@@ -70,43 +68,10 @@ function renderRow(row: OutgoingRow): string {
   return `${text.replace(/[\r\n]+/g, ' ')}\n`;
 }
 
-/** Cuts off what a crash left half-written, and reads the header; null when not even that is whole. */
-export async function recoverSpool(path: string): Promise<SpoolHeader | null> {
-  const end = await lastLineEnd(path);
-  if (end === 0) return null;
-  await truncate(path, end);
-  const lines = createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY });
-  for await (const line of lines) {
-    // Written by openSpool; a line that is whole is what it wrote.
-    return JSON.parse(line) as SpoolHeader;
-  }
-  return null;
-}
-
-/** The offset after the last line break; 0 when there is none. Read from the end, so that the file's size does not matter. */
-async function lastLineEnd(path: string): Promise<number> {
-  const handle = await open(path, 'r');
-  try {
-    const piece = Buffer.alloc(65_536);
-    for (let end = (await handle.stat()).size; end > 0; ) {
-      const start = Math.max(0, end - piece.length);
-      const { bytesRead } = await handle.read(piece, 0, end - start, start);
-      const at = piece.subarray(0, bytesRead).lastIndexOf(10);
-      if (at !== -1) return start + at + 1;
-      end = start;
-    }
-    return 0;
-  } finally {
-    await handle.close();
-  }
-}
-
 /** The rows of a spool, in the order in which they were accepted. */
 export async function* readSpool(path: string): AsyncGenerator<SpooledRow> {
-  let first = true;
   for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (!first && line !== '') yield readRow(line);
-    first = false;
+    if (line !== '') yield readRow(line);
   }
 }
 
