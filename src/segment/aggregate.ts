@@ -73,7 +73,7 @@ function relatedRows(compilation: Compilation, aggregate: ResolvedAggregate, com
     name: steps.map((step) => step.name).join('_'),
     keys: way.keys,
     scope,
-    valueName: uniqueName('value', new Set(way.keys.map(({ column }) => column.as))),
+    valueName: uniqueName('result', new Set(way.keys.map(({ column }) => column.as))),
     value: aggregate.of ? takenValue(scope, aggregate.of) : sql.raw('1'),
     finish() {
       const last = scope.finish();
@@ -293,7 +293,7 @@ export function keyInOrder(scope: Scope, column: string): Fragment {
 function primaryKeyColumns(related: Related): ColumnOf[] {
   const taken = new Set([related.valueName, ...related.keys.map(({ column }) => column.as)]);
   return related.aggregate.entity.primaryKey.map((column) => {
-    const as = uniqueName('key', taken);
+    const as = uniqueName('part', taken);
     taken.add(as);
     return related.scope.selected(column, as);
   });

@@ -36,7 +36,7 @@ function customAttributeValues(
   attribute: NonNullable<Property['customAttribute']>,
 ): { readonly source: Source; readonly column: string } {
   const { key, value, node } = attribute;
-  const column = key === 'value' ? 'value_2' : 'value';
+  const column = key === 'result' ? 'result_2' : 'result';
   const source = compilation.define(`one_${property.name}`, {
     columns: [
       { kind: 'column', table: 'computed', column: key, as: key },
