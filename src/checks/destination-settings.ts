@@ -3,6 +3,7 @@ import { type Finding, nearest } from '../finding.ts';
 import { type FindingDoc, findingOf, listed, meant } from '../knowledge/finding-doc.ts';
 import type { ServiceFacts, SettingFact } from '../knowledge/service-facts.ts';
 import type { Destination } from '../knowledge/store.ts';
+import { isWritten } from '../knowledge/written.ts';
 import { type Check, settingPlace } from './check.ts';
 
 const UNKNOWN: FindingDoc = {
@@ -66,6 +67,7 @@ function checkPart(
   const findings: Finding[] = [];
   const given: Readonly<Record<string, SettingValue>> = destination[part];
   const names = facts.known.map((fact) => fact.name);
+  const at = (name: string) => ['destinations', destination.name, part, name];
   for (const [name, value] of Object.entries(given)) {
     const location = settingPlace(destination, part, name);
     const fact = facts.known.find((known) => known.name === name);
@@ -82,7 +84,8 @@ function checkPart(
     }
   }
   for (const fact of facts.known) {
-    if (!fact.required || fact.name in given) continue;
+    // A value that was refused (a secret in clear text) is not missing.
+    if (!fact.required || fact.name in given || isWritten(destination.origin, at(fact.name))) continue;
     const message = `Destination \`${destination.name}\`: \`${part}.${fact.name}\` is missing (${fact.description}).`;
     const example = part === 'credentials' ? `"{{ env_var('…') }}"` : '…';
     const fix = `Add \`${fact.name}: ${example}\` under \`${part}:\`.`;

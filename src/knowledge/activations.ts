@@ -7,6 +7,7 @@ import { meant } from './finding-doc.ts';
 import { buildIdentifiers, buildMapping } from './mapping.ts';
 import type { SegmentDraft } from './segments.ts';
 import type { Activation, Entity } from './store.ts';
+import { isWritten } from './written.ts';
 
 /** Guards of an activation for which neither it nor its destination says anything else. */
 export const DEFAULT_GUARDS: Required<Guards> = {
@@ -99,20 +100,13 @@ function findTarget(
   if (target !== undefined) return target;
   // A destination of which something is wrong has its own finding.
   const { settings } = context.project;
-  if (settings.destinations.has(name) || isWritten(settings.origin, name)) return null;
+  if (settings.destinations.has(name) || isWritten(settings.origin, ['destinations', name])) return null;
   const near = nearest(name, settings.destinations.keys());
   context.findings.add('unknown-destination', {
     message: `The activation \`${source.parent.name}.${source.name}\` sends to \`${name}\`, which is no destination${meant(near)}`,
     location: source.origin.locate(source.block.to === null ? source.at : [...source.at, 'to']),
   });
   return null;
-}
-
-/** Whether dinmo.yml has a block of this name, even one that could not be read: a place of its own is told only for what is there. */
-function isWritten(origin: Origin | null, destination: string): boolean {
-  if (origin === null) return false;
-  const [own, parent] = [origin.locate(['destinations', destination]), origin.locate(['destinations'])];
-  return own.file !== parent.file || own.line !== parent.line || own.column !== parent.column;
 }
 
 function buildActivation(source: ActivationSource, target: DestinationDraft, entity: Entity): Activation {

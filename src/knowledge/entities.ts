@@ -119,6 +119,7 @@ function addKey(context: BuildContext, draft: EntityDraft): void {
   if (draft.block.primaryKey !== null) addStatedKey(context, draft, { facts, stated: draft.block.primaryKey });
   else if (derived.kind === 'key') setKey(draft, derived.key.columns, derived.key.provenance);
   else reportNoKey(context, draft, derived.candidates);
+  noteInference(draft);
   warnOfUnstableKey(context, draft);
   if (draft.block.eventTime !== null) {
     draft.eventTime = useColumn(context, draft, {
@@ -213,10 +214,17 @@ function warnOfUnstableKey(context: BuildContext, draft: EntityDraft): void {
 }
 
 function unusedEvidence(facts: KeyFacts, derived: DerivedKey): readonly Provenance[] {
-  const used = derived.kind === 'key' ? derived.key : null;
+  const used = derived.kind === 'key' ? derived.key.columns.join() : null;
   return [...facts.constraints, ...facts.columns, ...facts.combinations]
-    .filter((key) => key !== used)
+    .filter((key) => key.columns.join() !== used)
     .map((key) => ({ source: key.provenance.source, detail: `not used as a key: ${key.provenance.detail}` }));
+}
+
+/** dbt's own list is no proof: two columns that are each unique stand in it like one composite key. */
+function noteInference(draft: EntityDraft): void {
+  const inferred = draft.node.primaryKey ?? [];
+  if (inferred.length === 0 || [...inferred].sort().join() === [...draft.primaryKey].sort().join()) return;
+  draft.notes.push({ source: 'dbt', detail: `not used as a key: dbt's own inference, ${inferred.join(', ')}` });
 }
 
 /** Primary entities of semantic models are no proof: nothing tests them. */

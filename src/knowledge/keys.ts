@@ -1,4 +1,4 @@
-import type { Manifest, ManifestNode, ManifestTest } from '../artifacts/manifest.ts';
+import type { Manifest, ManifestTest } from '../artifacts/manifest.ts';
 import { type NodeColumns, plainColumn } from './node-columns.ts';
 import type { Provenance } from './store.ts';
 
@@ -58,7 +58,7 @@ export function keyFacts(columns: NodeColumns, tests: TestIndex): KeyFacts {
       ...unique.map((name) => [name]),
       ...combined.map((c) => c.columns),
     ],
-    unused: [...unusedTests(own, columns), ...unusedKeys(node)],
+    unused: unusedTests(own, columns),
   };
 }
 
@@ -153,9 +153,4 @@ function unusedTests(own: readonly ManifestTest[], columns: NodeColumns): readon
       const name = isUniqueTest(test) ? (test.columnName ?? 'an expression') : 'a combination';
       return { source: 'test', detail: `not used as a key: the unique test on ${name} ${reason}` };
     });
-}
-
-function unusedKeys(node: ManifestNode): readonly Provenance[] {
-  if (node.primaryKey === null || node.primaryKey.length === 0) return [];
-  return [{ source: 'dbt', detail: `not used as a key: dbt's own inference, ${node.primaryKey.join(', ')}` }];
 }

@@ -295,6 +295,12 @@ describe('activations', () => {
       message: 'The activation `customer.it` sends to `peple`, which is no destination; did you mean `people`?',
       location: { file: 'customers#activations.it.to' },
     });
+    // A block that could not be read is there all the same: what is wrong with it is said where it stands.
+    const { findings } = activation(
+      { to: 'unread' },
+      { destinations: { people: {} }, settings: { origin: originOf('dinmo.yml') } },
+    );
+    expect(findings).toEqual([]);
     const broken = { a: { platform: 'peeple' }, b: { platform: 'crm' } };
     expect(activation({ to: 'a' }, { destinations: broken }).codes).toEqual([
       'unknown-platform dinmo.yml#destinations.a.platform',

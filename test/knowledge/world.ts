@@ -262,7 +262,15 @@ function settingsOf(spec: WorldSpec): Settings {
   const origin: Origin = {
     file: echo.file,
     // As in a real file, what is not there is found at the nearest thing that is.
-    locate: (path) => echo.locate(path[0] === 'destinations' && !written(path[1]) ? ['destinations'] : path),
+    locate: (path) => {
+      if (path[0] !== 'destinations') return echo.locate(path);
+      if (!written(path[1])) return echo.locate(['destinations']);
+      const [, name, part, setting] = path;
+      const block = spec.destinations?.[String(name)];
+      const settings = part === 'config' || part === 'credentials' ? (block?.[part] ?? {}) : null;
+      const isThere = settings === null || setting === undefined || Object.hasOwn(settings, setting);
+      return echo.locate(isThere ? path : path.slice(0, 3));
+    },
   };
   const destinations = Object.entries(spec.destinations ?? {}).map(([name, block]): [string, DestinationBlock] => [
     name,
