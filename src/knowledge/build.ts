@@ -11,7 +11,7 @@ import { Findings } from './findings.ts';
 import { indexTests } from './keys.ts';
 import { toEntityNode } from './node.ts';
 import { buildProperties } from './properties.ts';
-import { addRelationships } from './relationships.ts';
+import { addRelationships, isUnread } from './relationships.ts';
 import { propertyUses } from './rule-uses.ts';
 import { buildSegments, type SegmentDraft } from './segments.ts';
 import type { ServiceLookup } from './service-facts.ts';
@@ -20,7 +20,7 @@ import type { Entity, KnowledgeStore } from './store.ts';
 export interface BuiltKnowledge {
   /** Sound things only: what generate, plan and sync work on. */
   readonly store: KnowledgeStore;
-  /** The same with the entities whose key is not known (`primaryKey` empty), so that checks can look at what hangs on them. */
+  /** The same with the entities whose key is not known (`primaryKey` empty) and relationships that are incomplete, so that checks can look at what hangs on them. */
   readonly checkable: KnowledgeStore;
   readonly findings: readonly Finding[];
 }
@@ -128,9 +128,8 @@ function buildEntity(context: BuildContext, draft: EntityDraft): Entity {
   };
 }
 
-/** The store without these entities and whatever stands on them. */
+/** The store without these entities and whatever stands on them, and without relationships in which something is wrong. */
 function withoutEntities(store: KnowledgeStore, names: ReadonlySet<string>): KnowledgeStore {
-  if (names.size === 0) return store;
   const kept = <T>(map: ReadonlyMap<string, T>, keep: (value: T) => boolean) =>
     new Map([...map].filter(([, value]) => keep(value)));
   const entities = kept(store.entities, (entity) => !names.has(entity.name));
@@ -139,7 +138,7 @@ function withoutEntities(store: KnowledgeStore, names: ReadonlySet<string>): Kno
     entities: new Map(
       [...entities].map(([name, entity]) => [
         name,
-        { ...entity, relationships: kept(entity.relationships, (relationship) => !names.has(relationship.to)) },
+        { ...entity, relationships: kept(entity.relationships, (one) => !names.has(one.to) && !isUnread(one)) },
       ]),
     ),
     segments: kept(store.segments, (segment) => !names.has(segment.entity)),

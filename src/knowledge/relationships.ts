@@ -12,6 +12,13 @@ import type { Relationship } from './store.ts';
 
 type Pairs = readonly (readonly [string, string])[];
 
+/** Source of a relationship in which something is wrong: only checks see it, so that what is said over it can still be checked. */
+const UNREAD = 'unread';
+
+export function isUnread(relationship: Relationship): boolean {
+  return relationship.provenance.source === UNREAD;
+}
+
 const FLIPPED: Readonly<Record<RelationshipType, RelationshipType>> = {
   one_to_many: 'many_to_one',
   many_to_one: 'one_to_many',
@@ -22,7 +29,9 @@ const FLIPPED: Readonly<Record<RelationshipType, RelationshipType>> = {
 /** Adds every way from entity to entity: annotated, the ways back of those, and derived; each can then be walked by its name. */
 export function addRelationships(context: BuildContext, drafts: ReadonlyMap<string, EntityDraft>): void {
   for (const draft of drafts.values()) addAnnotated(context, { draft, drafts });
-  const annotated = [...drafts.values()].flatMap((draft) => [...draft.relationships.values()]);
+  const annotated = [...drafts.values()]
+    .flatMap((draft) => [...draft.relationships.values()])
+    .filter((relationship) => !isUnread(relationship));
   const unnamed = [
     ...annotated.flatMap((relationship) => wayBack(context, { relationship, annotated, drafts })),
     ...deriveLinks(context, drafts).flatMap((link) => derivedWays(link, annotated)),
@@ -58,17 +67,20 @@ function addAnnotated(
     if (to === undefined) {
       const location = place.origin.locate([...place.at, 'to']);
       reportUnknownEntity(context, side.drafts, { entity: block.to, what: `The ${what}`, location });
-      continue;
     }
-    const ends = readEnds(context, { draft, to, block, place, what });
-    if (ends === null) continue;
+    const ends = to === undefined ? null : readEnds(context, { draft, to, block, place, what });
+    const target = to?.name ?? nearest(block.to, side.drafts.keys());
+    if (target === null) continue;
     draft.relationships.set(name, {
       name,
       from: draft.name,
-      to: to.name,
+      to: target,
       type: block.type,
-      ...ends,
-      provenance: { source: 'annotation', detail: `relationships.${name} of entity ${draft.name}` },
+      ...(ends ?? { keys: sorted(Object.entries(block.keys)), through: null }),
+      provenance: {
+        source: ends === null ? UNREAD : 'annotation',
+        detail: `relationships.${name} of entity ${draft.name}`,
+      },
       origin: draft.origin,
     });
   }

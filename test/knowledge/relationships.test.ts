@@ -212,6 +212,14 @@ describe('annotated', () => {
     ]);
   });
 
+  test('in which something is wrong is no relationship, but what is said over it can still be checked', () => {
+    const customer = withWays({ a: way({ to: 'ordr', type: 'one_to_many', keys: { customer_id: 'customer_id' } }) });
+    const project = projectOf({ models: { customers: customer, orders }, tests: keys });
+    const { store, checkable } = buildKnowledgeStore(project, SERVICE_LOOKUP);
+    expect(ways(store)).toEqual([]);
+    expect(ways(checkable)).toEqual(['customer.a one_to_many order customer_id=customer_id']);
+  });
+
   test('to an entity whose own key is broken is not an unknown entity', () => {
     const tags = { columns: ['tag_id'], entity: { name: 'tag' } };
     const relationships = { tags: way({ to: 'tag', type: 'one_to_many', keys: { customer_id: 'tag_id' } }) };
