@@ -27,6 +27,7 @@ export function outgoingChange(row: Row): OutgoingChange {
     identifiers: wireIdentifiers(text(row, 'wire_ids')),
     recordId: text(row, 'record_id'),
     previousKey: text(row, 'previous_key'),
+    mayDelete: row['may_delete'] === true,
     eventTime: text(row, 'event_time'),
   };
 }

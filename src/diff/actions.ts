@@ -87,18 +87,23 @@ ${rekey}`;
   #rekey(): string {
     const possible = isKeyedByField(this.#job) && this.#job.facts.recordIds && this.#allows('update');
     if (!possible)
-      return 'select d.*, cast(null as varchar) as previous_key, cast(null as varchar) as in_place_id from decided as d';
+      return 'select d.*, cast(null as varchar) as previous_key, cast(null as varchar) as in_place_id, false as may_delete from decided as d';
+    const mayDelete = this.#allows('delete')
+      ? this.#job.deleteExisting
+        ? 'true'
+        : 'coalesce(gone.s_created, false)'
+      : 'false';
     const other = this.#job.otherSnapshots
       .map((table) => ` and gone.key not in (select key from ${this.#d.table(table)} where not departed)`)
       .join('');
     return `, moved as (
-  select new.n as new_n, gone.n as gone_n, gone.key as previous_key, gone.s_record_id as in_place_id
+  select new.n as new_n, gone.n as gone_n, gone.key as previous_key, gone.s_record_id as in_place_id, ${mayDelete} as may_delete
   from decided as new
   join decided as gone on gone.s_owner_key = new.owner_key
   where new.kind = 'insert' and new.action in ('insert', 'skip') and gone.kind = 'leaver' and gone.action in ('delete', 'depart', 'keep') and not gone.s_departed
     and gone.s_record_id is not null${other}
 )
-select d.* replace (case when m.new_n is not null then 'rekey' when g.gone_n is not null then 'moved' else d.action end as action), m.previous_key, m.in_place_id
+select d.* replace (case when m.new_n is not null then 'rekey' when g.gone_n is not null then 'moved' else d.action end as action), m.previous_key, m.in_place_id, coalesce(m.may_delete, false) as may_delete
 from decided as d
 left join moved as m on m.new_n = d.n
 left join moved as g on g.gone_n = d.n`;

@@ -81,10 +81,10 @@ class CandidateSql {
   }
 
   #destinationKey(column: TypedExpression): string {
-    const text =
-      this.#job.facts.destinationKey?.normalise === 'lower'
-        ? this.#d.lowerTrim(column.sql)
-        : `trim(cast(${column.sql} as ${this.#d.type('text')}))`;
+    const facts = this.#job.facts.destinationKey;
+    const folds =
+      facts?.normalise === 'lower' && (facts.normaliseOnly === undefined || facts.normaliseOnly === column.name);
+    const text = folds ? this.#d.lowerTrim(column.sql) : `trim(cast(${column.sql} as ${this.#d.type('text')}))`;
     return `nullif(${text}, '')`;
   }
 
@@ -148,7 +148,7 @@ class CandidateSql {
       ? this.#d.instantText(this.#d.instant(source.eventTime.sql, source.eventTime.dataType))
       : `cast(null as ${this.#d.type('text')})`;
     const bad = byField
-      ? "when c_owner is null and s_key is null then 'null_key'\n      when copies > 1 then 'duplicate'\n      when c_key is null and s_key is null then 'insert'\n      when place > 1 then 'shadowed'\n      when s_key is not null and c_key is null and s_owner_key in (select key from dinmo_duplicates) then 'stuck'"
+      ? "when owner_key is null and s_key is null then 'null_key'\n      when copies > 1 then 'duplicate'\n      when c_key is null and s_key is null then 'insert'\n      when place > 1 then 'shadowed'\n      when s_key is not null and c_key is null and s_owner_key in (select key from dinmo_duplicates) then 'stuck'"
       : "when c_key is null and s_key is null then 'null_key'\n      when c_key in (select key from dinmo_duplicates) then 'duplicate'";
     return `select row_number() over () as n, kinds.*
   from (

@@ -65,7 +65,7 @@ class ChangeSql {
 
   members(): string {
     const base =
-      'a.key, a.fast, a.strong, a.event_time, a.s_record_id as record_id, cast(null as varchar) as previous_key, a.owner_key, a.n';
+      'a.key, a.fast, a.strong, a.event_time, a.s_record_id as record_id, cast(null as varchar) as previous_key, false as may_delete, a.owner_key, a.n';
     const nothing = `cast(null as ${this.#d.type('text')})`;
     return `with carried as (${this.#wire()}),
 changed as (${this.#changed()})
@@ -81,7 +81,7 @@ union all
 select 3, 'update', case when c.key is null then 'whole' else 'add' end, 'update', ${this.#fields()}, a.wire_ids, ${base}
   from ${TEMPORARY.actions} as a left join carried as c on c.key = a.key where a.action = 'update' and a.n in (select n from changed)
 union all
-select 2, 'delete', 'owed', 'delete', ${nothing}, c.wire_ids, c.key, null, null, null, null, null, null, null
+select 2, 'delete', 'owed', 'delete', ${nothing}, c.wire_ids, c.key, null, null, null, null, null, false, null, null
   from carried as c where c.key not in (select key from ${TEMPORARY.actions} where action in ('update', 'delete') and key is not null)`;
   }
 
@@ -91,7 +91,7 @@ select 2, 'delete', 'owed', 'delete', ${nothing}, c.wire_ids, c.key, null, null,
     case when a.action = 'rekey' then 'update' else a.action end as op, 'whole' as part,
     case when a.action = 'rekey' then 'update' else a.action end as wire,
     case when a.action <> 'delete' then ${this.#fields()} end as fields, a.wire_ids,
-    a.key, a.fast, a.strong, a.event_time, coalesce(a.in_place_id, a.s_record_id) as record_id, a.previous_key, a.owner_key, a.n
+    a.key, a.fast, a.strong, a.event_time, coalesce(a.in_place_id, a.s_record_id) as record_id, a.previous_key, a.may_delete, a.owner_key, a.n
   from ${TEMPORARY.actions} as a where a.action in ('insert', 'update', 'rekey', 'delete')`;
   }
 

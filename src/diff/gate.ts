@@ -30,8 +30,7 @@ export interface GateInput {
 }
 
 export interface CurrentFile {
-  /** As dbt computes it. */
-  readonly checksum: string;
+  readonly text: string;
   readonly modifiedMs: number;
 }
 
@@ -76,16 +75,21 @@ function judgeBuild(node: ManifestNode, input: GateInput): string | null {
   return null;
 }
 
-/** The manifest of the build itself tells the file's checksum; a later manifest only when the file is older than the build. */
+/** The manifest of the build itself holds the file's text; a later manifest only when the file is older than the build. */
 function isBuiltFromFile(node: ManifestNode, result: KnownResult, { manifest, currentFile }: GateInput): boolean {
   const file = currentFile(node);
   if (file === null) return false;
-  if (node.checksum !== null && node.checksum !== file.checksum) return false;
+  if (plainText(node.rawCode) !== plainText(file.text)) return false;
   if (manifest.metadata.invocationId === result.invocationId) return true;
   return (
     Date.parse(manifest.metadata.generatedAt) <= Date.parse(result.completedAt) ||
     file.modifiedMs <= Date.parse(result.completedAt)
   );
+}
+
+/** Line ends and white space at the ends are not kept in manifests. */
+function plainText(code: string): string {
+  return code.replaceAll('\r\n', '\n').trim();
 }
 
 /** A relation of its own that a dbt command makes. */

@@ -115,6 +115,8 @@ export const CHANGE_COLUMNS = columns({
   wire_ids: 'text',
   record_id: 'text',
   previous_key: 'text',
+  /** An update in place under a new key: whether the record under the old one may be deleted, should it be in the way. */
+  may_delete: 'boolean',
   owner_key: 'text',
 });
 

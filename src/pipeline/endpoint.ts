@@ -1,5 +1,5 @@
 import { isAbsolute, join, relative, resolve } from 'node:path';
-import { resolveCredential } from '../artifacts/settings.ts';
+import { resolveCredential, resolveSetting } from '../artifacts/settings.ts';
 import type { Service, ServiceContext } from '../destinations/destination.ts';
 import { requireServiceSettings } from '../destinations/settings.ts';
 import type { Destination } from '../knowledge/store.ts';
@@ -19,12 +19,15 @@ export function readEndpoint(context: Context, destination: Destination, service
   const { options, project } = context;
   const env = options.env ?? process.env;
   const sandboxUrl = options.sandboxUrl ?? null;
+  const written = Object.entries(destination.config).map(
+    ([name, value]) => [name, resolveSetting(value, env)] as const,
+  );
   const settings = requireServiceSettings({
     facts: service.facts,
-    destination,
+    destination: { ...destination, config: Object.fromEntries(written) },
     resolve: (text) => {
       try {
-        return resolveCredential(text, env);
+        return text.includes('{{') ? resolveCredential(text, env) : text;
       } catch (thrown) {
         // A rehearsal needs no account: simulated platforms take any credential.
         if (sandboxUrl !== null) return 'sandbox';

@@ -111,7 +111,7 @@ async function* readPhase(
   const hi = Number(range['hi']);
   for (let lo = Number(range['lo']); lo <= hi; lo += PAGE_ROWS) {
     const rows =
-      await reader.query(`select seq, phase, part, wire, key, key_json, fields, event_time, wire_ids, record_id, previous_key from ${table}
+      await reader.query(`select seq, phase, part, wire, key, key_json, fields, event_time, wire_ids, record_id, previous_key, may_delete from ${table}
       where seq between ${lo} and ${Math.min(hi, lo + PAGE_ROWS - 1)} and part <> 'free' order by seq`);
     if (rows.length > 0) yield rows.map(outgoingChange);
   }

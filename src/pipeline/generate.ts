@@ -91,8 +91,7 @@ async function columnTypes(context: Context): Promise<ReadonlyMap<string, Catalo
 
 /** Removes generated files whose refs no longer exist. Needs no manifest, so that it works when dbt can no longer parse. */
 export async function pruneModels(options: CommandOptions): Promise<GenerateReport> {
-  const { dir } = locateProject(options);
-  const report = prune(dir);
+  const report = prune(locateProject(options).dbtProject);
   return {
     findings: [],
     written: report.rewritten,

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ManifestNode } from '../artifacts/manifest.ts';
@@ -156,15 +155,10 @@ function entitiesOnTheWay({ store }: Context, from: string, path: readonly strin
   return entities;
 }
 
-/** dbt's checksum of a model: SHA-256 of the text, trimmed of white space at its ends. */
 function currentFile(projectDir: string, node: ManifestNode): CurrentFile | null {
   const path = join(projectDir, node.originalFilePath);
   try {
-    const text = readFileSync(path, 'utf8');
-    const hash = (content: string): string => createHash('sha256').update(content).digest('hex');
-    const checksum =
-      [text, text.trim()].map(hash).find((candidate) => candidate === node.checksum) ?? hash(text.trim());
-    return { checksum, modifiedMs: statSync(path).mtimeMs };
+    return { text: readFileSync(path, 'utf8'), modifiedMs: statSync(path).mtimeMs };
   } catch {
     return null;
   }

@@ -2,7 +2,7 @@ import type { Service } from '../destinations/destination.ts';
 import type { Source, SourceField, SourceIdentifier } from '../diff/job.ts';
 import { destinationKeyField } from '../knowledge/mapping.ts';
 import type { Activation, Entity, MappedField, Segment } from '../knowledge/store.ts';
-import { compileProjection } from '../segment/compile.ts';
+import { compileProjection } from '../segment/compile-projection.ts';
 import type { SqlTarget } from '../segment/target.ts';
 import type { SqlDialect } from '../warehouse/dialect.ts';
 import type { TypedExpression } from '../warehouse/state-dialect.ts';

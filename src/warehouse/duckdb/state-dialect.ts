@@ -69,7 +69,7 @@ function plainText({ sql, dataType }: TypedExpression): string {
 }
 
 function isoText(naive: string): string {
-  return `strftime(${naive}, case when microsecond(${naive}) % 1000000 = 0 then '%Y-%m-%dT%H:%M:%SZ' else '%Y-%m-%dT%H:%M:%S.%fZ' end)`;
+  return `case when microsecond(${naive}) % 1000000 = 0 then strftime(${naive}, '%Y-%m-%dT%H:%M:%SZ') else strftime(${naive}, '%Y-%m-%dT%H:%M:%S.%fZ') end`;
 }
 
 function valueJson(expression: string, dataType: string): string {
