@@ -78,7 +78,7 @@ class FileContent {
   checkName(name: string, path: Path): boolean {
     if (NAME.test(name)) return true;
     const fix = 'Names begin with a lower-case letter and have up to 40 lower-case letters, digits and underscores.';
-    this.#report('invalid-name', path, `\`${name.slice(0, 60)}\` is not a valid name.`, fix);
+    this.#report('invalid-key', path, `\`${name.slice(0, 60)}\` is not a valid name.`, fix);
     return false;
   }
 
@@ -99,7 +99,8 @@ class FileContent {
   }
 
   #report(code: string, path: Path, message: string, fix: string): void {
-    const location = this.#file.origin([]).locateKey(path);
+    const atKey = code === 'unknown-key' || code === 'invalid-key';
+    const location = atKey ? this.#file.locateKey(path) : this.#file.locate(path);
     this.#collector.findings.push({ code, severity: 'error', message, fix, location });
   }
 }

@@ -58,7 +58,7 @@ export class BlockReader {
 
   name(key: string): string | null {
     const name = this.text(key);
-    return name === null || this.checkName(name, this.path(key)) ? name : null;
+    return name === null || this.#checkName('invalid-name', name, this.path(key)) ? name : null;
   }
 
   requiredName(key: string, what: string): string | null {
@@ -119,7 +119,7 @@ export class BlockReader {
 
   /** The entries of a map of named blocks; those with a bad name are reported and left out. */
   named(key: string, what: string): readonly (readonly [name: string, value: unknown, at: Path])[] {
-    return this.entries(key, what).filter(([name, , at]) => this.checkName(name, at));
+    return this.entries(key, what).filter(([name, , at]) => this.#checkName('invalid-key', name, at));
   }
 
   /** The entries of a map. */
@@ -136,10 +136,10 @@ export class BlockReader {
     return [];
   }
 
-  checkName(name: string, at: Path): boolean {
+  #checkName(code: 'invalid-name' | 'invalid-key', name: string, at: Path): boolean {
     if (NAME.test(name)) return true;
     this.problems.add(
-      'invalid-name',
+      code,
       at,
       `\`${name.slice(0, 60)}\` is not a valid name.`,
       'Names begin with a lower-case letter and have up to 40 lower-case letters, digits and underscores.',

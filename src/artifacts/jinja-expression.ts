@@ -266,7 +266,8 @@ function nativeOf(value: unknown): unknown {
   if (typeof value !== 'string') return value;
   const text = value.trim();
   if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text);
-  return Object.hasOwn(CONSTANTS, text) ? CONSTANTS[text] : value;
+  // As in dbt, Python's literals: `True` and `None`, not `true` and `none`.
+  return /^(?:True|False|None)$/.test(text) ? CONSTANTS[text] : value;
 }
 
 function add(left: unknown, right: unknown): unknown {

@@ -19,7 +19,7 @@ function shapeFinding(
   problem: ShapeProblem,
   { origin, node }: { readonly origin: BlockOrigin; readonly node?: string },
 ): Finding {
-  const atKey = problem.code === 'unknown-key' || problem.code === 'invalid-name';
+  const atKey = problem.code === 'unknown-key' || problem.code === 'invalid-key';
   return {
     code: problem.code,
     severity: 'error',

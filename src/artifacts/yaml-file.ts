@@ -114,7 +114,9 @@ export class YamlFile {
   locate(path: Path): SourceLocation {
     const found = this.#find(path);
     const key = found.key?.range?.[0];
-    const value = found.node?.range?.[0];
+    const range = found.node?.range;
+    const isEmpty = range !== undefined && range !== null && range[0] === range[1];
+    const value = isEmpty ? undefined : range?.[0];
     if (value === undefined) return this.#place(key ?? 0);
     const isBlock = isCollection(found.node) && found.node.flow !== true;
     return this.#place(isBlock && key !== undefined ? key : value);

@@ -1,0 +1,184 @@
+import { describe, expect, it } from 'vitest';
+import { readSettings, resolveCredential, resolveSetting, type Settings } from '../../src/artifacts/settings.ts';
+import type { Finding } from '../../src/finding.ts';
+import { mask } from '../../src/log.ts';
+import { summary, tempFolder, writeFiles } from './raw-project.ts';
+
+function read(text: string): { readonly settings: Settings; readonly findings: readonly Finding[] } {
+  return readSettings(writeFiles(tempFolder(), { 'dinmo.yml': text }));
+}
+
+const DESTINATION = `
+destinations:
+  meta_customers:
+    platform: meta
+    service: audiences
+    config: {ad_account_id: "1234567890", tries: 3, tags: [a, b]}
+    credentials: {access_token: "{{ env_var('META_ACCESS_TOKEN') }}"}
+    base_url: http://127.0.0.1:8900/meta
+    defaults: {identifiers: [email, phone], attributes: [country], schedule: after_dbt, attempts: 5}
+    exclude: [unsubscribed]
+    guards: {max_delete_percent: 20.5, min_delete_rows: 100, allow_empty: false}
+`;
+
+describe('dinmo.yml', () => {
+  it('is not needed', () => {
+    const { settings, findings } = readSettings(tempFolder());
+    expect(findings).toEqual([]);
+    expect(settings).toMatchObject({
+      file: null,
+      timezone: 'UTC',
+      targets: null,
+      paths: ['dinmo'],
+      gate: { maxAgeHours: 24 },
+    });
+    expect(settings.schemas).toEqual({
+      segments: 'DINMO_SEGMENTS',
+      stats: 'DINMO_STATS',
+      deltaStorage: 'DINMO_DELTA_STORAGE',
+    });
+  });
+
+  it('is read whole', () => {
+    const { settings, findings } = read(`
+version: 1
+timezone: Europe/Paris
+targets: [prod]
+owner: {name: Growth, email: growth@example.com}
+schemas: {segments: SEGS}
+models_path: ./models/dinmo/
+paths: [dinmo, 'more\\segments']
+gate: {max_age_hours: 0.5}
+adapters: [duckdb, bigquery]${DESTINATION}`);
+    expect(findings).toEqual([]);
+    expect(settings).toMatchObject({
+      ...{
+        file: 'dinmo.yml',
+        timezone: 'Europe/Paris',
+        targets: ['prod'],
+        owner: { name: 'Growth', email: 'growth@example.com' },
+      },
+      ...{
+        modelsPath: 'models/dinmo',
+        paths: ['dinmo', 'more/segments'],
+        gate: { maxAgeHours: 0.5 },
+        adapters: ['duckdb', 'bigquery'],
+      },
+    });
+    expect(settings.schemas).toEqual({ segments: 'SEGS', stats: 'DINMO_STATS', deltaStorage: 'DINMO_DELTA_STORAGE' });
+    expect(settings.destinations.get('meta_customers')).toMatchObject({
+      ...{
+        platform: 'meta',
+        service: 'audiences',
+        config: { ad_account_id: '1234567890', tries: 3, tags: ['a', 'b'] },
+      },
+      ...{ credentials: { access_token: "{{ env_var('META_ACCESS_TOKEN') }}" }, exclude: ['unsubscribed'] },
+      ...{
+        baseUrl: 'http://127.0.0.1:8900/meta',
+        guards: { max_delete_percent: 20.5, min_delete_rows: 100, allow_empty: false },
+      },
+    });
+    const place = settings.destinations
+      .get('meta_customers')
+      ?.origin.locate(['destinations', 'meta_customers', 'service']);
+    expect(place).toEqual({ file: 'dinmo.yml', line: 14, column: 14 });
+  });
+
+  it('reports everything that is wrong, each at its place, and keeps the rest', () => {
+    const { settings, findings } = read(`version: 2
+timezone: Paris/Europe
+timezon: UTC
+owner: [x]
+schemas: {segments: 'a b', stat: x}
+models_path: ../elsewhere
+gate: {max_age_hours: soon}
+targets: prod
+destinations:
+  Meta:
+    platform: meta
+  broken:
+    platform: meta
+    servce: audiences
+  fine: {platform: files, service: objects, guards: {max_delete_percent: 120}, base_url: 'ftp://x', defaults: {schedule: daily}}
+`);
+    expect([...summary(findings)].sort(byText)).toEqual([
+      'invalid-key dinmo.yml:10:3',
+      'invalid-name dinmo.yml:5:21',
+      'invalid-value dinmo.yml:15:122',
+      'invalid-value dinmo.yml:15:90',
+      'invalid-value dinmo.yml:1:10',
+      'invalid-value dinmo.yml:6:14',
+      'missing-key dinmo.yml:12:3',
+      'unknown-key dinmo.yml:14:5',
+      'unknown-key dinmo.yml:3:1',
+      'unknown-key dinmo.yml:5:28',
+      'unknown-timezone dinmo.yml:2:11',
+      'wrong-type dinmo.yml:15:74',
+      'wrong-type dinmo.yml:4:8',
+      'wrong-type dinmo.yml:7:23',
+      'wrong-type dinmo.yml:8:10',
+    ]);
+    const fixOf = (line: number): string | undefined => findings.find((found) => found.location?.line === line)?.fix;
+    expect([fixOf(3), fixOf(14)]).toEqual(['Did you mean `timezone`?', 'Did you mean `service`?']);
+    expect([...settings.destinations.keys()]).toEqual(['fine']);
+  });
+
+  it('reports a file that is no YAML, or says a thing twice', () => {
+    expect(read('version: 1\ntimezone: [\n').findings.map((found) => found.code)).toContain('invalid-yaml');
+    expect(summary(read('timezone: UTC\ntimezone: UTC\n').findings)).toEqual(['invalid-yaml dinmo.yml:2:1']);
+    expect(summary(read('- a\n').findings)).toEqual(['wrong-type dinmo.yml:1:1']);
+    expect(read('').findings).toEqual([]);
+  });
+});
+
+function byText(a: string, b: string): number {
+  return a < b ? -1 : 1;
+}
+
+describe('credentials', () => {
+  it.each([
+    'hunter22-clear',
+    '"{{ \'hunter22-clear\' }}"',
+    '"pre-{{ env_var(\'X\') }}"',
+    '"{{ env_var(\'X\') | upper }}"',
+    '12345678',
+    '[hunter22-clear]',
+  ])('refuses %s without printing it', (value) => {
+    const { settings, findings } = read(
+      `destinations: {d: {platform: meta, service: audiences, credentials: {access_token: ${value}}}}`,
+    );
+    expect(findings).toHaveLength(1);
+    expect(findings[0]).toMatchObject({
+      code: 'clear-text-credential',
+      severity: 'error',
+      fix: expect.stringContaining("env_var('ACCESS_TOKEN')"),
+    });
+    expect(JSON.stringify([findings, settings.destinations.get('d')?.credentials])).not.toMatch(/hunter22|12345678/);
+  });
+
+  it('come from the environment and are masked from then on', () => {
+    expect(resolveCredential("{{ env_var('TOKEN') }}", { TOKEN: 'abcd1234efgh' })).toBe('abcd1234efgh');
+    expect(mask('Bearer abcd1234efgh')).toBe('Bearer ***');
+    expect(resolveCredential('{{env_var("TOKEN", \'sandbox\')}}', {})).toBe('sandbox');
+  });
+
+  it('name the variable that is missing, or empty', () => {
+    for (const env of [{}, { TOKEN: '' }]) {
+      expect(() => resolveCredential("{{ env_var('TOKEN') }}", env)).toThrow(
+        expect.objectContaining({ code: 'credential-missing', message: expect.stringContaining('TOKEN'), exitCode: 2 }),
+      );
+    }
+  });
+
+  it('settings may use env_var anywhere in them', () => {
+    const env = { HOST: 'h.example', N: '5' };
+    expect(resolveSetting("https://{{ env_var('HOST') }}/v1", env)).toBe('https://h.example/v1');
+    expect(resolveSetting("{{ env_var('N') | as_number }}", env)).toBe(5);
+    expect(resolveSetting(['{{ env_var("HOST") }}', 'x'], env)).toEqual(['h.example', 'x']);
+    expect(resolveSetting(true, env)).toBe(true);
+    expect(() => resolveSetting("{{ env_var('GONE') }}", env)).toThrow(
+      expect.objectContaining({ code: 'setting-missing' }),
+    );
+    expect(() => resolveSetting('{{ gone }}', env)).toThrow(expect.objectContaining({ code: 'setting-jinja' }));
+  });
+});
