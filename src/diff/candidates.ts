@@ -54,6 +54,13 @@ export function isAppendOnly(job: DiffJob): boolean {
   return job.mode === 'incremental' || job.facts.service === 'events';
 }
 
+/** The rows that may be sent at all: of events, only those that are not too old. */
+export function eligibleRows(dialect: StateDialect, { source, eventsFrom }: DiffJob): string {
+  if (eventsFrom === null || source.eventTime === null) return source.sql;
+  const time = dialect.instant(source.eventTime.sql, source.eventTime.dataType);
+  return `select e.* from (${source.sql}) as e where ${time} >= ${dialect.timestamp(eventsFrom)}`;
+}
+
 class CandidateSql {
   readonly #d: StateDialect;
   readonly #job: DiffJob;
@@ -68,11 +75,7 @@ class CandidateSql {
     const { source } = this.#job;
     const owner = this.#d.keyText(source.keys);
     const key = source.destinationKey ? this.#destinationKey(source.destinationKey) : owner;
-    const window =
-      this.#job.eventsFrom === null || source.eventTime === null
-        ? ''
-        : `\n  where ${this.#d.instant(source.eventTime.sql, source.eventTime.dataType)} >= ${this.#d.timestamp(this.#job.eventsFrom)}`;
-    const rows = `select src.*, ${key} as c_key, ${owner} as c_owner, ${this.#d.fastHash([this.#d.text(this.#signature()), ...this.#fingerprinted().map((e) => e.sql)])} as c_fast\n  from (${source.sql}) as src${window}`;
+    const rows = `select src.*, ${key} as c_key, ${owner} as c_owner, ${this.#d.fastHash([this.#d.text(this.#signature()), ...this.#fingerprinted().map((e) => e.sql)])} as c_fast\n  from (${eligibleRows(this.#d, this.#job)}) as src`;
     if (!isKeyedByField(this.#job)) return rows;
     // One record per destination key: of the sound rows that share it, the one with the smallest primary key.
     const order = source.keys.map((column) => column.sql).join(', ');

@@ -1,6 +1,6 @@
 import type { Warehouse } from '../warehouse/warehouse.ts';
 import { decideActions } from './actions.ts';
-import { collectCandidates, isAppendOnly, TEMPORARY } from './candidates.ts';
+import { collectCandidates, eligibleRows, isAppendOnly, TEMPORARY } from './candidates.ts';
 import { arrangeChanges } from './changes.ts';
 import type { DeliveryPlan, OperationCounts } from './delivery-plan.ts';
 import { checkGuards } from './guards.ts';
@@ -73,7 +73,7 @@ async function countFigures(warehouse: Warehouse, job: DiffJob): Promise<Figures
     (select count(*) from ${TEMPORARY.changes}) as changes,
     (select count(*) from ${TEMPORARY.actions} where kind = 'insert') as joiners,
     (select count(*) from ${TEMPORARY.actions} where kind = 'leaver' and not coalesce(s_departed, false)) as leavers,
-    (select count(*) from (${job.source.sql}) as src) as segment_rows`);
+    (select count(*) from (${eligibleRows(warehouse.state, job)}) as src) as segment_rows`);
   const number = (name: string): number => Number(row?.[name] ?? 0);
   const append = isAppendOnly(job);
   return {

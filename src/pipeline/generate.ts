@@ -2,6 +2,7 @@ import type { CatalogColumns } from '../artifacts/project.ts';
 import { locateProject } from '../artifacts/project.ts';
 import { messageOf } from '../errors.ts';
 import type { Entity } from '../knowledge/store.ts';
+import { nameFindings } from '../models/name-findings.ts';
 import { prune } from '../models/prune.ts';
 import { generatedRoot, renderModels } from '../models/render.ts';
 import { checkStale, writeModels } from '../models/write.ts';
@@ -35,6 +36,8 @@ export async function generateModels(options: GenerateOptions): Promise<Generate
     compiler: { entity: compileEntity, segment: compileSegment },
     types: await columnTypes(context),
   });
+  const taken = nameFindings(files, project.manifest);
+  if (taken.length > 0) return { ...nothing, findings: [...findings, ...taken], exitCode: 1 };
   const folders = { root: generatedRoot(project.settings, project.modelPaths), modelPaths: project.modelPaths };
   if (options.check === true) {
     const stale = checkStale(project.dir, files, folders).map((file) => file.path);

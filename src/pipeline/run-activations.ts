@@ -1,4 +1,5 @@
 import { createHttpClient } from '../destinations/http.ts';
+import { findService } from '../destinations/registry.ts';
 import { DinmoError, type ExitCode } from '../errors.ts';
 import type { Activation } from '../knowledge/store.ts';
 import type { SyncReport } from '../report/activation-report.ts';
@@ -6,6 +7,7 @@ import type { SqlDialect } from '../warehouse/dialect.ts';
 import { loadDialect } from '../warehouse/registry.ts';
 import type { Warehouse } from '../warehouse/warehouse.ts';
 import { type Context, connectWarehouse, loadContext, requireSound, selectActivations } from './context.ts';
+import { readEndpoint } from './endpoint.ts';
 import type { Equipment } from './execute.ts';
 import type { CommandOptions } from './options.ts';
 import { findOrphans, openStorage, type Storage, viewStorage } from './storage.ts';
@@ -47,6 +49,7 @@ export async function conduct(input: Conduct): Promise<SyncReport> {
       const instance = await sandboxInstance(input.options, http);
       const storage = await (input.access === 'read' ? viewStorage : openStorage)(context, warehouse, instance);
       const dialect = await loadDialect(context.project.manifest.metadata.adapterType);
+      if (instance !== null) await furnishSandbox(context, http);
       const bench: Bench = { context, warehouse, storage, dialect, equipment: { http, pacers: new Map() } };
       await input.before?.(bench, selected);
       for (const activation of selected) results.push(await one(input, bench, activation));
@@ -95,6 +98,28 @@ async function sandboxInstance(options: CommandOptions, http: Equipment['http'])
     message: `No sandbox answers at ${url}.`,
     fix: 'Start one with `dinmo sandbox`, or name its address: --sandbox <url>.',
   });
+}
+
+/** Tells the sandbox what only the project knows: secrets to verify signatures by, and folders to show. */
+async function furnishSandbox(context: Context, http: Equipment['http']): Promise<void> {
+  const url = `${(context.options.sandboxUrl ?? '').replace(/\/$/, '')}/destinations`;
+  for (const destination of context.store.destinations.values()) {
+    const service = await findService(destination.platform, destination.service);
+    const { config, credentials } = readEndpoint(context, destination, service);
+    const setup = {
+      platform: destination.platform,
+      destination: destination.name,
+      ...(credentials['secret'] === undefined ? {} : { secret: credentials['secret'] }),
+      ...(typeof config['path'] === 'string' ? { folder: config['path'] } : {}),
+    };
+    await http.request({
+      method: 'POST',
+      url,
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(setup),
+      timeoutMs: 5_000,
+    });
+  }
 }
 
 function errorText(error: DinmoError): string {
