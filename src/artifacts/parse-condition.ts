@@ -17,6 +17,9 @@ type Condition = (typeof CONDITIONS)[number];
 /** How deep groups and nested filters may stand in each other; far beyond what a reader follows, and within what every warehouse's parser takes. */
 const RULE_DEPTH_MAX = 30;
 
+/** How many conditions a group may have: their SQL is a chain of operators, and warehouses limit its depth. */
+const GROUP_SIZE_MAX = 500;
+
 type Map = Readonly<Record<string, unknown>>;
 
 /** How the parser stands: where problems go, and how deep the condition stands. */
@@ -111,6 +114,14 @@ function parseGroup(kind: 'all' | 'any' | 'none', value: Map, at: Path, place: P
       [...at, kind],
       `\`${kind}\` takes a list of conditions, not ${describe(items)}.`,
       'Begin each condition with a dash.',
+    );
+  }
+  if (items.length > GROUP_SIZE_MAX) {
+    return problems.add(
+      'rule-too-long',
+      [...at, kind],
+      `The group \`${kind}\` has ${items.length} conditions; at most ${GROUP_SIZE_MAX} are compiled.`,
+      'Put values of one attribute into one `in`, or make segments of parts of it.',
     );
   }
   const rules = items.map((item, index) =>

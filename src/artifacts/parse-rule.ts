@@ -41,7 +41,7 @@ export function parseSegmentLimit(
   }
   const rows = 'rows' in value ? parseRows(value['rows'], [...at, 'rows'], problems) : null;
   const percent = 'percent' in value ? parsePercent(value['percent'], [...at, 'percent'], problems) : null;
-  const order = value['order'] ?? 'desc';
+  const order = 'order' in value ? value['order'] : 'desc';
   if (order !== 'asc' && order !== 'desc') {
     problems.add(
       'invalid-limit',
@@ -96,7 +96,10 @@ function parseRows(value: unknown, at: Path, problems: ShapeProblems): number | 
 
 function parsePercent(value: unknown, at: Path, problems: ShapeProblems): number | null {
   // Four decimals are a ten-thousandth of a percent: enough for any segment, and exact in 64-bit arithmetic.
-  if (typeof value === 'number' && value > 0 && value <= 100 && Number(value.toFixed(4)) === value) return value;
+  const percent = typeof value === 'bigint' ? Number(value) : value;
+  if (typeof percent === 'number' && percent > 0 && percent <= 100 && Number(percent.toFixed(4)) === percent) {
+    return percent;
+  }
   return problems.add(
     'invalid-percent',
     at,

@@ -241,12 +241,11 @@ function outermost(related: Related, order: 'asc' | 'desc'): Select {
   const { eventTime, primaryKey } = aggregate.entity;
   if (eventTime === null) throw new Error(`${aggregate.aggregate} without event_time`);
   const time = scope.column(eventTime);
-  const isArray = aggregate.of?.form.kind === 'array';
   const sorted = [
     sql`${time} ${sql.raw(order)}`,
     ...primaryKey.map((column) => sql`${keyInOrder(scope, column)} nulls last`),
     // Only rows that share time and key are left: any rule will do, as long as it is one.
-    ...(isArray ? [] : [related.value]),
+    related.value,
   ];
   const partition = sql.join(
     related.keys.map(({ expression }) => expression),

@@ -147,9 +147,14 @@ export class Compilation {
   }
 }
 
-/** `base`, or `base_2`, `base_3` … where that is taken. */
-export function uniqueName(base: string, taken: ReadonlySet<string>): string {
-  let name = base;
-  for (let count = 2; taken.has(name); count++) name = `${base}_${count}`;
+/** PostgreSQL cuts names at 63 bytes, silently. */
+const NAME_LENGTH_MAX = 50;
+
+/** `base`, or `base_2`, `base_3` … where that is taken. Warehouses do not tell upper from lower case. */
+export function uniqueName(base: string, taken: Iterable<string>): string {
+  const lower = new Set([...taken].map((name) => name.toLowerCase()));
+  const short = base.slice(0, NAME_LENGTH_MAX);
+  let name = short;
+  for (let count = 2; lower.has(name.toLowerCase()); count++) name = `${short}_${count}`;
   return name;
 }

@@ -1,5 +1,6 @@
 import type { Literal } from '../artifacts/rule.ts';
 import type { ColumnType } from '../knowledge/store.ts';
+import type { NumberKind } from '../warehouse/dialect.ts';
 import { looksLikeDate, numberText, parseDate, parseTime, parseTimestamp } from './literal.ts';
 import type { Comparand, Form } from './resolved.ts';
 
@@ -17,9 +18,7 @@ export function resolveLiteral(form: Form, value: Literal): Comparand | Misfit {
         ? { value: { kind: 'string', text: value }, domain: 'string' }
         : { misfit: describeLiteral(value), fix: 'Quote it.' };
     case 'number':
-      return typeof value === 'number' || typeof value === 'bigint'
-        ? { value: { kind: 'number', text: numberText(value), number: form.number }, domain: 'number' }
-        : { misfit: describeLiteral(value), fix: 'Write a number, without quotes.' };
+      return resolveNumber(form.number, value);
     case 'boolean':
       return typeof value === 'boolean'
         ? { value: { kind: 'boolean', value }, domain: 'boolean' }
@@ -38,6 +37,19 @@ export function resolveLiteral(form: Form, value: Literal): Comparand | Misfit {
     case 'opaque':
       return { misfit: describeLiteral(value) };
   }
+}
+
+function resolveNumber(number: NumberKind, value: Literal): Comparand | Misfit {
+  if (typeof value !== 'number' && typeof value !== 'bigint') {
+    return { misfit: describeLiteral(value), fix: 'Write a number, without quotes.' };
+  }
+  if (number !== 'float' && typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    return {
+      misfit: "a number of more digits than dbt's manifest keeps",
+      fix: 'Move the segment to a file in the folder dinmo/, where every digit is read.',
+    };
+  }
+  return { value: { kind: 'number', text: numberText(value), number }, domain: 'number' };
 }
 
 function resolveDate(value: Literal): Comparand | Misfit {

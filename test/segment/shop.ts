@@ -76,5 +76,35 @@ export const shop: Readonly<Record<string, EntitySpec>> = {
     relationships: { vendor: { to: 'vendor', type: 'many_to_one', keys: { vendor_id: 'vendor_id' } } },
   },
   vendor: { key: ['vendor_id'], columns: { vendor_id: types.integer, name: types.string } },
-  tag: { key: ['tag_id'], columns: { tag_id: types.integer, name: types.string } },
+  tag: {
+    key: ['tag_id'],
+    columns: { tag_id: types.integer, name: types.string },
+    relationships: {
+      customers: {
+        to: 'customer',
+        type: 'many_to_many',
+        keys: { tag_id: 'tag_id' },
+        through: 'customer_tags',
+        toKeys: { customer_id: 'customer_id' },
+      },
+    },
+  },
 };
+
+/** DuckDB tables of the shop, without rows. */
+export const shopTables: readonly string[] = [
+  `create table customers (customer_id bigint, email varchar, country varchar, is_subscribed boolean, born_on date,
+    created_at timestamp, last_seen_at timestamptz, score double, interests varchar[], plan_id bigint,
+    internal_note varchar, payload json, mystery varchar)`,
+  'create table customer_ltv (customer_id bigint, ltv decimal(18, 2))',
+  `create table orders (order_id bigint, customer_id bigint, status varchar, amount decimal(18, 2),
+    ordered_at timestamptz, is_test boolean)`,
+  'create table lines (order_id bigint, line_number integer, sku varchar, quantity integer)',
+  'create table products (sku varchar, category varchar, price decimal(18, 2), released_on date)',
+  'create table plans (plan_id bigint, name varchar, price decimal(18, 2), vendor_id bigint)',
+  'create table vendors (vendor_id bigint, name varchar)',
+  'create table tags (tag_id bigint, name varchar)',
+  'create table customer_tags (customer_id bigint, tag_id bigint)',
+  'create table big_lines (order_id bigint, line_number integer)',
+  'create table churned_customers (customer_id bigint)',
+];

@@ -29,8 +29,7 @@ export const snowflakeDialect: SqlDialect = {
   arrayContainsAny: (array, items) => chain(within(array, items), 'or'),
   arrayContainsAll: (array, items) => chain(within(array, items), 'and'),
 
-  instant: (timestamp, zoned) =>
-    zoned ? sql`to_timestamp_ntz(convert_timezone('UTC', ${timestamp}))` : sql`to_timestamp_ntz(${timestamp})`,
+  instant: (timestamp, zoned) => (zoned ? sql`to_timestamp_ntz(convert_timezone('UTC', ${timestamp}))` : timestamp),
   localDate: (instant, zone) => sql`to_date(convert_timezone('UTC', ${zone}, ${instant}))`,
   shift(instant, by, zone) {
     if (by.unit === 'minute' || by.unit === 'hour') return step(instant, by.amount, by.unit);

@@ -1,0 +1,15 @@
+select
+  customer.customer_id,
+  customer.email,
+  customer.country,
+  customer.is_subscribed,
+  customer.born_on,
+  customer.created_at,
+  customer.last_seen_at,
+  customer.score,
+  customer.interests,
+  customer.mystery,
+  customer.lifetime_value
+from {{ ref('entity_customer') }} as customer
+where
+  collate(customer.country, 'utf8') in ('''; drop table customers; --', '{{ '{' }}{ ref(''secrets'') }} {{ '{' }}% endraw %} {{ '{' }}# x #}', 'back\\slash', 'line\nfeed\r\n\ttab\x01', '/* comment */ "quoted" `ticked` $$dollars$$ %s ?', 'é 😀 é')

@@ -1,0 +1,18 @@
+with
+  ranked as (
+    select
+      product.sku,
+      product.category,
+      product.price,
+      product.released_on,
+      row_number() over (order by collate(product.category, 'utf8') desc nulls last, collate(product.sku, 'utf8') nulls last) as dinmo_rank
+    from {{ ref('entity_product') }} as product
+  )
+select
+  product.sku,
+  product.category,
+  product.price,
+  product.released_on
+from ranked as product
+where
+  product.dinmo_rank <= 5
