@@ -1,0 +1,172 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { DinmoError } from '../errors.ts';
+import type { CommandOptions, SyncOptions } from '../index.ts';
+import type { Shell } from './shell.ts';
+
+/** Where `dinmo sandbox` listens unless told otherwise. */
+export const SANDBOX_URL = 'http://127.0.0.1:8900';
+
+/** The value of `--sandbox` without an address. */
+const USUAL_SANDBOX = 'usual';
+
+export interface GeneralOptions {
+  readonly output: 'text' | 'json';
+  readonly quiet?: boolean;
+  readonly color: boolean;
+  readonly debug?: boolean;
+  readonly logFormat: 'text' | 'json';
+}
+
+export interface ProjectFlags extends GeneralOptions {
+  readonly projectDir?: string;
+  readonly profilesDir?: string;
+  readonly profile?: string;
+  readonly target?: string;
+  readonly targetPath?: string;
+  readonly vars?: string;
+  readonly runResults?: readonly string[];
+  readonly select?: readonly string[];
+  readonly exclude?: readonly string[];
+  readonly lockTimeout?: number;
+  readonly sandbox?: string;
+}
+
+export interface SyncFlags extends ProjectFlags {
+  readonly fullRefresh?: boolean;
+  readonly resendEvents?: boolean;
+  readonly gate: boolean;
+  readonly allowDeletes?: boolean;
+  readonly allowEmpty?: boolean;
+  readonly allowKeyChurn?: boolean;
+  readonly resume?: boolean;
+}
+
+/** What every command takes. */
+export function addGeneralOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--output <format>', 'form of the result on stdout').choices(['text', 'json']).default('text'),
+    )
+    .option('-q, --quiet', 'say nothing but the result and what went wrong')
+    .option('--no-color', 'no colour (also: NO_COLOR)')
+    .option('--debug', 'log everything to stderr, with the stack of a failure')
+    .addOption(
+      new Option('--log-format <format>', 'form of the log on stderr').choices(['text', 'json']).default('text'),
+    );
+}
+
+/** dbt's own options, of every command that reads a project. */
+export function addProjectOptions(command: Command): Command {
+  return command
+    .option('--project-dir <folder>', 'folder of dbt_project.yml (default: here, or the nearest above)')
+    .option('--profiles-dir <folder>', 'folder of profiles.yml')
+    .option('--profile <name>', 'profile to use instead of the project’s')
+    .option('-t, --target <name>', 'target of the profile')
+    .option('--target-path <folder>', 'folder of manifest.json (default: target)')
+    .option('--vars <yaml>', 'variables, as dbt takes them');
+}
+
+/** What the commands take that open the warehouse. */
+export function addWarehouseOptions(command: Command): Command {
+  return command.option('--lock-timeout <seconds>', 'how long to wait for another process (default: 60)', readSeconds);
+}
+
+/** What the commands take that look at dbt’s results. */
+export function addRunResultsOption(command: Command): Command {
+  return command.option('--run-results <file>', 'a further run_results.json; may be given several times', collect);
+}
+
+/** Which activations a command is about. */
+export function addSelectOptions(command: Command): Command {
+  return command
+    .option('-s, --select <activation...>', 'only these: vip_france, vip_france.meta_customers, *.meta_customers')
+    .option('--exclude <activation...>', 'all but these');
+}
+
+export function addSandboxOption(command: Command): Command {
+  return command.option(
+    '--sandbox [url]',
+    `reach only the simulated platforms (default: DINMO_SANDBOX_URL, else ${SANDBOX_URL})`,
+  );
+}
+
+/** What plan, sync, run and retry take. */
+export function addSyncOptions(command: Command): Command {
+  addSelectOptions(addSandboxOption(command));
+  addRunResultsOption(addWarehouseOptions(command));
+  return command
+    .option('--full-refresh', 'send everything again; removals are still sent')
+    .option('--resend-events', 'let a full refresh send events that were sent before')
+    .option('--no-gate', 'go on though dbt failed or is out of date; recorded')
+    .option('--allow-deletes', 'pass the guards on removals, this once; recorded')
+    .option('--allow-empty', 'pass the guard on empty segments, this once; recorded')
+    .option('--allow-key-churn', 'pass the guard on changed keys, this once; recorded')
+    .option('--resume', 'take the pause off activations that `clear` paused');
+}
+
+function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
+  return [...(previous ?? []), value];
+}
+
+function readSeconds(value: string): number {
+  const seconds = Number(value);
+  if (value.trim() !== '' && Number.isFinite(seconds) && seconds >= 0 && seconds <= 86_400) return seconds;
+  throw new InvalidArgumentError('Give seconds, from 0 to 86400.');
+}
+
+/** The flags as the public API takes them. Throws DinmoError `sandbox-not-local`. */
+export function toCommandOptions(shell: Shell, flags: ProjectFlags): CommandOptions {
+  const { projectDir, profilesDir, profile, target, targetPath, vars, runResults, select, exclude } = flags;
+  const stated = { projectDir, profilesDir, profile, target, targetPath, vars, runResults, select, exclude };
+  return {
+    ...withoutUndefined(stated),
+    env: shell.env,
+    cwd: shell.cwd,
+    signal: shell.signal,
+    sandboxUrl: readSandbox(shell, flags.sandbox),
+    ...(flags.lockTimeout === undefined ? {} : { lockTimeoutMs: flags.lockTimeout * 1000 }),
+  };
+}
+
+export function toSyncOptions(shell: Shell, flags: SyncFlags): SyncOptions {
+  const { fullRefresh, resendEvents, gate, allowDeletes, allowEmpty, allowKeyChurn, resume } = flags;
+  return {
+    ...toCommandOptions(shell, flags),
+    ...withoutUndefined({ fullRefresh, resendEvents, allowDeletes, allowEmpty, allowKeyChurn, resume }),
+    noGate: !gate,
+  };
+}
+
+type Stated<Values> = { readonly [Key in keyof Values]?: Exclude<Values[Key], undefined> };
+
+function withoutUndefined<Values extends object>(values: Values): Stated<Values> {
+  // The entries that are left are exactly those whose value is not undefined.
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Stated<Values>;
+}
+
+/** Credentials go to the sandbox too, so it has to be on this machine. */
+function readSandbox(shell: Shell, given: string | undefined): string | null {
+  if (given === undefined) return null;
+  const text = given === USUAL_SANDBOX ? shell.env['DINMO_SANDBOX_URL'] || SANDBOX_URL : given;
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url?.protocol === 'http:' && ['127.0.0.1', 'localhost', '[::1]'].includes(url.hostname))
+    return text.replace(/\/+$/, '');
+  throw new DinmoError({
+    kind: 'configuration',
+    code: 'sandbox-not-local',
+    message: 'The address of the sandbox is not one of this machine.',
+    fix: `Give --sandbox ${SANDBOX_URL}, or the address that \`dinmo sandbox\` printed.`,
+  });
+}
+
+/**
+ * `--sandbox` takes an address or none: what follows it is its value only where it looks like one, so that
+ * `dinmo clear --sandbox vip.meta` keeps its argument.
+ */
+export function separateSandbox(argv: readonly string[]): readonly string[] {
+  return argv.flatMap((argument, index) => {
+    const isAddress = (text: string | undefined): boolean => /^\w+:\/\/|^[\w.-]+:\d+$/.test(text ?? '');
+    if (argument === '--sandbox') return isAddress(argv[index + 1]) ? [] : [`--sandbox=${USUAL_SANDBOX}`];
+    return argv[index - 1] === '--sandbox' && isAddress(argument) ? [`--sandbox=${argument}`] : [argument];
+  });
+}

@@ -1,0 +1,84 @@
+import { mask } from '../log.ts';
+import { plainStyle, type Style, terminalStyle } from '../report/style.ts';
+import { isContinuousIntegration, type Shell, type Writer } from './shell.ts';
+
+export interface OutputWishes {
+  readonly output: 'text' | 'json';
+  readonly quiet: boolean;
+  readonly colour: boolean;
+}
+
+/**
+ * The one way out: everything that a command prints passes here, and secrets are masked. stdout carries the result only;
+ * whatever is said on the way goes to stderr.
+ */
+export class Output {
+  readonly format: 'text' | 'json';
+  /** For text on stdout. */
+  readonly style: Style;
+  /** For text on stderr. */
+  readonly noteStyle: Style;
+  /** Whether somebody watches stderr, so that a line may be drawn over and over. */
+  readonly isWatched: boolean;
+  /** Nobody wants to hear how it goes. */
+  readonly isQuiet: boolean;
+  readonly #shell: Shell;
+  #drawn = false;
+
+  constructor(shell: Shell, wishes: OutputWishes) {
+    this.#shell = shell;
+    this.format = wishes.output;
+    const wantsColour = wishes.colour && (shell.env['NO_COLOR'] ?? '') === '' && shell.env['TERM'] !== 'dumb';
+    this.style = styleOf(shell.stdout, wantsColour);
+    this.noteStyle = styleOf(shell.stderr, wantsColour);
+    this.isQuiet = wishes.quiet;
+    this.isWatched = shell.stderr.isTTY === true && !wishes.quiet && !isContinuousIntegration(shell.env);
+  }
+
+  /** The result, as text or as JSON, whichever was asked for. */
+  result(forms: { text(style: Style): string; json(): unknown }): void {
+    this.clear();
+    const printed = this.format === 'json' ? printJson(forms.json()) : mask(forms.text(this.style));
+    this.#shell.stdout.write(printed.endsWith('\n') ? printed : `${printed}\n`);
+  }
+
+  /** Something worth knowing on the way; silent with --quiet. */
+  note(text: string): void {
+    if (!this.isQuiet) this.problem(text);
+  }
+
+  /** Something that has to be known. */
+  problem(text: string): void {
+    this.clear();
+    this.#shell.stderr.write(`${mask(text)}\n`);
+  }
+
+  /** Draws one line on a terminal, over the one drawn before. */
+  draw(text: string): void {
+    if (!this.isWatched) return;
+    this.#shell.stderr.write(`\r\u001b[2K${mask(text)}`);
+    this.#drawn = true;
+  }
+
+  /** Takes the drawn line away. */
+  clear(): void {
+    if (this.#drawn) this.#shell.stderr.write('\r\u001b[2K');
+    this.#drawn = false;
+  }
+}
+
+function styleOf(writer: Writer, wantsColour: boolean): Style {
+  return writer.isTTY === true ? terminalStyle(Math.min(writer.columns ?? 80, 120), wantsColour) : plainStyle;
+}
+
+/** JSON text in which every text is masked; numbers beyond 2^53 keep their digits as text. */
+export function printJson(value: unknown): string {
+  return JSON.stringify(
+    value,
+    (_key, inner: unknown) => {
+      if (typeof inner === 'string') return mask(inner);
+      return typeof inner === 'bigint' ? String(inner) : inner;
+    },
+    2,
+  );
+}

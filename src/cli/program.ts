@@ -1,0 +1,108 @@
+import { Command, CommanderError } from 'commander';
+import { activateCommand } from './commands/activate.ts';
+import { checkCommand } from './commands/check.ts';
+import { clearCommand } from './commands/clear.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { generateCommand } from './commands/generate.ts';
+import { initCommand } from './commands/init.ts';
+import { planCommand } from './commands/plan.ts';
+import { retryCommand } from './commands/retry.ts';
+import { runAllCommand } from './commands/run.ts';
+import { sandboxCommand } from './commands/sandbox.ts';
+import { showCommand } from './commands/show.ts';
+import { statusCommand } from './commands/status.ts';
+import { syncCommand } from './commands/sync.ts';
+import { separateSandbox } from './options.ts';
+import { Output } from './output.ts';
+import { type FailureForm, printFailure } from './session.ts';
+import type { Shell } from './shell.ts';
+import { stoppedBeforeAny } from './sync-output.ts';
+
+/** Every command, in the order in which a project meets them; each loads what it needs when it runs. */
+const COMMANDS: readonly ((shell: Shell) => Command)[] = [
+  initCommand,
+  checkCommand,
+  showCommand,
+  generateCommand,
+  planCommand,
+  syncCommand,
+  runAllCommand,
+  statusCommand,
+  retryCommand,
+  clearCommand,
+  activateCommand,
+  doctorCommand,
+  sandboxCommand,
+];
+
+const EXIT_CODES = `
+Exit codes: 0 done; 1 findings, rejected rows, or stopped by gate, guard or lock;
+2 usage or configuration; 3 an artifact of dbt; 4 warehouse or destination.`;
+
+/** The program as commander describes it, which is also where docs/cli.md comes from. */
+export function createProgram(shell: Shell, version: string): Command {
+  const program = new Command('dinmo')
+    .description('Turns a dbt project into a composable customer data platform.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'say how it is used')
+    .helpCommand('help [command]', 'say how a command is used')
+    .addHelpText('after', EXIT_CODES)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => shell.stdout.write(text),
+      writeErr: (text) => shell.stderr.write(text),
+      getOutHelpWidth: () => Math.min(shell.stdout.columns ?? 80, 100),
+      getErrHelpWidth: () => Math.min(shell.stderr.columns ?? 80, 100),
+      // Told by `runProgram`, in the form that was asked for.
+      outputError: () => undefined,
+    });
+  for (const create of COMMANDS) program.addCommand(create(shell).copyInheritedSettings(program));
+  return program;
+}
+
+/** Runs the command that the arguments name, and sets the exit code. */
+export async function runProgram(shell: Shell, version: string): Promise<void> {
+  const program = createProgram(shell, version);
+  try {
+    await program.parseAsync(separateSandbox(shell.argv), { from: 'user' });
+  } catch (thrown) {
+    if (!(thrown instanceof CommanderError)) throw thrown;
+    if (['commander.helpDisplayed', 'commander.version'].includes(thrown.code)) return shell.setExitCode(0);
+    if (thrown.code !== 'commander.help') tellUsage(shell, thrown);
+    else if (thrown.exitCode === 0) return shell.setExitCode(0);
+    shell.setExitCode(2);
+  }
+}
+
+const SYNC_FAMILY: readonly string[] = ['plan', 'sync', 'run', 'retry', 'clear'];
+
+/** A mistake in the arguments is told as every other failure is, also as JSON. */
+function tellUsage(shell: Shell, error: CommanderError): void {
+  const { argv } = shell;
+  const wantsJson =
+    argv.includes('--output=json') ||
+    argv.some((argument, index) => argument === '--output' && argv[index + 1] === 'json');
+  const name = argv.find((argument) => !argument.startsWith('-')) ?? '';
+  const output = new Output(shell, {
+    output: wantsJson ? 'json' : 'text',
+    quiet: false,
+    colour: !argv.includes('--no-color'),
+  });
+  const form: FailureForm | undefined = SYNC_FAMILY.includes(name) ? stoppedBeforeAny : undefined;
+  const [message = '', hint = ''] = error.message.replace(/^error: /, '').split('\n');
+  const isCommand = error.code === 'commander.unknownCommand' || name === '';
+  const help = `Run \`dinmo ${isCommand ? '' : `${name} `}--help\`.`;
+  const suggestion = hint.replace(/^\((.*)\)$/, '$1').trim();
+  const failure = {
+    code: error.code.replace('commander.', '').replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+    message: sentence(message),
+    fix: suggestion === '' ? help : `${sentence(suggestion)} ${help}`,
+    location: null,
+  };
+  printFailure(output, failure, form);
+}
+
+function sentence(text: string): string {
+  const capital = `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
+  return /[.!?]$/.test(capital) ? capital : `${capital}.`;
+}

@@ -1,0 +1,64 @@
+import { DinmoError, type ExitCode, messageOf } from '../errors.ts';
+import { type Logger, mask } from '../log.ts';
+import { type Failure, failureJson, renderFailure } from '../report/failure.ts';
+import { createLogger } from './logger.ts';
+import type { GeneralOptions } from './options.ts';
+import { Output } from './output.ts';
+import type { Shell } from './shell.ts';
+
+/** What the work of a command is given. */
+export interface Session {
+  readonly shell: Shell;
+  readonly output: Output;
+  readonly logger: Logger;
+}
+
+/** Of what is not a user's mistake: its outcome is not known, like that of a warehouse that failed. */
+export const UNEXPECTED_EXIT_CODE: ExitCode = 4;
+
+/** The JSON that a command prints when it stops before it has a result. */
+export type FailureForm = (error: { readonly code: string; readonly message: string }) => unknown;
+
+/** Runs the work of one command and sets the exit code; whatever it throws is told in plain words. */
+export async function runCommand(
+  shell: Shell,
+  flags: GeneralOptions,
+  work: { run(session: Session): Promise<ExitCode>; readonly failed?: FailureForm },
+): Promise<void> {
+  const isDebug = flags.debug === true;
+  const output = new Output(shell, { output: flags.output, quiet: flags.quiet === true, colour: flags.color });
+  const logger = createLogger(output, { debug: isDebug, format: flags.logFormat });
+  try {
+    shell.setExitCode(await work.run({ shell, output, logger }));
+  } catch (thrown) {
+    const { failure, exitCode } = toFailure(thrown);
+    if (isDebug && thrown instanceof Error) output.problem(mask(thrown.stack ?? ''));
+    printFailure(output, failure, work.failed);
+    shell.setExitCode(exitCode);
+  } finally {
+    output.clear();
+  }
+}
+
+/** Tells why a command stopped: on stderr, and with --output json as the one object on stdout too. */
+export function printFailure(output: Output, failure: Failure, form: FailureForm = (error) => ({ error })): void {
+  if (output.format === 'json') output.result({ text: () => '', json: () => form(failureJson(failure)) });
+  output.problem(renderFailure(failure, output.noteStyle));
+}
+
+function toFailure(thrown: unknown): { readonly failure: Failure; readonly exitCode: ExitCode } {
+  if (thrown instanceof DinmoError) {
+    const { code, message, fix, location, exitCode } = thrown;
+    return { failure: { code, message, fix, location }, exitCode };
+  }
+  const [first = ''] = messageOf(thrown).split('\n');
+  return {
+    failure: {
+      code: 'unexpected',
+      message: `Something went wrong that should not: ${first}`,
+      fix: 'This is a fault of dbt-dinmo. Please report it, with the command and what it prints with --debug.',
+      location: null,
+    },
+    exitCode: UNEXPECTED_EXIT_CODE,
+  };
+}

@@ -1,0 +1,29 @@
+/**
+ * The public API of dbt-dinmo: what the command line does, as functions. Every function takes dbt's own options
+ * (`CommandOptions`), answers with a value, and throws `DinmoError` for what a user can cause.
+ */
+
+export { serviceLookup } from './destinations/registry.ts';
+export { DinmoError, type ExitCode } from './errors.ts';
+export type { Finding } from './finding.ts';
+export type { EntityExplanation, ExplainedFact } from './knowledge/explain.ts';
+export { explainStore } from './knowledge/explain.ts';
+export { printable } from './knowledge/print.ts';
+export type { ServiceFacts, ServiceLookup } from './knowledge/service-facts.ts';
+export type { Activation, Destination, Entity, KnowledgeStore, Segment } from './knowledge/store.ts';
+export type { Logger } from './log.ts';
+export { type ActivateOptions, activateSegment } from './pipeline/activate.ts';
+export { checkProject } from './pipeline/check.ts';
+export { clearActivation } from './pipeline/clear.ts';
+export { examineProject } from './pipeline/doctor.ts';
+export { type GenerateOptions, generateModels, pruneModels } from './pipeline/generate.ts';
+export { initProject } from './pipeline/init.ts';
+export type { ClearOptions, CommandOptions, ProgressEvent, SyncOptions } from './pipeline/options.ts';
+export { planActivations } from './pipeline/plan.ts';
+export type { CheckReport, GenerateReport, StatusReport } from './pipeline/reports.ts';
+export { readStatus } from './pipeline/status.ts';
+export { retryActivations, syncActivations } from './pipeline/sync.ts';
+export type { ActivateReport } from './report/activate-report.ts';
+export type { ActivationReport, ActivationStatus, SyncReport } from './report/activation-report.ts';
+export type { DoctorLine, DoctorReport } from './report/doctor-report.ts';
+export type { InitReport, Proposal } from './report/init-report.ts';
