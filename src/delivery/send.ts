@@ -36,7 +36,17 @@ export interface SendContext {
   readonly deduplicates: boolean;
   /** Throws when this process may no longer send (its lease ended). */
   readonly assertMaySend: () => void;
+  /** Shared by the batches of one delivery. */
+  readonly tally: NarrowingTally;
 }
+
+/** Rows accepted, and rows rejected one by one by narrowing: with many of these and none of those, the fault is the activation's. */
+export interface NarrowingTally {
+  accepted: number;
+  narrowed: number;
+}
+
+const NARROWED_FROM_START_MAX = 25;
 
 /** What became of a batch: one receipt for every row, and what the delivery as a whole should know. */
 export interface SendResult {
@@ -59,8 +69,7 @@ type Final =
 export async function sendRows(rows: readonly OutgoingRow[], context: SendContext): Promise<SendResult> {
   const outcome = await attempt(rows, context);
   if (outcome.kind === 'too_large' && rows.length > 1) return await sendHalves(rows, context);
-  if (!isRefusedForARow(outcome, rows)) return conclude(outcome, rows);
-  if (rows.length === 1) return conclude(outcome, rows);
+  if (!isRefusedForARow(outcome, rows) || rows.length === 1) return count(conclude(outcome, rows), context.tally);
   return await narrow(rows, context);
 }
 
@@ -88,6 +97,7 @@ async function narrow(rows: readonly OutgoingRow[], context: SendContext): Promi
   let suspects = rows;
   let unseen: readonly OutgoingRow[] = [];
   while (suspects.length > 1) {
+    if (isHopeless(context.tally)) return join([...results, hopeless([...suspects, ...unseen], context.tally)]);
     const middle = Math.ceil(suspects.length / 2);
     const half = suspects.slice(0, middle);
     const rest = suspects.slice(middle);
@@ -95,18 +105,38 @@ async function narrow(rows: readonly OutgoingRow[], context: SendContext): Promi
     if (isRefusedForARow(outcome, half)) {
       unseen = [...rest, ...unseen];
       suspects = half;
-      if (half.length === 1) results.push(conclude(outcome, half));
+      if (half.length === 1) results.push(count(conclude(outcome, half), context.tally));
       continue;
     }
-    results.push(conclude(outcome, half));
+    results.push(count(conclude(outcome, half), context.tally));
     if (outcome.kind === 'refused' || outcome.kind === 'gave_up') {
       return join([...results, leave([...rest, ...unseen], outcome)]);
     }
     suspects = rest;
-    if (rest.length === 1) results.push(conclude(await attempt(rest, context), rest));
+    if (rest.length === 1) results.push(count(conclude(await attempt(rest, context), rest), context.tally));
   }
   if (unseen.length > 0) results.push(await sendRows(unseen, context));
   return join(results);
+}
+
+function count(result: SendResult, tally: NarrowingTally): SendResult {
+  for (const receipt of result.receipts) if (receipt.status === 'accepted') tally.accepted++;
+  if (result.receipts.length === 1 && result.receipts[0]?.status === 'rejected') tally.narrowed++;
+  return result;
+}
+
+function isHopeless(tally: NarrowingTally): boolean {
+  return tally.accepted === 0 && tally.narrowed >= NARROWED_FROM_START_MAX;
+}
+
+function hopeless(rows: readonly OutgoingRow[], tally: NarrowingTally): SendResult {
+  const refusal = {
+    code: 'everything-rejected',
+    message: `the first ${tally.narrowed} rows that were tried one by one were rejected, every one`,
+    fix: 'Look at the mapping and the settings of the destination: this is hardly the fault of single rows.',
+  };
+  const { code, message } = refusal;
+  return { receipts: rows.map(({ seq }) => ({ seq, status: 'deferred', code, message })), refusal, exhausted: false };
 }
 
 /** Rows that were not tried again after the destination failed. Nothing of them was applied: their last answer was a refusal. */

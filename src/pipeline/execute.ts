@@ -67,6 +67,7 @@ export async function execute(execution: Execution): Promise<DeliveryOutcome> {
         stopping,
         deduplicates: prepared.service.facts.deduplicates,
         assertMaySend: () => lease.assertMaySend(),
+        tally: { accepted: 0, narrowed: 0 },
       },
     });
     if (outcome.stop === null) await execution.session.finish();
