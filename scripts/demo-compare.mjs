@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 
 /**
- * @typedef {{ destination: string, activation: string, holds: number, wanted: number, same: boolean, difference: string }} Comparison
+ * @typedef {{ destination: string, activation: string, unit: string, holds: number, wanted: number, same: boolean, difference: string }} Comparison
  * @typedef {{ audiences: any[], events: any[], objects: any[] }} Held  One destination of the sandbox's GET /state.
  * @typedef {{ held: Held, query: (sql: string) => Promise<string[]>, folder: string }} Context
- * @typedef {{ destination: string, activation: string, wanted: string, history?: boolean, maybe?: string, read: (context: Context) => string[] | Promise<string[]> }} Pair
+ * @typedef {{ destination: string, activation: string, unit: string, wanted: string, history?: boolean, maybe?: string, read: (context: Context) => string[] | Promise<string[]> }} Pair
  *   `wanted`: SQL of one text column. `history`: what was wanted once stays (events). `maybe`: rows at an edge of time.
  */
 
@@ -25,6 +25,7 @@ function metaAudience(segment, audience, where = 'true') {
   return {
     destination: 'meta_customers',
     activation: `${segment}.meta_customers`,
+    unit: 'identifiers',
     wanted: `select 'EMAIL ' || ${HASH_EMAIL} from ${members} and email is not null union select 'PHONE ' || ${HASH_PHONE} from ${members} and phone is not null`,
     read: ({ held }) =>
       membersOf(held, audience).flatMap((member) =>
@@ -40,6 +41,7 @@ function hubspotList(segment, list) {
   return {
     destination: 'hubspot_lists',
     activation: `${segment}.hubspot_lists`,
+    unit: 'contacts',
     wanted: `select lower(email) from "DINMO_SEGMENTS".segment_${segment} where email is not null and customer_id not in (select customer_id from ${MAY_BE_SENT})`,
     read: ({ held }) => membersOf(held, list).flatMap((member) => member['email'] ?? []),
   };
@@ -50,6 +52,7 @@ function webhook(segment, key, field) {
   return {
     destination: 'crm_hook',
     activation: `${segment}.crm_hook`,
+    unit: 'rows',
     wanted: `select ${key} || ' ' || coalesce(${field}, '') from "DINMO_SEGMENTS".segment_${segment}`,
     read: ({ held }) =>
       recordsOf(held, `${segment}.crm_hook`).map(({ key: sent, fields }) => `${sent} ${fields[field] ?? ''}`),
@@ -61,6 +64,7 @@ const PAIRS = [
   {
     destination: 'export_csv',
     activation: 'newsletter_optins.export_csv',
+    unit: 'rows',
     wanted: `select customer_id || ' ' || email from "DINMO_SEGMENTS".segment_newsletter_optins`,
     read: ({ query, folder }) =>
       query(
@@ -70,12 +74,14 @@ const PAIRS = [
   {
     destination: 'export_jsonl',
     activation: 'top_spenders.export_jsonl',
+    unit: 'rows',
     wanted: `select cast(customer_id as varchar) from "DINMO_SEGMENTS".segment_top_spenders`,
     read: ({ query, folder }) => applyFiles(query, join(folder, 'jsonl', 'top_spenders.export_jsonl')),
   },
   {
     destination: 'export_parquet',
     activation: 'sent_abroad.export_parquet',
+    unit: 'rows',
     wanted: `select cast(order_id as varchar) from "DINMO_SEGMENTS".segment_sent_abroad`,
     history: true,
     read: ({ query, folder }) =>
@@ -91,6 +97,7 @@ const PAIRS = [
   {
     destination: 'meta_conversions',
     activation: 'web_purchases.meta_conversions',
+    unit: 'events',
     // Meta takes events of the last seven days, from people or browsers that it can know.
     wanted: purchases('> now() - interval 7 day + interval 5 minute'),
     maybe: purchases(
@@ -103,6 +110,7 @@ const PAIRS = [
   {
     destination: 'hubspot_contacts',
     activation: 'customer.hubspot_contacts',
+    unit: 'contacts',
     // Of several customers with one address, the first stands for all.
     wanted: `select lower(email) || ' ' || country from "DINMO_SEGMENTS".entity_customer where email is not null qualify row_number() over (partition by lower(email) order by customer_id) = 1`,
     read: ({ held }) => recordsOf(held, 'contacts').map(({ fields }) => `${fields.email} ${fields.country}`),
@@ -189,6 +197,7 @@ export class Expectations {
         rows.push({
           destination: pair.destination,
           activation: pair.activation,
+          unit: pair.unit,
           holds: has.size,
           wanted: wanted.size + [...maybe].filter((text) => has.has(text) && !wanted.has(text)).length,
           same: missing.length === 0 && extra.length === 0 && has.size > 0,

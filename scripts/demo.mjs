@@ -118,8 +118,15 @@ async function main() {
     say('\nWhat each destination holds, and the segment that it should equal:\n');
     const comparison = await expectations.compare(url);
     printTable(
-      ['destination', 'activation', 'holds', 'segment', 'same'],
-      comparison.map((row) => [row.destination, row.activation, row.holds, row.wanted, row.same ? 'yes' : 'NO']),
+      ['destination', 'activation', 'holds', 'segment', '', 'same'],
+      comparison.map((row) => [
+        row.destination,
+        row.activation,
+        row.holds,
+        row.wanted,
+        row.unit,
+        row.same ? 'yes' : 'NO',
+      ]),
     );
     for (const row of comparison.filter((one) => !one.same))
       say(`\n${row.destination} (${row.activation}): ${row.difference}`);
