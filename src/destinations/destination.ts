@@ -188,6 +188,8 @@ export interface ServiceContext {
   readonly audienceName: string | null;
   /** Recorded at an earlier sync: use it, never look up by name again. */
   readonly audienceId: string | null;
+  /** The name that the audience had then: where it differs from the wanted one, the audience is renamed. */
+  readonly audienceNameBefore: string | null;
   /** Fields of the mapping in order with the property types, for services that write a schema (files). */
   readonly columns: readonly { readonly field: string; readonly dataType: string }[];
   /** The kinds of identifier that this activation sends: fixed for the life of an audience. */

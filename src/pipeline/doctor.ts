@@ -5,8 +5,8 @@ import { createHttpClient, type HttpClient } from '../destinations/http.ts';
 import { findService } from '../destinations/registry.ts';
 import { DinmoError, type ExitCode, messageOf } from '../errors.ts';
 import type { Destination } from '../knowledge/store.ts';
+import { DELTA_STORAGE_MODEL, findGenerated } from '../models/names.ts';
 import type { DoctorLine, DoctorReport } from '../report/doctor-report.ts';
-import type { Warehouse } from '../warehouse/warehouse.ts';
 import { type Context, connectWarehouse, loadContext } from './context.ts';
 import { readEndpoint } from './endpoint.ts';
 import { generateModels } from './generate.ts';
@@ -57,24 +57,13 @@ export async function examineProject(options: CommandOptions): Promise<DoctorRep
   await look('annotations', async () => [null, findingsVerdict(context)]);
   await look('generated models', async () => [null, await generatedVerdict(context)]);
   await look('dbt results', async () => [null, resultsVerdict(context)]);
-  await look('target', async () => {
-    requireTarget(context, 'sync');
-    return [
-      null,
-      ok(options.sandboxUrl ? 'any, since nothing but the sandbox is reached' : 'may reach real platforms'),
-    ];
+  await look('target', async () => [null, targetVerdict(context)]);
+  const isOpen = await look('warehouse', async () => {
+    const warehouse = await connectWarehouse(context, { readOnly: true });
+    await warehouse.close();
+    return [true, ok(`${warehouse.state.name} answers`)];
   });
-  const warehouse = await look('warehouse', async () => {
-    const opened = await connectWarehouse(context, { readOnly: false });
-    return [opened, ok(`${opened.state.name} answers`)];
-  });
-  if (warehouse !== null) {
-    try {
-      await look('state', async () => [null, await storageVerdict(context, warehouse)]);
-    } finally {
-      await warehouse.close();
-    }
-  }
+  if (isOpen !== null) await look('state', async () => [null, await storageVerdict(context)]);
   const http = createHttpClient();
   try {
     if (options.sandboxUrl)
@@ -100,7 +89,7 @@ function manifestVerdict({ project }: Context): Verdict {
     (node) =>
       node.packageName === metadata.projectName && modifiedMs(join(project.dir, node.originalFilePath)) > writtenMs,
   );
-  const detail = `by dbt ${metadata.dbtVersion}, ${metadata.generatedAt}`;
+  const detail = `by dbt ${metadata.dbtVersion}, ${metadata.generatedAt.replace('T', ' ').slice(0, 16)} UTC`;
   return changed === undefined
     ? ok(detail)
     : warn(`${detail}; ${changed.originalFilePath} is newer`, 'Run `dbt parse`.');
@@ -139,17 +128,30 @@ function resultsVerdict({ project, options }: Context): Verdict {
   return hours > maxAgeHours ? warn(`${detail}; the gate takes ${maxAgeHours}`, 'Run `dbt build`.') : ok(detail);
 }
 
+/** Not a fault: developers' targets are meant to stay away from real platforms. */
+function targetVerdict(context: Context): Verdict {
+  if (context.options.sandboxUrl) return ok('any, since nothing but the sandbox is reached');
+  try {
+    requireTarget(context, 'sync');
+    return ok('may reach real platforms');
+  } catch (thrown) {
+    if (!(thrown instanceof DinmoError)) throw thrown;
+    return warn(thrown.message, thrown.fix ?? 'Rehearse with --sandbox.');
+  }
+}
+
 /** Thrown to take a test back: nothing of it may stay. */
 class Undo extends Error {}
 
 /** Makes the schema and a table where the state lives, and takes both back. */
-async function storageVerdict(context: Context, warehouse: Warehouse): Promise<Verdict> {
+async function storageVerdict(context: Context): Promise<Verdict> {
+  if (findGenerated(context.project.manifest, DELTA_STORAGE_MODEL) === null) {
+    return warn('no place yet: it comes with the generated models', 'Run `dinmo generate`, then `dbt build`.');
+  }
   const { database, schema } = storageSchema(context);
+  const warehouse = await connectWarehouse(context, { readOnly: false });
   const { state } = warehouse;
-  const name = [database, schema]
-    .filter((part) => part !== null)
-    .map((part) => state.identifier(part))
-    .join('.');
+  const name = [database, schema].flatMap((part) => (part === null ? [] : [state.identifier(part)])).join('.');
   try {
     await warehouse.transaction(async () => {
       await warehouse.run(`create schema if not exists ${name}`);
@@ -158,6 +160,8 @@ async function storageVerdict(context: Context, warehouse: Warehouse): Promise<V
     });
   } catch (thrown) {
     if (!(thrown instanceof Undo)) throw thrown;
+  } finally {
+    await warehouse.close();
   }
   return ok(`${schema} can be written`);
 }

@@ -43,7 +43,7 @@ export async function initProject(options: CommandOptions): Promise<InitReport> 
     proposals,
     notes,
     next: hasManifest
-      ? ['dbt deps && dbt build', 'dinmo check', 'dinmo generate', 'dbt build --select +tag:dinmo', 'dinmo plan']
+      ? ['dbt build', 'dinmo check', 'dinmo generate', 'dbt build --select +tag:dinmo', 'dinmo plan']
       : ['dbt parse', 'dinmo init'],
   };
 }

@@ -271,6 +271,7 @@ async function openSession(run: SyncRun, prepared: Prepared, { job }: Begun): Pr
       baseUrl: endpoint.baseUrl,
       audienceName: activation.audience,
       audienceId: state?.audienceId ?? null,
+      audienceNameBefore: state?.audience ?? null,
       columns: job.source.fields.map(({ mapped, column }) => ({
         field: mapped.field,
         dataType: column?.dataType ?? 'VARCHAR',

@@ -87,6 +87,7 @@ export function makeContext(part: Partial<ServiceContext> = {}): ServiceContext 
     baseUrl: null,
     audienceName: null,
     audienceId: null,
+    audienceNameBefore: null,
     columns: [],
     identifierKinds: [],
     destinationKeyField: null,

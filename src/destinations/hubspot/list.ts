@@ -7,7 +7,10 @@ import type { Reading } from './response.ts';
 /** HubSpot's id of the object type contacts. */
 const CONTACTS = '0-1';
 
-type Context = Pick<ServiceContext, 'audienceId' | 'audienceName' | 'activation' | 'clock' | 'logger'>;
+type Context = Pick<
+  ServiceContext,
+  'audienceId' | 'audienceName' | 'audienceNameBefore' | 'activation' | 'clock' | 'logger'
+>;
 
 /**
  * The id of the list: the recorded one, whatever its name is by now; else the list of contacts of that name; else a new
@@ -17,17 +20,15 @@ export async function openList(api: HubspotApi, context: Context): Promise<strin
   const name = context.audienceName ?? context.activation;
   if (context.audienceId !== null) {
     const id = context.audienceId;
-    const path = `/crm/lists/{version}/${encodeURIComponent(id)}`;
-    const found = await untilSettled(context, 'Reading the list', async () =>
-      readList(await api.call({ method: 'GET', path })),
-    );
-    if (found.name !== null && found.name !== name) await renameList(api, context, { id, name });
+    const before = context.audienceNameBefore;
+    if (before !== null && before !== name) await renameList(api, context, { id, name });
     return id;
   }
   return untilSettled(context, 'Finding or creating the list', async () => {
     const path = `/crm/lists/{version}/object-type-id/${CONTACTS}/name/${encodeURIComponent(name)}`;
     const answer = await api.call({ method: 'GET', path });
-    if (answer.kind === 'outcome' && answer.status === 404) return createList(api, name);
+    if (answer.kind === 'outcome' && (answer.status === 404 || answer.outcome.kind === 'narrow'))
+      return createList(api, name);
     const found = readList(answer);
     return found.kind === 'outcome' ? found : { kind: 'value', value: found.value.id };
   });

@@ -6,7 +6,10 @@ import type { MetaApi } from './api.ts';
 /** Pages of an account's audiences that are read at most: 100 of 500. */
 const PAGES_MAX = 100;
 
-type Context = Pick<ServiceContext, 'config' | 'audienceId' | 'audienceName' | 'activation' | 'clock' | 'logger'>;
+type Context = Pick<
+  ServiceContext,
+  'config' | 'audienceId' | 'audienceName' | 'audienceNameBefore' | 'activation' | 'clock' | 'logger'
+>;
 
 /**
  * The id of the audience: the recorded one, whatever its name is by now; else the one custom audience of that name; else a
@@ -16,8 +19,8 @@ export async function openAudience(api: MetaApi, context: Context): Promise<stri
   const name = context.audienceName ?? context.activation;
   if (context.audienceId !== null) {
     const id = context.audienceId;
-    const found = await untilSettled(context, 'Reading the audience', () => readAudience(api, id));
-    if (found !== null && found !== name) await renameAudience(api, context, { id, name });
+    const before = context.audienceNameBefore;
+    if (before !== null && before !== name) await renameAudience(api, context, { id, name });
     return id;
   }
   return untilSettled(context, 'Finding or creating the audience', async () => {
@@ -30,17 +33,6 @@ export async function openAudience(api: MetaApi, context: Context): Promise<stri
 /** Digits of an ad account, however they are written. */
 export function accountPath(config: ServiceContext['config']): string {
   return `/act_${encodeURIComponent(String(config['ad_account_id']).trim().replace(/^act_/, ''))}`;
-}
-
-async function readAudience(api: MetaApi, id: string): Promise<Step<string | null>> {
-  const answer = await api.call({ method: 'GET', path: `/${encodeURIComponent(id)}?fields=id,name` });
-  if (answer.kind === 'outcome') {
-    if (answer.outcome.kind !== 'narrow') return answer;
-    const fix = 'Look the audience up in Ads Manager; to start again, make a new activation.';
-    return { kind: 'outcome', outcome: refused('audience-missing', answer.outcome.message, fix) };
-  }
-  const name = answer.value['name'];
-  return { kind: 'value', value: typeof name === 'string' ? name : null };
 }
 
 /** A name that cannot be changed stops nothing: the audience is known by its id. */
@@ -62,7 +54,8 @@ async function findAudience(api: MetaApi, context: Context, name: string): Promi
     const cursor: string = after === null ? '' : `&after=${encodeURIComponent(after)}`;
     const path = `${accountPath(context.config)}/customaudiences?fields=id,name,subtype&limit=500${cursor}`;
     const answer = await api.call({ method: 'GET', path });
-    if (answer.kind === 'outcome') return answer;
+    // An account whose audiences cannot be listed may still take a new one; whatever is wrong with it shows there.
+    if (answer.kind === 'outcome') return answer.outcome.kind === 'narrow' ? { kind: 'value', value: null } : answer;
     for (const item of readArray(answer.value['data'])) {
       const audience = readObject(item);
       const isCustom = audience?.['subtype'] === undefined || audience['subtype'] === 'CUSTOM';

@@ -51,7 +51,11 @@ describe('lists of contacts', () => {
     const first = await open('renamed');
     expect((await open('renamed')).audienceId).toBe(first.audienceId);
     expect(first.account).toMatch(/^\d+$/);
-    const renamed = await open('renamed', { audienceId: first.audienceId, audienceName: 'VIP 2' });
+    const renamed = await open('renamed', {
+      audienceId: first.audienceId,
+      audienceNameBefore: 'renamed',
+      audienceName: 'VIP 2',
+    });
     expect(renamed.audienceId).toBe(first.audienceId);
     expect(listOf('renamed')).toMatchObject({ name: 'VIP 2' });
     expect(sandbox.state().destinations.find((one) => one.destination === 'renamed')?.audiences).toHaveLength(1);
