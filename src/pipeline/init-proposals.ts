@@ -6,6 +6,8 @@ import { indexTests, keyFacts } from '../knowledge/keys.ts';
 import { NodeColumns } from '../knowledge/node-columns.ts';
 import { GENERATED_TAG } from '../models/names.ts';
 
+const NAME = /^[a-z][a-z0-9_]{0,39}$/;
+
 /** At most so many models are proposed: more would not be read. */
 const MODELS_MAX = 8;
 
@@ -13,6 +15,8 @@ const MODELS_MAX = 8;
 export interface ProposedEntity {
   readonly model: string;
   readonly name: string;
+  /** The name of the way to many of them, where the model's own name would read badly. */
+  readonly plural: string | null;
   readonly type: 'dimension' | 'fact';
   readonly class: EntityClass;
   /** `stated`: dbt says it, so that nothing needs to be written; `guessed` from its name; `unknown`. */
@@ -93,7 +97,8 @@ function proposeEntity(project: Project, node: ManifestNode, tests: ReturnType<t
   const matching: readonly IdentifierKind[] = MATCHING_KINDS;
   return {
     model: node.name,
-    name: /^[a-z][a-z0-9_]{0,39}$/.test(name) ? name : 'entity',
+    name: NAME.test(name) ? name : 'entity',
+    plural: base !== node.name && NAME.test(base) ? base : null,
     type: isFact && eventTime !== null ? 'fact' : 'dimension',
     class: type,
     key,
@@ -161,6 +166,7 @@ function renderEntity(entity: ProposedEntity): readonly string[] {
     `  ${scalar(entity.model)}:`,
     '    entity:',
     `      name: ${entity.name}`,
+    ...(entity.plural === null ? [] : [`      plural: ${entity.plural}`]),
     `      type: ${entity.type}`,
     `      class: ${entity.class}`,
     keyLine(entity.key),

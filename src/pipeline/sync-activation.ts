@@ -1,5 +1,4 @@
 import type { DeliveryOutcome } from '../delivery/deliver.ts';
-import type { Session } from '../destinations/destination.ts';
 import { TEMPORARY } from '../diff/candidates.ts';
 import type { DeliveryPlan } from '../diff/delivery-plan.ts';
 import { NO_OPERATIONS } from '../diff/delivery-plan.ts';
@@ -7,32 +6,17 @@ import type { DiffJob } from '../diff/job.ts';
 import { planDelivery } from '../diff/plan.ts';
 import { CHANGE_COLUMNS } from '../diff/state-tables.ts';
 import { DinmoError } from '../errors.ts';
-import { Lease, type ProcessTable, systemProcesses } from '../record/lease.ts';
+import { Lease, systemProcesses } from '../record/lease.ts';
 import type { Ledger } from '../record/ledger.ts';
 import type { Closing, SettledCounts } from '../record/settle.ts';
-import type { SqlDialect } from '../warehouse/dialect.ts';
 import { closeRun, countColumns, findUnfinished, operationColumns, recover } from './close-run.ts';
-import type { Context } from './context.ts';
-import { type Equipment, execute } from './execute.ts';
-import { clockOf, LOCK_TIMEOUT_MS, loggerOf, type SyncOptions } from './options.ts';
+import { execute } from './execute.ts';
+import { openSession } from './open-session.ts';
+import { clockOf, LOCK_TIMEOUT_MS, loggerOf } from './options.ts';
 import { buildJob, type Prepared } from './prepare-run.ts';
-import { newId, type Storage } from './storage.ts';
+import { newId } from './storage.ts';
+import type { SyncRun } from './sync-run.ts';
 import { type ActivationResult, blockedResult, settledResult, verdictsOf } from './verdict.ts';
-
-/** What one command's activations share. */
-export interface SyncRun {
-  readonly context: Context;
-  readonly options: SyncOptions;
-  readonly storage: Storage;
-  readonly dialect: SqlDialect;
-  readonly syncId: string;
-  readonly equipment: Equipment;
-  readonly toolVersion: string;
-  readonly targetName: string;
-  readonly processes?: ProcessTable;
-  /** Turns the source into nothing, so that everything the snapshot holds is removed. */
-  readonly clearing?: boolean;
-}
 
 interface Begun {
   readonly job: DiffJob;
@@ -144,11 +128,7 @@ async function begin(
     }
     await freeze(ledger, job);
     await ledger.insert('runs', { ...row, status: 'running', closing: JSON.stringify(closing) });
-    await ledger.update(
-      'activations',
-      { mode: activation.mode, audience: activation.audience },
-      `activation_id = ${ledger.text(activation.id)}`,
-    );
+    await ledger.update('activations', { mode: activation.mode }, `activation_id = ${ledger.text(activation.id)}`);
     return { job, plan, closing, startedAt };
   });
 }
@@ -201,7 +181,7 @@ async function send(
   let outcome: DeliveryOutcome = { stop: null, accepted: 0 };
   const publishes = prepared.service.facts.replacesWhole && prepared.activation.mode === 'full';
   if (plan.changes > 0 || publishes) {
-    const session = await openSession(run, prepared, begun);
+    const session = await openSession(run, prepared, job);
     if (session instanceof DinmoError)
       outcome = {
         stop: { kind: 'refused', code: session.code, message: session.message, fix: session.fix },
@@ -252,59 +232,6 @@ async function send(
       );
     }
     return result;
-  });
-}
-
-/** Opens the destination and records what it is known by from now on. A refusal is a value: the run is closed with it. */
-async function openSession(run: SyncRun, prepared: Prepared, { job }: Begun): Promise<Session | DinmoError> {
-  const { ledger } = run.storage;
-  const { activation, endpoint, service, state } = prepared;
-  const where = `activation_id = ${ledger.text(activation.id)}`;
-  try {
-    const session = await service.open({
-      activation: activation.id,
-      syncId: run.syncId,
-      mode: activation.mode,
-      operations: activation.operations,
-      config: endpoint.config,
-      credentials: endpoint.credentials,
-      baseUrl: endpoint.baseUrl,
-      audienceName: activation.audience,
-      audienceId: state?.audienceId ?? null,
-      audienceNameBefore: state?.audience ?? null,
-      columns: job.source.fields.map(({ mapped, column }) => ({
-        field: mapped.field,
-        dataType: column?.dataType ?? 'VARCHAR',
-      })),
-      identifierKinds: activation.identifiers.map(({ kind, rank }) => ({ kind, rank })),
-      destinationKeyField: job.source.destinationKey?.name ?? null,
-      projectDir: run.context.project.dir,
-      http: run.equipment.http,
-      clock: clockOf(run.options),
-      logger: loggerOf(run.options),
-    });
-    if (session.account !== null && state?.account && state.account !== session.account) {
-      await session.abandon();
-      return accountChanged(prepared);
-    }
-    await ledger.update(
-      'activations',
-      { audience_id: session.audienceId, ...(session.account === null ? {} : { account: session.account }) },
-      where,
-    );
-    return session;
-  } catch (thrown) {
-    if (thrown instanceof DinmoError && thrown.kind !== 'warehouse') return thrown;
-    throw thrown;
-  }
-}
-
-function accountChanged({ destination }: Prepared): DinmoError {
-  return new DinmoError({
-    kind: 'configuration',
-    code: 'account-changed',
-    message: `The credentials of ${destination.name} belong to another account than at its first sync.`,
-    fix: 'Use the credentials of the first account, or make a new destination for the new one.',
   });
 }
 

@@ -7,7 +7,8 @@ import { pausedResult } from './plan.ts';
 import { prepareActivation } from './prepare-run.ts';
 import { type Bench, conduct } from './run-activations.ts';
 import { newId } from './storage.ts';
-import { type SyncRun, syncActivation } from './sync-activation.ts';
+import { syncActivation } from './sync-activation.ts';
+import type { SyncRun } from './sync-run.ts';
 import { toolVersion } from './tool-version.ts';
 import type { ActivationResult } from './verdict.ts';
 
