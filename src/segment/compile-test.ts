@@ -87,12 +87,11 @@ function compileText(subject: TestSubject, form: Form, test: Test<'text'>, isStr
   return test.negated ? sql`not coalesce(${expression}, false)` : strictly(expression, isStrict);
 }
 
-function compileArray(subject: TestSubject, _form: Form, test: Test<'array'>): Fragment {
+function compileArray(subject: TestSubject, form: Form, test: Test<'array'>): Fragment {
   const { dialect } = subject.compilation;
   const items = test.values.map((value) => compileLiteral(subject.compilation, value));
-  return test.match === 'any'
-    ? dialect.arrayContainsAny(subject.value, items)
-    : dialect.arrayContainsAll(subject.value, items);
+  const array = form.kind === 'array' && form.cast ? dialect.textArray(subject.value) : subject.value;
+  return test.match === 'any' ? dialect.arrayContainsAny(array, items) : dialect.arrayContainsAll(array, items);
 }
 
 function compileWindow(subject: TestSubject, form: Form, test: Test<'window'>): Fragment {

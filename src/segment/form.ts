@@ -22,7 +22,7 @@ function formOfType(type: ColumnType, dataType: string | null): Form {
     case 'timestamp':
       return { kind: 'instant', zoned: type.zoned };
     case 'array':
-      return { kind: 'array', element: type.element };
+      return { kind: 'array', element: type.element, cast: isOtherThanText(dataType, type.element) };
     case 'boolean':
     case 'date':
     case 'time':
@@ -34,6 +34,13 @@ function formOfType(type: ColumnType, dataType: string | null): Form {
     case 'binary':
       return { kind: 'opaque' };
   }
+}
+
+/** Whether an array of text is stored as one of something else: `UUID[]`. */
+function isOtherThanText(dataType: string | null, element: ColumnType): boolean {
+  if (dataType === null || element.kind !== 'string') return false;
+  const inner = /^(?:array|list)\s*[<(](.*)[>)]$/i.exec(dataType)?.[1] ?? dataType.replace(/^_/, '');
+  return !TEXT_TYPE.test(inner.trim());
 }
 
 const EQUALITY: readonly Operator[] = ['eq', 'neq', 'in', 'not_in', 'is_null'];
@@ -88,7 +95,7 @@ export function inferForm(operator: Operator, operand: Operand): Form | null {
 }
 
 function inferArray(operand: Operand): Form | null {
-  return inferScalar(operand) === null ? null : { kind: 'array', element: null };
+  return inferScalar(operand) === null ? null : { kind: 'array', element: null, cast: false };
 }
 
 function inferScalar(operand: Operand): Form | null {

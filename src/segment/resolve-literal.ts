@@ -92,6 +92,8 @@ export function formOfElement(element: ColumnType | null, value: Literal | undef
     case 'boolean':
     case 'date':
       return { kind: element.kind };
+    // Snowflake's arrays do not say what they hold.
+    case 'other':
     case undefined:
       if (typeof value === 'string') return { kind: 'string', cast: false };
       return typeof value === 'boolean' ? { kind: 'boolean' } : { kind: 'number', number: 'unknown' };

@@ -3,8 +3,8 @@ import type { ColumnType, Entity, Property, Relationship, Segment } from '../kno
 import type { NumberKind, Shift } from '../warehouse/dialect.ts';
 
 /**
- * How the values of a column, or of an aggregate, are compared. `cast` of a string: the column stores something else than text (a uuid, an
- * enum, or nobody says what). `opaque` values are only ever asked whether they are NULL.
+ * How the values of a column, or of an aggregate, are compared. `cast` of a string, or of an array's strings: the column stores something
+ * else than text (a uuid, an enum, or nobody says what). `opaque` values are only ever asked whether they are NULL.
  */
 export type Form =
   | { readonly kind: 'string'; readonly cast: boolean }
@@ -13,7 +13,7 @@ export type Form =
   | { readonly kind: 'date' }
   | { readonly kind: 'instant'; readonly zoned: boolean }
   | { readonly kind: 'time' }
-  | { readonly kind: 'array'; readonly element: ColumnType | null }
+  | { readonly kind: 'array'; readonly element: ColumnType | null; readonly cast: boolean }
   | { readonly kind: 'opaque' };
 
 /** What two values are compared as: a date and an instant compare as dates. */

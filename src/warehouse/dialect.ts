@@ -42,6 +42,8 @@ export interface SqlDialect {
   startsWith(text: Fragment, part: Fragment): Fragment;
   endsWith(text: Fragment, part: Fragment): Fragment;
 
+  /** An array of uuids, enums or the like, as an array of text. */
+  textArray(array: Fragment): Fragment;
   /** Whether the array has one, or all, of the items; NULL or false where the array is NULL. */
   arrayContainsAny(array: Fragment, items: readonly Fragment[]): Fragment;
   arrayContainsAll(array: Fragment, items: readonly Fragment[]): Fragment;

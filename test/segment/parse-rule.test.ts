@@ -57,10 +57,18 @@ test.each<[string, unknown, string[]]>([
   ['a NUL character', { attribute: 'a', eq: 'a\0b' }, ['invalid-operand where.eq']],
   ['half of a character', { attribute: 'a', contains: '\ud83d' }, ['invalid-operand where.contains']],
   ['a window without unit', { attribute: 'a', within: { last: 3 } }, ['invalid-window where.within']],
-  ['a window both ways', { attribute: 'a', within: { last: 3, next: 3, unit: 'day' } }, ['invalid-window where.within']],
+  [
+    'a window both ways',
+    { attribute: 'a', within: { last: 3, next: 3, unit: 'day' } },
+    ['invalid-window where.within'],
+  ],
   ['a window of nothing', { attribute: 'a', within: { last: 0, unit: 'day' } }, ['invalid-window where.within.last']],
   ['a window of a half', { attribute: 'a', within: { last: 1.5, unit: 'day' } }, ['invalid-window where.within.last']],
-  ['a window of an age', { attribute: 'a', within: { last: 1001, unit: 'year' } }, ['invalid-window where.within.last']],
+  [
+    'a window of an age',
+    { attribute: 'a', within: { last: 1001, unit: 'year' } },
+    ['invalid-window where.within.last'],
+  ],
   ['a unit in the plural', { attribute: 'a', within: { last: 3, unit: 'days' } }, ['invalid-window where.within.unit']],
   ['an instant of a window', { attribute: 'a', gt: { last: 3, unit: 'day' } }, ['unknown-key where.gt.last']],
   ['an attribute with more', { attribute: 'a', gt: { attribute: 'b', plus: 1 } }, ['unknown-key where.gt.plus']],
@@ -106,7 +114,9 @@ test('an unknown key names the nearest valid one', () => {
 test('nesting has an end, and so has a group', () => {
   const deep = Array.from({ length: 40 }).reduce((inner) => ({ not: inner }), { segment: 'a' } as unknown);
   expect(problemsOf(deep)[0]).toContain('rule-too-deep');
-  expect(problemsOf({ any: Array.from({ length: 501 }, () => ({ segment: 'a' })) })).toEqual(['rule-too-long where.any']);
+  expect(problemsOf({ any: Array.from({ length: 501 }, () => ({ segment: 'a' })) })).toEqual([
+    'rule-too-long where.any',
+  ]);
 });
 
 describe('limit', () => {

@@ -19,6 +19,8 @@ export interface EntitySpec {
   readonly key: readonly string[];
   readonly columns: Readonly<Record<string, ColumnType | null>>;
   readonly hidden?: readonly string[];
+  /** The warehouse's own type names, where they matter. */
+  readonly dataTypes?: Readonly<Record<string, string>>;
   readonly eventTime?: string;
   readonly table?: string;
   /** Property → the model, its key column and its value column. */
@@ -124,7 +126,7 @@ function property(name: string, type: ColumnType | null, spec: EntitySpec): Prop
     name,
     identifier: null,
     type,
-    dataType: null,
+    dataType: spec.dataTypes?.[name] ?? null,
     typeFrom: null,
     categorical: false,
     values: null,

@@ -27,6 +27,7 @@ export const bigqueryDialect: SqlDialect = {
   startsWith: (text, part) => sql`starts_with(${text}, ${part})`,
   endsWith: (text, part) => sql`ends_with(${text}, ${part})`,
 
+  textArray: (array) => array,
   arrayContainsAny: (array, items) => chain(within(array, items), 'or'),
   arrayContainsAll: (array, items) => chain(within(array, items), 'and'),
 

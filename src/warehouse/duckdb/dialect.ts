@@ -22,6 +22,7 @@ export const duckdbDialect: SqlDialect = {
   startsWith: (text, part) => sql`starts_with(${text}, ${part})`,
   endsWith: (text, part) => sql`ends_with(${text}, ${part})`,
 
+  textArray: (array) => sql`cast(${array} as varchar[])`,
   arrayContainsAny: (array, items) => sql`list_has_any(${array}, [${list(items)}])`,
   arrayContainsAll: (array, items) => sql`list_has_all(${array}, [${list(items)}])`,
 

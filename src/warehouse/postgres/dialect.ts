@@ -37,6 +37,7 @@ export const postgresDialect: SqlDialect = {
   startsWith: (text, part) => sql`starts_with(${text}, ${part})`,
   endsWith: (text, part) => sql`(right(${text}, length(${part})) = ${part})`,
 
+  textArray: (array) => sql`cast(${array} as text[])`,
   // The overlap operators want both arrays of one type exactly; this lets each item be cast.
   arrayContainsAny: (array, items) => chain(within(array, items), 'or'),
   arrayContainsAll: (array, items) => chain(within(array, items), 'and'),

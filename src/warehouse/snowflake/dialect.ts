@@ -26,6 +26,7 @@ export const snowflakeDialect: SqlDialect = {
   startsWith: (text, part) => sql`startswith(${text}, ${part})`,
   endsWith: (text, part) => sql`endswith(${text}, ${part})`,
 
+  textArray: (array) => array,
   arrayContainsAny: (array, items) => chain(within(array, items), 'or'),
   arrayContainsAll: (array, items) => chain(within(array, items), 'and'),
 
