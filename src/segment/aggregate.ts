@@ -1,11 +1,11 @@
 import { sql } from 'kysely';
-import { isToOne, type Relationship } from '../knowledge/store.ts';
 import type { Fragment } from '../warehouse/dialect.ts';
 import { type Compilation, uniqueName } from './compilation.ts';
 import { compileTest } from './compile-test.ts';
 import type { ResolvedAggregate, ResolvedRule } from './resolved.ts';
-import { oneRowEach, type Rows, Scope, viewRows } from './scope.ts';
-import { type ColumnOf, type Condition, id, type Join, type Select, type SelectColumn, type Source } from './select.ts';
+import type { Scope } from './scope.ts';
+import { type ColumnOf, type Condition, id, type Select, type Source } from './select.ts';
+import { type WayKey, walk } from './way.ts';
 
 /** An aggregate over related rows, as a named subquery with one row for each value of the columns at which the way begins. */
 export interface DefinedAggregate {
@@ -46,8 +46,9 @@ interface Related {
   readonly aggregate: ResolvedAggregate;
   /** Names the subqueries. */
   readonly name: string;
-  /** The row that asks has `own`; the related rows have the column. */
-  readonly keys: readonly { readonly own: string; readonly column: SelectColumn; readonly expression: Fragment }[];
+  readonly keys: readonly WayKey[];
+  /** The columns of the keys, each once. */
+  readonly keyColumns: readonly ColumnOf[];
   readonly scope: Scope;
   /** Name of the result's column, which no key has. */
   readonly valueName: string;
@@ -72,6 +73,7 @@ function relatedRows(compilation: Compilation, aggregate: ResolvedAggregate, com
     aggregate,
     name: steps.map((step) => step.name).join('_'),
     keys: way.keys,
+    keyColumns: [...new Map(way.keys.map(({ column }) => [column.as, column])).values()],
     scope,
     valueName: uniqueName('result', new Set(way.keys.map(({ column }) => column.as))),
     value: aggregate.of ? takenValue(scope, aggregate.of) : sql.raw('1'),
@@ -87,99 +89,10 @@ function takenValue(scope: Scope, of: NonNullable<ResolvedAggregate['of']>): Fra
   return of.form.kind === 'string' ? scope.compilation.dialect.exactText(value, of.form.cast) : value;
 }
 
-interface Way {
-  readonly scope: Scope;
-  readonly keys: Related['keys'];
-  finish(last: Source, behind: readonly Join[]): Pick<Select, 'from' | 'joins'>;
-}
-
-/** From the first step to the last: inner joins, one entity after the other. */
-function walk(compilation: Compilation, steps: readonly Relationship[]): Way {
-  const aliases = new Set<string>();
-  const legs = steps.map((step) => leg(compilation, step, aliases));
-  const [first] = legs;
-  const last = legs.at(-1);
-  if (!first || !last) throw new Error('A relation without steps');
-  const pairs = legs.slice(1).map((next, index) => {
-    const before = legs[index] ?? first;
-    return next.enter.map(({ own, expression }) => [expression, before.scope.column(own)] as const);
-  });
-  return {
-    scope: last.scope,
-    keys: first.enter,
-    finish(lastFrom, behind) {
-      const sources = legs.map((next) => (next === last ? lastFrom : next.scope.finish().from));
-      const joins = legs.flatMap((next, index) => next.join(sources[index] ?? lastFrom, pairs[index - 1] ?? null));
-      const [from, ...rest] = joins;
-      if (!from) throw new Error('A relation without steps');
-      return { from: from.source, joins: [...rest, ...behind] };
-    },
-  };
-}
-
-/** One step of a way: the entity that it enters, by which columns, and over what. */
-interface Leg {
-  readonly scope: Scope;
-  readonly enter: Related['keys'];
-  /** The join that enters the entity; `on` is null for the first leg, which begins the `from`. */
-  join(source: Source, on: Join['on'] | null): Join[];
-}
-
-function leg(compilation: Compilation, step: Relationship, aliases: Set<string>): Leg {
-  const entity = compilation.entityBehind(step);
-  const keys = step.keys.map(([, their]) => their);
-  const rows: Rows = isToOne(step)
-    ? { table: (needed) => oneRowEach(compilation, entity, { keys, needed }).table }
-    : viewRows(compilation, entity);
-  const scope = new Scope(compilation, { entity, rows, aliases });
-  if (step.through === null) {
-    const enter = step.keys.map(([own, their]) => ({
-      own,
-      column: scope.selected(their),
-      expression: scope.column(their),
-    }));
-    return { scope, enter, join: (source, on) => [{ kind: 'inner', source, on: on ?? [] }] };
-  }
-  return legThrough(compilation, { step, scope, aliases }, step.through);
-}
-
-function legThrough(
-  compilation: Compilation,
-  { step, scope, aliases }: { readonly step: Relationship; readonly scope: Scope; readonly aliases: Set<string> },
-  through: NonNullable<Relationship['through']>,
-): Leg {
-  const columns = [...new Set([...step.keys.map(([, link]) => link), ...through.toKeys.map(([link]) => link)])];
-  // Distinct, so that a pair that is listed twice reaches its row once.
-  const links = compilation.define(`${step.name}_links`, {
-    distinct: true,
-    columns: columns.map((column) => ({ kind: 'column', table: 'links', column, as: column })),
-    from: { table: compilation.node(through.node), alias: 'links', isNamed: false },
-    joins: [],
-    where: [],
-  });
-  const alias = uniqueName(links.alias, aliases);
-  aliases.add(alias);
-  const source: Source = { table: links.table, alias, isNamed: alias === links.alias };
-  const enter = step.keys.map(([own, link]) => ({
-    own,
-    column: { kind: 'column' as const, table: alias, column: link, as: link },
-    expression: id(alias, link),
-  }));
-  const toTarget = through.toKeys.map(([link, their]) => [scope.column(their), id(alias, link)] as const);
-  return {
-    scope,
-    enter,
-    join: (target, on) => [
-      { kind: 'inner', source, on: on ?? [] },
-      { kind: 'inner', source: target, on: toTarget },
-    ],
-  };
-}
-
 type SelectOf = (related: Related) => Select;
 
 const SELECTS: Readonly<Record<ResolvedAggregate['aggregate'], SelectOf>> = {
-  exists: (related) => ({ distinct: true, columns: related.keys.map(({ column }) => column), ...related.finish() }),
+  exists: (related) => ({ distinct: true, columns: related.keyColumns, ...related.finish() }),
   count: (related) => (isOneHop(related) ? grouped(related, sql`count(*)`) : countDistinctRows(related)),
   count_distinct: (related) => grouped(related, sql`count(distinct ${related.value})`),
   sum: (related) => total(related, 'sum'),
@@ -197,10 +110,7 @@ function isOneHop(related: Related): boolean {
 /** One row for each key, straight from the related rows. */
 function grouped(related: Related, result: Fragment): Select {
   return {
-    columns: [
-      ...related.keys.map(({ column }) => column),
-      { kind: 'expression', expression: result, as: related.valueName },
-    ],
+    columns: [...related.keyColumns, { kind: 'expression', expression: result, as: related.valueName }],
     ...related.finish(),
     groupBy: related.keys.map(({ expression }) => expression),
   };
@@ -210,7 +120,7 @@ function grouped(related: Related, result: Fragment): Select {
 function countDistinctRows(related: Related): Select {
   const rows = related.compilation.define(`${related.name}_rows`, {
     distinct: true,
-    columns: [...related.keys.map(({ column }) => column), ...primaryKeyColumns(related)],
+    columns: [...related.keyColumns, ...primaryKeyColumns(related)],
     ...related.finish(),
   });
   return groupedFrom(related, rows, sql`count(*)`);
@@ -222,7 +132,7 @@ function total(related: Related, aggregate: 'sum' | 'avg'): Select {
   const primaryKey = primaryKeyColumns(related);
   const rows = related.compilation.define(`${related.name}_values`, {
     columns: [
-      ...related.keys.map(({ column }) => column),
+      ...related.keyColumns,
       ...primaryKey,
       { kind: 'expression', expression: sql`min(${related.value})`, as: related.valueName },
     ],
@@ -262,7 +172,7 @@ function outermost(related: Related, order: 'asc' | 'desc'): Select {
   );
   const rows = compilation.define(`${related.name}_by_time`, {
     columns: [
-      ...related.keys.map(({ column }) => column),
+      ...related.keyColumns,
       { kind: 'expression', expression: related.value, as: related.valueName },
       { kind: 'expression', expression: position, as: positionName },
     ],
@@ -270,7 +180,7 @@ function outermost(related: Related, order: 'asc' | 'desc'): Select {
     where: [...where, ...isKnown],
   });
   return {
-    columns: [...related.keys.map(({ column }) => column.as), related.valueName].map((name) => ({
+    columns: [...related.keyColumns.map((column) => column.as), related.valueName].map((name) => ({
       kind: 'column',
       table: rows.alias,
       column: name,
@@ -299,7 +209,7 @@ function primaryKeyColumns(related: Related): ColumnOf[] {
 }
 
 function groupedFrom(related: Related, rows: Source, result: Fragment): Select {
-  const keys = related.keys.map(({ column }) => column.as);
+  const keys = related.keyColumns.map((column) => column.as);
   return {
     columns: [
       ...keys.map((key) => ({ kind: 'column' as const, table: rows.alias, column: key, as: key })),

@@ -89,7 +89,7 @@ export class Scope {
     this.#reached.set(name, reached);
     const on = step.keys.map(([own, their]) => [id(reached.alias, their), this.#columnBehind(before, own)] as const);
     const entity = this.compilation.entityBehind(step);
-    const keys = step.keys.map(([, their]) => their);
+    const keys = [...new Set(step.keys.map(([, their]) => their))];
     this.#joins.push(() => {
       const one = oneRowEach(this.compilation, entity, { keys, needed: reached.needed });
       return { kind: 'left', source: { table: one.table, alias: reached.alias, isNamed: false }, on };

@@ -173,7 +173,7 @@ function drawWays(draw: Draw, from: string, tables: string[]) {
       const name = `${type === 'one_to_many' ? 'many' : type === 'many_to_many' ? 'linked' : type === 'many_to_one' ? 'its' : 'one'}_${to}`;
       const keys: [string, string][] = chance(draw, 20)
         ? [
-            ['ref1', 'ref1'],
+            ['ref1', pick(draw, ['ref1', 'n'])],
             ['ref2', 'n'],
           ]
         : [[pick(draw, ['ref1', 'ref2', 'n']), pick(draw, ['ref1', 'ref2', 'n', 'row_id'])]];
