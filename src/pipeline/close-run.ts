@@ -23,7 +23,10 @@ export async function findUnfinished(ledger: Ledger, activationId: string): Prom
   const rows = await ledger.warehouse.query(
     `select run_id, closing from ${ledger.sql('runs')} where activation_id = ${ledger.text(activationId)} and status = 'running' order by started_at`,
   );
-  return rows.map((row) => ({ runId: String(row['run_id']), closing: JSON.parse(String(row['closing'])) as Closing }));
+  return rows.map((row) => ({
+    runId: String(row['run_id']),
+    closing: { ...(JSON.parse(String(row['closing'])) as Closing), activationId },
+  }));
 }
 
 export function settlementTables(ledger: Ledger, tables: StateTables): SettlementTables {

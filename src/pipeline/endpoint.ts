@@ -14,11 +14,18 @@ export interface Endpoint {
   readonly core: string;
 }
 
+/** Whether the values of secrets are needed: a plan sends nothing, and works where no secret is set. */
+export type SecretUse = 'needed' | 'unused';
+
 /** Registered as every credential is, so it must not be a word that turns up in what is printed. */
 const REHEARSAL_CREDENTIAL = 'no-credential-needed-on-loopback';
 
 /** Throws DinmoError `invalid-destination-settings` with everything that is wrong with the destination's settings. */
-export function readEndpoint(context: Context, destination: Destination, service: Service): Endpoint {
+export function readEndpoint(
+  context: Context,
+  destination: Destination,
+  { service, secrets }: { readonly service: Service; readonly secrets: SecretUse },
+): Endpoint {
   const { options, project } = context;
   const env = options.env ?? process.env;
   const sandboxUrl = options.sandboxUrl ?? null;
@@ -32,8 +39,8 @@ export function readEndpoint(context: Context, destination: Destination, service
       try {
         return text.includes('{{') ? resolveCredential(text, env) : text;
       } catch (thrown) {
-        // A rehearsal needs no account: simulated platforms take any credential.
-        if (sandboxUrl !== null) return REHEARSAL_CREDENTIAL;
+        // A rehearsal needs no account either: simulated platforms take any credential.
+        if (sandboxUrl !== null || secrets === 'unused') return REHEARSAL_CREDENTIAL;
         throw thrown;
       }
     },
@@ -44,9 +51,13 @@ export function readEndpoint(context: Context, destination: Destination, service
       : sandboxConfig(settings.config, service, join(project.targetPath, 'dinmo_sandbox'));
   const baseUrl =
     sandboxUrl === null
-      ? destination.baseUrl
+      ? renderedUrl(destination.baseUrl, env)
       : `${sandboxUrl.replace(/\/$/, '')}/${destination.platform}/${destination.name}`;
   return { config, credentials: settings.credentials, baseUrl, core: coreOf(settings.config, service, baseUrl) };
+}
+
+function renderedUrl(url: string | null, env: Readonly<Record<string, string | undefined>>): string | null {
+  return url === null ? null : String(resolveSetting(url, env));
 }
 
 /** Folders of a rehearsal stand under the target folder, whatever path the settings give. */
