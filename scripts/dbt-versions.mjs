@@ -43,10 +43,20 @@ function findUv(python) {
   return uv;
 }
 
-function install(uv, python, version) {
+/** Whether the machine has a Python that this release supports; uv is not to download one. */
+function hasPython(uv, range) {
+  return spawnSync(uv, ['python', 'find', '--no-project', '--no-python-downloads', range]).status === 0;
+}
+
+function pythonRange(version) {
+  const [major, minor] = version.pythonMax.split('.').map(Number);
+  return `>=3.10,<${major}.${minor + 1}`;
+}
+
+function install(uv, version) {
   const folder = join(environments, version.name);
   rmSync(folder, { recursive: true, force: true });
-  run(uv, ['venv', '--quiet', '--no-project', '--python', python, folder]);
+  run(uv, ['venv', '--quiet', '--no-project', '--no-python-downloads', '--python', pythonRange(version), folder]);
   const overrides = join(folder, 'overrides.txt');
   writeFileSync(overrides, (version.leaveOut ?? []).map((name) => `${name} ; sys_platform == 'never'\n`).join(''));
   const preRelease = version.engine === 'v2' ? ['--prerelease', 'allow', '--only-binary', ':all:'] : [];
@@ -61,6 +71,7 @@ function install(uv, python, version) {
     ...preRelease,
     ...version.packages,
   ]);
+  writeFileSync(join(folder, 'installed.json'), JSON.stringify(version));
 }
 
 const todo = pins.versions.filter((version) => {
@@ -69,11 +80,13 @@ const todo = pins.versions.filter((version) => {
 });
 if (todo.length > 0) {
   mkdirSync(environments, { recursive: true });
-  const python = findPython();
-  const uv = findUv(python);
+  const uv = findUv(findPython());
   for (const version of todo) {
+    if (!hasPython(uv, pythonRange(version))) {
+      process.stderr.write(`${version.name} is left out: it needs Python 3.10 to ${version.pythonMax}\n`);
+      continue;
+    }
     process.stderr.write(`installing ${version.packages.join(' ')} into .venvs/${version.name}\n`);
-    install(uv, python, version);
-    writeFileSync(join(environments, version.name, 'installed.json'), JSON.stringify(version));
+    install(uv, version);
   }
 }

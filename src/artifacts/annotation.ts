@@ -1,4 +1,4 @@
-import type { Origin, Path } from './position.ts';
+import type { Origin } from './position.ts';
 import type { Rule } from './rule.ts';
 
 export const ENTITY_CLASSES = ['customers', 'products', 'stores', 'financial', 'events', 'other'] as const;
@@ -180,6 +180,3 @@ export type Annotation =
       readonly block: SegmentBlock;
       readonly origin: Origin;
     };
-
-/** A path inside a block of annotations. */
-export type AnnotationPath = Path;

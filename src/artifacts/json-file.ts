@@ -5,6 +5,7 @@ import { isMap } from './parse-operand.ts';
 export type Loose = Readonly<Record<string, unknown>>;
 
 const EMPTY: Loose = Object.freeze({});
+const NOTHING: readonly never[] = Object.freeze([]);
 
 /**
  * Reads a JSON file as dbt writes it: UTF-8 with or without a byte order mark, UTF-16 from Windows shells, and Python's
@@ -44,7 +45,7 @@ export function mapAt(parent: Loose, key: string): Loose {
 /** The list at a key, or an empty one. */
 export function listAt(parent: Loose, key: string): readonly unknown[] {
   const value = parent[key];
-  return Array.isArray(value) ? value : [];
+  return Array.isArray(value) ? value : NOTHING;
 }
 
 /** The text at a key, or null. */
@@ -55,7 +56,14 @@ export function textAt(parent: Loose, key: string): string | null {
 
 /** The texts of the list at a key; anything else in it is left out. */
 export function textsAt(parent: Loose, key: string): readonly string[] {
-  return listAt(parent, key).filter((item): item is string => typeof item === 'string');
+  const list = listAt(parent, key);
+  if (list.length === 0) return NOTHING;
+  // Manifests have hundreds of thousands of these, nearly all of them sound: those are not copied.
+  return areTexts(list) ? list : list.filter((item) => typeof item === 'string');
+}
+
+function areTexts(list: readonly unknown[]): list is readonly string[] {
+  return list.every((item) => typeof item === 'string');
 }
 
 /** A path as dbt wrote it on any system, with forward slashes and without `package://`. */

@@ -39,7 +39,10 @@ export interface ManifestNode {
   /** Quoted for the adapter, ready for SQL; null where the node has no relation (ephemeral). */
   readonly relationName: string | null;
   readonly materialized: string | null;
+  /** Read on first use: a large manifest has hundreds of thousands of columns, of which few are looked at. */
   readonly columns: ReadonlyMap<string, ManifestColumn>;
+  /** False when no column is annotated, so that none needs to be looked at; absent when it is not known. */
+  readonly hasAnnotatedColumns?: boolean;
   /** The value under `config.meta.dinmo` (or `meta.dinmo`), not yet checked; undefined when not annotated. */
   readonly annotation: unknown;
   /** True when the annotation was found at `meta` and not at `config.meta`. */
@@ -66,6 +69,7 @@ export interface ManifestNode {
 }
 
 const KEY = 'dinmo';
+const NO_CONSTRAINTS: readonly ManifestConstraint[] = [];
 
 /** Turns one model, seed, snapshot or source of a manifest into our shape, whatever dbt version wrote it. */
 export function readNode(
@@ -79,6 +83,7 @@ export function readNode(
   const annotation = annotationOf(node, config);
   const filePath = plainPath(textAt(node, 'original_file_path') ?? textAt(node, 'path') ?? '');
   const patchPath = textAt(node, 'patch_path');
+  let columns: ReadonlyMap<string, ManifestColumn> | undefined;
   const materialized = textAt(config, 'materialized') ?? (isSource ? null : defaultMaterialization(facts.type));
   return {
     uniqueId,
@@ -91,7 +96,11 @@ export function readNode(
     identifier: (isSource ? textAt(node, 'identifier') : textAt(node, 'alias')) ?? name,
     relationName: materialized === 'ephemeral' ? null : textAt(node, 'relation_name'),
     materialized,
-    columns: readColumns(node, facts.isDbt2),
+    get columns() {
+      columns ??= readColumns(node, facts.isDbt2);
+      return columns;
+    },
+    hasAnnotatedColumns: hasAnnotatedColumns(node),
     annotation: annotation.value,
     annotationInOldPlace: annotation.inOldPlace,
     description: textAt(node, 'description') ?? '',
@@ -131,12 +140,31 @@ function annotationOf(node: Loose, config: Loose): { readonly value: unknown; re
   if (Object.hasOwn(current, KEY)) return { value: withoutTrailingNewlines(current[KEY]), inOldPlace: false };
   const old = mapAt(node, 'meta');
   if (Object.hasOwn(old, KEY)) return { value: withoutTrailingNewlines(old[KEY]), inOldPlace: true };
-  return { value: undefined, inOldPlace: false };
+  return NOT_ANNOTATED;
+}
+
+const NOT_ANNOTATED = { value: undefined, inOldPlace: false };
+
+/** A quick look for our key; whether the annotation counts is for `readColumn` to say. */
+function hasAnnotatedColumns(node: Loose): boolean {
+  const columns = mapAt(node, 'columns');
+  for (const name in columns) {
+    const column = columns[name];
+    if (isMap(column) && (hasKey(column['meta']) || (isMap(column['config']) && hasKey(column['config']['meta']))))
+      return true;
+  }
+  return false;
+}
+
+function hasKey(meta: unknown): boolean {
+  return isMap(meta) && meta[KEY] !== undefined;
 }
 
 function readColumns(node: Loose, isDbt2: boolean): ReadonlyMap<string, ManifestColumn> {
   const columns = new Map<string, ManifestColumn>();
-  for (const [key, column] of Object.entries(mapAt(node, 'columns'))) {
+  const listed = mapAt(node, 'columns');
+  for (const key of Object.keys(listed)) {
+    const column = listed[key];
     if (isMap(column)) columns.set(textAt(column, 'name') ?? key, readColumn(key, column, { node, isDbt2 }));
   }
   return columns;
@@ -173,7 +201,9 @@ function inheritsMeta(column: Loose, parent: { readonly node: Loose; readonly is
 }
 
 function readConstraints(holder: Loose): readonly ManifestConstraint[] {
-  return listAt(holder, 'constraints').flatMap((constraint) => (isMap(constraint) ? [readConstraint(constraint)] : []));
+  const constraints = listAt(holder, 'constraints');
+  if (constraints.length === 0) return NO_CONSTRAINTS;
+  return constraints.flatMap((constraint) => (isMap(constraint) ? [readConstraint(constraint)] : []));
 }
 
 function readConstraint(constraint: Loose): ManifestConstraint {

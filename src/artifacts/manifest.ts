@@ -8,7 +8,7 @@ import { isMap } from './parse-operand.ts';
 import { ReferenceIndex } from './reference.ts';
 
 export type { ManifestColumn, ManifestConstraint, ManifestNode } from './manifest-node.ts';
-export type { SemanticEntity, SemanticModel } from './manifest-semantic.ts';
+export type { SemanticModel } from './manifest-semantic.ts';
 export type { ManifestTest } from './manifest-test.ts';
 
 export interface ManifestMetadata {
@@ -82,7 +82,7 @@ export function readManifest(path: string): Manifest {
     semanticModels: readSemanticModels(root, index),
     parents: readParents(root),
     disabled,
-    exposures: mapsIn(root, 'exposures').map(([uniqueId, exposure]) => ({
+    exposures: [...mapsIn(root, 'exposures')].map(([uniqueId, exposure]) => ({
       uniqueId,
       name: textAt(exposure, 'name') ?? uniqueId,
       originalFilePath: plainPath(textAt(exposure, 'original_file_path') ?? ''),
@@ -157,8 +157,12 @@ function withId(node: Loose, uniqueId: string): Loose {
   return typeof node['unique_id'] === 'string' ? node : { ...node, unique_id: uniqueId };
 }
 
-function mapsIn(root: Loose, key: string): [string, Loose][] {
-  return Object.entries(mapAt(root, key)).filter((entry): entry is [string, Loose] => isMap(entry[1]));
+function* mapsIn(root: Loose, key: string): Generator<readonly [uniqueId: string, map: Loose]> {
+  const section = mapAt(root, key);
+  for (const uniqueId of Object.keys(section)) {
+    const value = section[uniqueId];
+    if (isMap(value)) yield [uniqueId, value];
+  }
 }
 
 function readParents(root: Loose): ReadonlyMap<string, readonly string[]> {

@@ -35,8 +35,9 @@ function readMeta(manifest: Manifest, { places, files, collector }: Sources): vo
   // dbt's own order changes with its version and with partial parsing.
   const nodes = [...manifest.nodes.values()].sort((a, b) => (a.uniqueId < b.uniqueId ? -1 : 1));
   for (const node of nodes) {
+    if (!isLatest(node) || (!isAnnotated(node.annotation) && node.hasAnnotatedColumns === false)) continue;
     const columns = [...node.columns.values()].filter((column) => isAnnotated(column.annotation));
-    if (!isLatest(node) || (!isAnnotated(node.annotation) && columns.length === 0)) continue;
+    if (!isAnnotated(node.annotation) && columns.length === 0) continue;
     const entry = files.entryOf(node);
     if (isAnnotated(node.annotation)) {
       collector.addNode(node, places.place(node, node.annotation, entry === null ? [] : blocksOf(entry)));

@@ -18,7 +18,8 @@ gate: {max_age_hours: 24}
 destinations:
   d: {platform: meta, service: audiences, credentials: {access_token: "{{ env_var('X') }}"}, guards: {max_delete_percent: 20}}
 `;
-const SEGMENTS = 'segments:\n  s2: {entity: a, where: {attribute: x, eq: 1}}\nmodels:\n  b: {entity: {}, columns: {c: {hidden: true}}}\n';
+const SEGMENTS =
+  'segments:\n  s2: {entity: a, where: {attribute: x, eq: 1}}\nmodels:\n  b: {entity: {}, columns: {c: {hidden: true}}}\n';
 const PROFILES = `shop:
   target: dev
   outputs:
@@ -34,11 +35,18 @@ const MANIFEST = manifest();
 
 function manifest(): Raw {
   const dinmo = { entity: { name: 'a', segments: { s: { where: { attribute: 'x', eq: 1 } } } } };
-  const column = rawColumn('c', { config: { meta: { dinmo: { identifier: 'email' } } }, constraints: [{ type: 'unique' }] });
+  const column = rawColumn('c', {
+    config: { meta: { dinmo: { identifier: 'email' } } },
+    constraints: [{ type: 'unique' }],
+  });
   const kwargs = { to: "ref('b')", field: 'id', model: "{{ get_where_subquery(ref('a')) }}" };
   return rawManifest(
     [
-      rawModel('a', { meta: { dinmo }, columns: { c: column }, constraints: [{ type: 'foreign_key', to: "ref('b')" }] }),
+      rawModel('a', {
+        meta: { dinmo },
+        columns: { c: column },
+        constraints: [{ type: 'foreign_key', to: "ref('b')" }],
+      }),
       rawModel('b'),
       rawTest('t', { test_metadata: { name: 'relationships', kwargs }, attached_node: 'model.shop.a' }),
     ],
@@ -58,23 +66,49 @@ function mutated(root: unknown): fc.Arbitrary<unknown> {
   const paths: (readonly string[])[] = [];
   const walk = (value: unknown, path: readonly string[]): void => {
     paths.push(path);
-    if (typeof value === 'object' && value !== null) for (const [key, inner] of Object.entries(value)) walk(inner, [...path, key]);
+    if (typeof value === 'object' && value !== null)
+      for (const [key, inner] of Object.entries(value)) walk(inner, [...path, key]);
   };
   walk(root, []);
-  const odd = fc.oneof(fc.jsonValue(), fc.constantFrom<unknown>(null, {}, [], '', 'dinmo', -1, true, [null], { dinmo: [] }));
+  const odd = fc.oneof(
+    fc.jsonValue(),
+    fc.constantFrom<unknown>(null, {}, [], '', 'dinmo', -1, true, [null], { dinmo: [] }),
+  );
   return fc.tuple(fc.constantFrom(...paths), odd).map(([path, value]) => replaced(root, path, value));
 }
 
 function replaced(root: unknown, path: readonly string[], value: unknown): unknown {
   const [key, ...rest] = path;
   if (key === undefined) return value;
-  if (Array.isArray(root)) return root.map((item, index) => (String(index) === key ? replaced(item, rest, value) : item));
+  if (Array.isArray(root))
+    return root.map((item, index) => (String(index) === key ? replaced(item, rest, value) : item));
   return { ...(root as Raw), [key]: replaced((root as Raw)[key], rest, value) };
 }
 
 /** Text that was cut, or into which something was put. */
 function damaged(text: string): fc.Arbitrary<string> {
-  const bits = fc.constantFrom('{', '[', ']', '"', '{{', '}}', '{%', ': ', '\n', '\t', '- ', '&a ', '*a', '!!x ', '<<: ', '|', '\0', '%YAML 1.1\n', '🙂', '~');
+  const bits = fc.constantFrom(
+    '{',
+    '[',
+    ']',
+    '"',
+    '{{',
+    '}}',
+    '{%',
+    ': ',
+    '\n',
+    '\t',
+    '- ',
+    '&a ',
+    '*a',
+    '!!x ',
+    '<<: ',
+    '|',
+    '\0',
+    '%YAML 1.1\n',
+    '🙂',
+    '~',
+  );
   const at = fc.nat(text.length);
   return fc.oneof(
     at.map((end) => text.slice(0, end)),
@@ -116,7 +150,10 @@ function holds(file: string, original: string, contents: fc.Arbitrary<string>, r
 describe('nothing but DinmoError, whatever a file holds', () => {
   const project = (): unknown => readProject(options);
   const json = (root: unknown): fc.Arbitrary<string> =>
-    fc.oneof(mutated(root).map((value) => JSON.stringify(value) ?? ''), damaged(JSON.stringify(root)));
+    fc.oneof(
+      mutated(root).map((value) => JSON.stringify(value) ?? ''),
+      damaged(JSON.stringify(root)),
+    );
 
   it('manifest.json', () => holds('target/manifest.json', JSON.stringify(MANIFEST), json(MANIFEST), project));
   it('run_results.json', () => holds('target/run_results.json', JSON.stringify(RESULTS), json(RESULTS), project));
@@ -127,7 +164,13 @@ describe('nothing but DinmoError, whatever a file holds', () => {
   it('dinmo.yml', () => holds('dinmo.yml', SETTINGS, damaged(SETTINGS), project));
   it('dinmo/', () => holds('dinmo/s.yml', SEGMENTS, damaged(SEGMENTS), project));
   it('properties files', () => holds('models/shop.yml', PROPERTIES, damaged(PROPERTIES), project));
-  it('dbt_project.yml', () => holds('dbt_project.yml', 'name: shop\nprofile: shop\n', damaged('name: shop\nprofile: shop\nmodels: {shop: {+meta: {a: 1}}}\n'), project));
+  it('dbt_project.yml', () =>
+    holds(
+      'dbt_project.yml',
+      'name: shop\nprofile: shop\n',
+      damaged('name: shop\nprofile: shop\nmodels: {shop: {+meta: {a: 1}}}\n'),
+      project,
+    ));
   it('profiles.yml', () => {
     for (const target of ['dev', 'prod']) {
       holds('profiles.yml', PROFILES, damaged(PROFILES), () => locateProject({ ...options, target }).profile());
