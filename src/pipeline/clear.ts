@@ -37,7 +37,7 @@ async function clearOne(
       location: activation.origin.locate([...activation.at, 'operations']),
     });
   }
-  const prepared = await prepareActivation(bench.context, bench.storage, activation);
+  const prepared = await prepareActivation(bench.context, bench.storage, { activation, secrets: 'needed' });
   const { ledger } = bench.storage;
   const held = prepared.state === null ? 0 : await countHeld(bench, prepared.tables.snapshot);
   if (held === 0) return plainResult(activation, 'skipped', 'the destination holds nothing of this activation', 0);

@@ -178,7 +178,7 @@ async function sandboxVerdict(url: string, http: HttpClient): Promise<Verdict> {
 
 async function destinationVerdict(context: Context, destination: Destination, http: HttpClient): Promise<Verdict> {
   const service = await findService(destination.platform, destination.service);
-  const { config, credentials, baseUrl } = readEndpoint(context, destination, service);
+  const { config, credentials, baseUrl } = readEndpoint(context, destination, { service, secrets: 'needed' });
   const { options, project } = context;
   const { ok: isOk, detail } = await service.verify({
     ...{ config, credentials, baseUrl, http },

@@ -22,7 +22,7 @@ async function planOne(
   { context, storage, warehouse, dialect }: Bench,
   activation: Activation,
 ): Promise<ActivationResult> {
-  const prepared = await prepareActivation(context, storage, activation);
+  const prepared = await prepareActivation(context, storage, { activation, secrets: 'unused' });
   if (prepared.state?.paused === true && options.resume !== true) return pausedResult(activation);
   const { ledger, existing } = storage;
   const unfinished = prepared.state === null ? [] : await findUnfinished(ledger, prepared.state.activationId);

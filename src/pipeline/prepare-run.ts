@@ -13,7 +13,7 @@ import type { ActivationState } from '../record/ledger.ts';
 import type { SqlDialect } from '../warehouse/dialect.ts';
 import type { TableName, Warehouse } from '../warehouse/warehouse.ts';
 import { type Context, directTarget } from './context.ts';
-import { type Endpoint, readEndpoint } from './endpoint.ts';
+import { type Endpoint, readEndpoint, type SecretUse } from './endpoint.ts';
 import { clockOf, type SyncOptions } from './options.ts';
 import { createPreparer } from './preparer.ts';
 import { buildSource } from './source.ts';
@@ -34,14 +34,18 @@ export interface Prepared {
 }
 
 /** Throws DinmoError for a destination that cannot be reached as it is configured, or that changed its account. */
-export async function prepareActivation(context: Context, storage: Storage, activation: Activation): Promise<Prepared> {
+export async function prepareActivation(
+  context: Context,
+  storage: Storage,
+  { activation, secrets }: { readonly activation: Activation; readonly secrets: SecretUse },
+): Promise<Prepared> {
   const { store } = context;
   const entity = store.entities.get(activation.entity);
   const destination = store.destinations.get(activation.destination);
   if (!entity || !destination) throw new Error(`activation ${activation.id} names what the store lacks`);
   const service = await findService(destination.platform, destination.service);
   const state = stateOf(storage, activation);
-  const endpoint = readEndpoint(context, destination, service);
+  const endpoint = readEndpoint(context, destination, { service, secrets });
   if (state) requireSameDestination(activation, destination, state, endpoint);
   const suffix = state?.tableSuffix ?? freeSuffix(storage, activation.id);
   return {

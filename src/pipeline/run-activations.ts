@@ -105,7 +105,7 @@ async function furnishSandbox(context: Context, http: Equipment['http']): Promis
   const url = `${(context.options.sandboxUrl ?? '').replace(/\/$/, '')}/destinations`;
   for (const destination of context.store.destinations.values()) {
     const service = await findService(destination.platform, destination.service);
-    const { config, credentials } = readEndpoint(context, destination, service);
+    const { config, credentials } = readEndpoint(context, destination, { service, secrets: 'needed' });
     const setup = {
       platform: destination.platform,
       destination: destination.name,

@@ -49,7 +49,7 @@ async function syncOne(
 ): Promise<ActivationResult> {
   const { context, storage } = bench;
   options.progress?.({ activation: activation.id, stage: 'gate', done: 0, total: null });
-  const prepared = await prepareActivation(context, storage, activation);
+  const prepared = await prepareActivation(context, storage, { activation, secrets: 'needed' });
   if (prepared.state?.paused === true) {
     if (options.resume !== true) return pausedResult(activation);
     await storage.ledger.update(
