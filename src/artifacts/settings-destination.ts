@@ -88,15 +88,10 @@ function settingValue(value: unknown): SettingValue | null {
 function readCredentials(reader: BlockReader): Readonly<Record<string, string>> {
   const credentials: [string, string][] = [];
   for (const [key, value, at] of reader.entries('credentials', 'credentials')) {
-    const parsed = typeof value === 'string' ? parseCredential(value) : null;
     const variable = key.toUpperCase().replaceAll(/\W/g, '_');
     const fix = `Put it into an environment variable and write \`${key}: "{{ env_var('${variable}') }}"\`.`;
-    if (typeof value === 'string' && parsed !== null) {
-      credentials.push([key, value]);
-      if (parsed.fallback !== null && parsed.fallback !== '') {
-        reader.problems.add('clear-text-credential', at, `The credential \`${key}\` has a default in clear text.`, fix);
-      }
-    } else if (value === null) {
+    if (typeof value === 'string' && parseCredential(value) !== null) credentials.push([key, value]);
+    else if (value === null) {
       reader.problems.add('null-value', at, `\`${key}\` has no value.`, fix);
     } else {
       reader.problems.add('clear-text-credential', at, `The credential \`${key}\` is written in clear text.`, fix);

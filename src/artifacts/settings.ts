@@ -128,19 +128,25 @@ function readVersion(reader: BlockReader): void {
 
 function readTimezone(reader: BlockReader): string | null {
   const timezone = reader.text('timezone');
-  if (timezone === null || isTimezone(timezone)) return timezone;
+  if (timezone === null) return null;
+  const known = canonicalTimezone(timezone);
+  if (known !== null) return known;
   const message = `\`${timezone.slice(0, 60)}\` is not a time zone.`;
   const fix = 'Write an IANA name such as Europe/Paris, or UTC.';
   return reader.problems.add('unknown-timezone', reader.path('timezone'), message, fix);
 }
 
-/** IANA names only: an offset such as `+02:00` knows no summer time, and warehouses spell it differently. */
-function isTimezone(name: string): boolean {
-  if (!/^[A-Za-z]/.test(name)) return false;
+/**
+ * IANA names only: an offset such as `+02:00` knows no summer time, and warehouses spell it differently. Some of them want
+ * the capitals right, too. Null for what is no name.
+ */
+function canonicalTimezone(name: string): string | null {
+  if (!/^[A-Za-z]/.test(name)) return null;
   try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+    const { timeZone } = new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions();
+    return timeZone.toLowerCase() === name.toLowerCase() ? timeZone : name;
   } catch {
-    return false;
+    return null;
   }
 }
 

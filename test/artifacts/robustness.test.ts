@@ -140,7 +140,7 @@ function holds(file: string, original: string, contents: fc.Arbitrary<string>, r
           if (!(error instanceof DinmoError)) throw error;
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   } finally {
     writeFileSync(join(folder, file), original);

@@ -123,6 +123,12 @@ destinations:
     expect([...settings.destinations.keys()]).toEqual(['fine']);
   });
 
+  it('takes time zones by their IANA names only, with their capitals', () => {
+    expect(read('timezone: europe/paris').settings.timezone).toBe('Europe/Paris');
+    expect(read('timezone: utc').settings.timezone).toBe('UTC');
+    expect(read('timezone: "+02:00"').findings.map((found) => found.code)).toEqual(['unknown-timezone']);
+  });
+
   it('reports a file that is no YAML, or says a thing twice', () => {
     expect(read('version: 1\ntimezone: [\n').findings.map((found) => found.code)).toContain('invalid-yaml');
     expect(summary(read('timezone: UTC\ntimezone: UTC\n').findings)).toEqual(['invalid-yaml dinmo.yml:2:1']);
