@@ -33,14 +33,9 @@ export function addActivationBlock(
   const changed = `${text.slice(0, edit.at)}${edit.insert}${text.slice(edit.at)}`;
   const reread = parseDocument(changed, { logLevel: 'silent', uniqueKeys: false });
   if (reread.errors.length > 0 || !isDeepStrictEqual(reread.toJS(), expected)) return { kind: 'impossible' };
-  const lead = edit.insert.length - edit.insert.trimStart().length;
-  const line = text.slice(0, edit.at).split('\n').length + (edit.insert.slice(0, lead).match(/\n/g)?.length ?? 0);
-  return {
-    kind: 'added',
-    text: changed,
-    block: edit.insert.replace(/^\r?\n/, '').replace(/^[,\s]+(?=\S)(?<!\n *)/, ''),
-    line,
-  };
+  const line =
+    text.slice(0, edit.at).split('\n').length + (edit.insert.startsWith('\n') || edit.insert.startsWith('\r') ? 1 : 0);
+  return { kind: 'added', text: changed, block: edit.shown, line };
 }
 
 function offsetOf(text: string, { line, column }: BlockPlace): number {
@@ -101,6 +96,8 @@ function withActivation(document: Document, path: readonly (string | number)[], 
 interface Edit {
   readonly at: number;
   readonly insert: string;
+  /** The block on its own, for people. */
+  readonly shown: string;
 }
 
 function editOf(text: string, pair: Pair, { name, to }: { readonly name: string; readonly to: string }): Edit | null {
@@ -132,7 +129,7 @@ function addPair(
     if (end === undefined || text[end - 1] !== '}') return null;
     const last = text.slice(0, end - 1).trimEnd();
     const comma = value.items.length === 0 || last.endsWith(',') ? '' : ',';
-    return { at: last.length, insert: `${comma}${value.items.length === 0 ? '' : ' '}${pair.flow}` };
+    return { at: last.length, insert: `${comma}${value.items.length === 0 ? '' : ' '}${pair.flow}`, shown: pair.flow };
   }
   if (isMap(value)) {
     const [first] = value.items as YAMLMap['items'];
@@ -164,5 +161,5 @@ function onLines(input: {
   const found = text.indexOf('\n', content);
   const end = found < 0 ? text.length : found > 0 && text[found - 1] === '\r' ? found - 1 : found;
   const pad = ' '.repeat(indent);
-  return { at: end, insert: lines.map((line) => `${newline}${pad}${line}`).join('') };
+  return { at: end, insert: lines.map((line) => `${newline}${pad}${line}`).join(''), shown: lines.join('\n') };
 }

@@ -16,7 +16,9 @@ const COLUMNS: readonly TableColumn[] = [
 export function renderPlan(report: SyncReport, style: Style): string {
   const totals = sum(report.activations.map((activation) => activation.planned));
   const changes = totals.insert + totals.update + totals.delete;
-  const last = `${changes === 0 ? 'Nothing to send.' : `${formatMany(changes, 'change')} to send.`} Nothing was sent.`;
+  const isCounted = report.activations.some((activation) => activation.planned !== null);
+  const changed = changes === 0 ? 'Nothing to send. ' : `${formatMany(changes, 'change')} to send. `;
+  const last = `${isCounted ? changed : ''}Nothing was sent.`;
   return renderTableAnd(report, style, { counts: (activation) => activation.planned, last });
 }
 

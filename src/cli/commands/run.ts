@@ -68,7 +68,7 @@ async function runAll(session: Session, flags: RunFlags): Promise<ExitCode> {
 async function checkFailed(): Promise<Error> {
   const { DinmoError } = await import('../../errors.ts');
   return new DinmoError({
-    kind: 'stopped',
+    kind: 'configuration',
     code: 'check-failed',
     message: 'The project has errors, listed above: nothing was generated, built or sent.',
     fix: 'Correct them and run again.',

@@ -6,7 +6,7 @@ import { runCommand } from '../session.ts';
 import type { Shell } from '../shell.ts';
 
 interface SandboxFlags extends GeneralOptions {
-  readonly port: number;
+  readonly port?: number;
   readonly faultRate?: number;
   readonly latencyMs?: number;
   readonly seed?: number;
@@ -20,7 +20,7 @@ export function sandboxCommand(shell: Shell): Command {
     .description(
       'Simulates the platforms on 127.0.0.1 until it is stopped. `--sandbox` makes every other command reach only these. GET / shows what they hold, GET /state the same as JSON.',
     )
-    .option('--port <port>', 'port to listen on; 0: any that is free', numberIn(0, 65_535, 'a port'), 8900)
+    .option('--port <port>', 'port to listen on; 0: any that is free (default: 8900)', numberIn(0, 65_535, 'a port'))
     .option(
       '--fault-rate <share>',
       'share of requests that meet a fault, 0 to 1',
@@ -36,8 +36,8 @@ export function sandboxCommand(shell: Shell): Command {
   return addGeneralOptions(command).action((flags: SandboxFlags) =>
     runCommand(shell, flags, {
       async run({ output, logger }) {
-        const { startSandbox } = await import('../../sandbox/start.ts');
-        const sandbox = await startSandbox(toSandboxOptions(shell, flags, logger));
+        const { SANDBOX_PORT, startSandbox } = await import('../../sandbox/start.ts');
+        const sandbox = await startSandbox({ port: SANDBOX_PORT, ...toSandboxOptions(shell, flags, logger) });
         try {
           output.result({
             text: (style) => `The platforms are simulated at ${style.bold(sandbox.url)}\nStop with Ctrl-C.`,
@@ -60,8 +60,8 @@ function toSandboxOptions(
 ): SandboxOptions {
   const { port, faultRate, latencyMs, seed, stateFile } = flags;
   return {
-    port,
     logger,
+    ...(port === undefined ? {} : { port }),
     ...(faultRate === undefined ? {} : { faultRate }),
     ...(latencyMs === undefined ? {} : { latencyMs }),
     ...(seed === undefined ? {} : { seed }),

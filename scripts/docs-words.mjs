@@ -1,0 +1,246 @@
+// @ts-check
+// What the pages of docs/ say beside what the code says itself.
+
+/** Findings on the shape of a file: code, severity, meaning. @type {readonly (readonly [string, string, string])[]} */
+export const SHAPE_FINDINGS = [
+  [
+    'ambiguous-model',
+    'error',
+    'A model named in a file of `dinmo/` exists in several packages: write `package.model`.',
+  ],
+  ['annotation-dropped', 'error', 'The file states an annotation that the manifest does not have: dbt dropped it.'],
+  [
+    'annotation-in-old-place',
+    'warning',
+    'The annotation stands under `meta:`, which dbt 2 drops; move it under `config: {meta: …}`.',
+  ],
+  ['clear-text-credential', 'error', 'A credential is written in clear; write `"{{ env_var(\'NAME\') }}"`.'],
+  ['empty-group', 'error', '`all`, `any` or `none` without conditions.'],
+  ['empty-list', 'error', 'An operator whose list is empty.'],
+  ['invalid-holdout', 'error', '`holdout:` without a percent above 0 and up to 100, or without `salt:`.'],
+  [
+    'invalid-key',
+    'error',
+    'A name used as a key has other characters than lower-case letters, digits and underscores, or is too long.',
+  ],
+  ['invalid-limit', 'error', '`limit:` without exactly one of `rows` and `percent`, or without `by`.'],
+  ['invalid-mapping', 'error', 'A mapping with none or several of `column`, `value` and `segment`.'],
+  [
+    'invalid-name',
+    'error',
+    'A name has other characters than lower-case letters, digits and underscores, or is too long.',
+  ],
+  ['invalid-operand', 'error', 'The operand is not one that the operator takes.'],
+  ['invalid-percent', 'error', 'A percent that is not above 0 and up to 100.'],
+  ['invalid-relationship', 'error', 'A relationship lacks `keys`, or states what its type does not have.'],
+  [
+    'invalid-rule',
+    'error',
+    'A condition is not exactly one of all, any, none, not, attribute, relation and segment, or has not exactly one operator.',
+  ],
+  ['invalid-value', 'error', 'A value that is not among the known ones, or not of the form that the key takes.'],
+  ['invalid-window', 'error', 'A stretch of time that is not `{last: N, unit: day}` or `{next: N, unit: day}`.'],
+  ['invalid-yaml', 'error', 'The file is not YAML 1.2.'],
+  ['missing-key', 'error', 'A key is missing that the block needs.'],
+  ['null-operand', 'error', 'An operator without a value: NULL is asked for with `is_null`.'],
+  ['null-value', 'error', 'A key without a value.'],
+  ['repeated-item', 'error', 'Something is listed twice.'],
+  ['rule-too-deep', 'error', 'Groups are nested deeper than anybody could read.'],
+  ['rule-too-long', 'error', 'A group has more conditions than a warehouse takes in one statement.'],
+  ['stale-manifest', 'error', 'The YAML was changed after dbt wrote the manifest: run `dbt parse`.'],
+  ['stated-twice', 'error', 'The same fact is stated in two places.'],
+  [
+    'state-left-behind',
+    'warning',
+    'An activation has state and no block any more: what it sent stays at its destination.',
+  ],
+  ['unknown-key', 'error', 'A key that the block does not have; the nearest valid one is named.'],
+  ['unknown-model', 'error', 'A file of `dinmo/` annotates a model that the project does not have.'],
+  ['unknown-timezone', 'error', '`timezone:` is not an IANA name such as Europe/Paris.'],
+  ['wrong-type', 'error', 'A value of another kind than the key takes.'],
+  [
+    'yaml-1-1-value',
+    'error',
+    'dbt reads YAML 1.1, in which an unquoted `NO`, `on` or `012` is something else: quote it.',
+  ],
+];
+
+/** Errors whose words the sources do not hold in one place: code, exit code, what is wrong, what to do. @type {readonly (readonly [string, number, string, string])[]} */
+export const ERROR_WORDS = [
+  [
+    'activation-locked',
+    1,
+    'Another process is syncing the activation.',
+    'Let it end, or wait longer with --lock-timeout.',
+  ],
+  ['check-failed', 2, 'The project has errors.', 'Run `dinmo check` for all of them.'],
+  [
+    'dbt-failed',
+    3,
+    '`dbt parse` failed; what it said stands above. (Exit code 4 when `dbt build` could not start.)',
+    'Correct the dbt project, or test the connection with `dbt debug`.',
+  ],
+  [
+    'dbt-not-found',
+    2,
+    'No dbt was found: not in VIRTUAL_ENV, not on PATH, and there is no .venv.',
+    'Activate its environment, or name it with --dbt.',
+  ],
+  [
+    'destination-core-changed',
+    2,
+    'Core settings of the destination changed since its first sync.',
+    'A destination keeps its account: make a new destination for the new one.',
+  ],
+  [
+    'duckdb-newer-version',
+    4,
+    'The DuckDB file was written by a newer DuckDB than the one built in here.',
+    'Pin duckdb beside dbt-duckdb to the version that the message names, and build the file again.',
+  ],
+  ['duckdb-open-failed', 4, 'DuckDB could not open the file.', 'The message holds what DuckDB said.'],
+  [
+    'file-not-written',
+    4,
+    'A file of a `files` destination could not be written.',
+    'Free the disk, or make the folder writable.',
+  ],
+  [
+    'invalid-destination-settings',
+    2,
+    'Settings or credentials of a destination are missing or not valid; all of them are named.',
+    'Correct the destination in dinmo.yml, or set the environment variables.',
+  ],
+  ['invalid-segment', 2, 'The segment cannot be compiled.', 'Run `dinmo check`.'],
+  [
+    'manifest-too-old',
+    3,
+    'The manifest was written by a dbt before 1.5.',
+    'Use dbt 1.8 or later; 1.5 to 1.7 are read as well as can be.',
+  ],
+  [
+    'nothing-selected',
+    2,
+    'No activation matches a pattern of --select or --exclude.',
+    'The message lists the activations that there are.',
+  ],
+  [
+    'project-not-found',
+    2,
+    'There is no dbt_project.yml here, nor in a folder above.',
+    'Run the command inside the dbt project, or name its folder with --project-dir.',
+  ],
+  [
+    'targets-missing',
+    2,
+    'The profile has several targets, and dinmo.yml does not say which may reach real platforms.',
+    'Add `targets: [prod]` to dinmo.yml, or rehearse with --sandbox.',
+  ],
+  [
+    'unknown-platform',
+    2,
+    'There is no platform of that name.',
+    'The nearest one is named; `dinmo show platforms` lists them.',
+  ],
+  ['unknown-service', 2, 'The platform has no such service.', 'The message lists those that it has.'],
+  [
+    'clear-text-credential',
+    2,
+    'A credential is written in clear text, or is more than one env_var expression.',
+    'Write `"{{ env_var(\'NAME\') }}"`.',
+  ],
+  ['credential-missing', 2, 'The environment variable …, which holds a credential, is not set.', 'Set it.'],
+  ['excess-arguments', 2, 'More arguments than the command takes.', 'Leave them out; `--help` says what it takes.'],
+  [
+    'invalid-argument',
+    2,
+    'An option or argument has a value that it does not take.',
+    'Correct it; `--help` says what it takes.',
+  ],
+  ['missing-argument', 2, 'An argument is missing.', '`--help` says what the command takes.'],
+  ['missing-mandatory-option-value', 2, 'An option is missing that the command needs.', '`--help` says which.'],
+  ['option-missing-argument', 2, 'An option stands without its value.', 'Give it one.'],
+  ['profile-file-missing', 2, 'There is no profiles.yml where dbt would look.', 'Name its folder with --profiles-dir.'],
+  [
+    'profile-file-unreadable',
+    2,
+    'profiles.yml is not valid YAML, or holds no profiles.',
+    'Correct it; `dbt debug` must accept it.',
+  ],
+  [
+    'profile-invalid',
+    2,
+    'The target has no `type`, or is not of the form that its adapter needs.',
+    'Correct it; `dbt debug` must accept it.',
+  ],
+  ['profile-jinja', 2, 'The Jinja of the target cannot be rendered.', 'Use `env_var` and `var` only.'],
+  ['profile-not-found', 2, 'profiles.yml has no profile of that name.', 'Choose one with --profile, or add it.'],
+  ['profile-target-not-found', 2, 'The profile has no target of that name.', 'Choose one with --target, or add it.'],
+  ['profile-unnamed', 2, 'No profile is named.', 'Add `profile:` to dbt_project.yml, or name one with --profile.'],
+  ['profile-variable-missing', 2, 'The target needs an environment variable that is not set.', 'Set it.'],
+  ['setting-jinja', 2, 'A setting of dinmo.yml cannot be rendered.', 'Use `env_var` only.'],
+  ['setting-missing', 2, 'A setting needs an environment variable that is not set.', 'Set it.'],
+  [
+    'unexpected',
+    4,
+    'Something went wrong that should not.',
+    'It is a fault of dbt-dinmo: report it, with the command and what it prints with --debug.',
+  ],
+  ['unknown-command', 2, 'There is no such command.', 'The nearest one is named.'],
+  [
+    'unknown-destination',
+    2,
+    'The project has no destination ….',
+    'The nearest one is named; destinations stand in dinmo.yml.',
+  ],
+  ['unknown-entity', 2, 'The project has no entity ….', 'The nearest one is named; `dinmo show` lists them.'],
+  ['unknown-option', 2, 'The command has no such option.', 'The nearest one is named.'],
+  ['unknown-segment', 2, 'The project has no segment ….', 'The nearest one is named; `dinmo show` lists them.'],
+];
+
+/** @type {readonly (readonly [string, string])[]} */
+export const ROW_CODES = [
+  ['null-key', 'The primary key is NULL. What the destination has for it stays until the key is sound.'],
+  [
+    'duplicate-key',
+    'Several rows have the same primary key. What the destination has for it stays until the key is sound.',
+  ],
+  ['no-destination-key', 'The field by which the destination knows rows is NULL or not valid.'],
+  [
+    'duplicate-destination-key',
+    'Several rows share the destination’s key: the one with the smallest primary key is sent.',
+  ],
+  [
+    'no-identifier',
+    'No identifier that the service matches on is valid. What the destination holds for the row is removed.',
+  ],
+  ['invalid-email', 'The value of the id property is not an e-mail address.'],
+  ['event-too-old', 'The event is older than the platform takes.'],
+  ['event-in-future', 'The event lies in the future.'],
+  ['event-without-time', 'The event has no time.'],
+  ['event-without-name', 'The event has no name: map `event_name`, or set it in the destination’s config.'],
+  ['unknown-action-source', '`action_source` is not one of the platform’s.'],
+  ['purchase-without-value', 'A Purchase needs a numeric value.'],
+  ['purchase-without-currency', 'A Purchase needs a currency of three letters.'],
+  ['no-verdict', 'The destination’s answer does not say what became of the row.'],
+  [
+    'removal-not-accepted',
+    'A changed member’s old identifiers could not be removed, so it was not sent whole; the next run does both.',
+  ],
+  ['not-published', 'The files of the run could not be published, so nothing of it counts as sent.'],
+  ['interrupted', 'The run was stopped before the row was sent.'],
+];
+
+/** @type {Readonly<Record<string, string>>} */
+export const STATE_TEXTS = {
+  activations: 'One row per activation that has state: where it goes, its audience’s id, who holds its lease.',
+  sends: 'Which changes may have gone out: written before a batch is sent, gone at settlement.',
+  receipts: 'What was answered, as ranges of changes: gone at settlement.',
+  node_results: 'The newest result known of each dbt node, for the gate.',
+  facts: 'Facts about the storage itself, such as the sandbox that it belongs to.',
+  'snapshot_<activation>':
+    'What the destination has acknowledged, one row per key. The name ends in a short hash of the activation’s id. `dirty`: it may differ from what the platform holds and is always sent again; `departed`: it left the segment where no removal is allowed.',
+  'identifiers_<activation>':
+    'Identifiers as they were sent (hashed where the platform wants hashes), which a later removal needs. `owed`: still on the platform, claimed by no row.',
+  'changes_<activation>': 'The frozen changes of one run; gone at settlement.',
+};
