@@ -105,9 +105,10 @@ class FileContent {
   }
 }
 
-/** What models, seeds, snapshots and sources are called in our files: `customers`, `crm.leads`. */
+/** What models, seeds, snapshots and sources are called in our files: `customers`, `crm.leads`, `package.customers`. */
 class ModelNames {
   readonly #names = new Map<string, ManifestNode[]>();
+  readonly #fullNames = new Map<string, ManifestNode>();
   readonly #manifest: Manifest;
 
   constructor(manifest: Manifest) {
@@ -116,6 +117,7 @@ class ModelNames {
       if (node.version !== null && node.version !== node.latestVersion) continue;
       const name = node.sourceName === null ? node.name : `${node.sourceName}.${node.name}`;
       this.#names.set(name, [...(this.#names.get(name) ?? []), node]);
+      this.#fullNames.set(`${node.packageName}.${name}`, node);
     }
   }
 
@@ -123,7 +125,8 @@ class ModelNames {
   find(name: string): ManifestNode | null {
     const nodes = this.#names.get(name) ?? [];
     const own = nodes.find((node) => node.packageName === this.#manifest.metadata.projectName);
-    return own ?? (nodes.length === 1 ? (nodes[0] ?? null) : null);
+    if (own !== undefined || nodes.length > 1) return own ?? null;
+    return nodes[0] ?? this.#fullNames.get(name) ?? null;
   }
 
   finding(name: string, location: ReturnType<YamlFile['locate']>): AnnotationCollector['findings'][number] {
@@ -137,7 +140,7 @@ class ModelNames {
           code: 'ambiguous-model',
           severity: 'error',
           message: `${count} packages have something called \`${name}\`.`,
-          fix: 'Annotate it in a model of your own that selects from it.',
+          fix: `Write \`package.${name}\`.`,
           location,
         }
       : { code: 'unknown-model', severity: 'error', message, fix, location };

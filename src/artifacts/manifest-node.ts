@@ -114,8 +114,8 @@ export function readNode(
     primaryKey: Array.isArray(node['primary_key']) ? textsAt(node, 'primary_key') : null,
     dependsOn: textsAt(mapAt(node, 'depends_on'), 'nodes'),
     originalFilePath: filePath,
-    // dbt 1.x leaves patch_path empty for sources, whose own file is the YAML.
-    patchPath: patchPath !== null ? plainPath(patchPath) : isSource && filePath !== '' ? filePath : null,
+    // dbt 1.x leaves patch_path empty for what is written in YAML alone: sources, and snapshots of a relation.
+    patchPath: patchPath !== null ? plainPath(patchPath) : /\.ya?ml$/.test(filePath) ? filePath : null,
     checksum: textAt(mapAt(node, 'checksum'), 'checksum'),
     rawCode: textAt(node, 'raw_code') ?? '',
     config,

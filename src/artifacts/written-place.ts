@@ -41,7 +41,11 @@ export class AnnotationPlaces {
     return {
       value: withExactIntegers(value, readings.yaml12),
       origin,
-      findings: [...oldPlaceFindings(blocks, node), ...this.#differenceFindings(differences, block, node)],
+      findings: [
+        ...oldPlaceFindings(blocks, node),
+        ...this.#replacedFindings(node, origin, readings.yaml12),
+        ...this.#differenceFindings(differences, block, node),
+      ],
       doubtful: differences.map((difference) => difference.path),
     };
   }
@@ -73,6 +77,22 @@ export class AnnotationPlaces {
       }
     }
     return findings;
+  }
+
+  /** dbt merges `meta` one level deep only: our block of a folder is gone where a model has its own. */
+  #replacedFindings(node: ManifestNode, origin: BlockOrigin, own: unknown): readonly Finding[] {
+    const folder = isMap(own) && 'entity' in own ? this.#inProjectFile(node) : null;
+    if (folder === null) return [];
+    return [
+      {
+        code: 'annotation-replaced',
+        severity: 'warning',
+        message: `The annotation of ${node.name} takes the whole place of the one in dbt_project.yml: dbt does not merge them.`,
+        fix: 'State all of it here, and remove the other or move it to the folders that need it.',
+        location: origin.locateKey([]),
+        node: node.uniqueId,
+      },
+    ];
   }
 
   /** An annotation that no properties file states: in the SQL, in dbt_project.yml, or in a file that is not here. */

@@ -320,6 +320,15 @@ describe('places', () => {
     ]);
   });
 
+  it('warns where a model replaces what dbt_project.yml says for its folder', () => {
+    const folder = 'name: shop\nmodels:\n  shop:\n    +meta: {dinmo: {entity: {class: customers}}}\n';
+    const project = annotated(
+      'models:\n  - name: a\n    config: {meta: {dinmo: {entity: {name: a}}}}\n    columns: [{name: c, config: {meta: {dinmo: {hidden: true}}}}]\n',
+      { 'dbt_project.yml': folder },
+    );
+    expect(summary(project.findings)).toEqual(['annotation-replaced models/shop.yml:3:21']);
+  });
+
   it('says which annotations dbt 2 dropped', () => {
     const nodes = [rawModel('a', { columns: { c: { name: 'c', config: {} } } }), rawModel('off')];
     const more = { disabled: { 'model.shop.gone': [rawModel('gone')] } };
@@ -400,6 +409,7 @@ models:
   customers: {entity: {name: other}}
   custmers: {entity: {}}
   twin: {entity: {}}
+  a.twin: {entity: {name: twin}}
   overview: {colums: {}, columns: {mail: {identifier: email}}}
 segments:
   Bad: {entity: customer}
@@ -417,10 +427,10 @@ segments:
       'stated-twice dinmo/a.yml:3:15',
       'unknown-model dinmo/a.yml:4:3',
       'ambiguous-model dinmo/a.yml:5:3',
-      'unknown-key dinmo/a.yml:6:14',
-      'invalid-key dinmo/a.yml:8:3',
-      'missing-key dinmo/a.yml:9:14',
-      'wrong-type dinmo/a.yml:10:9',
+      'unknown-key dinmo/a.yml:7:14',
+      'invalid-key dinmo/a.yml:9:3',
+      'missing-key dinmo/a.yml:10:14',
+      'wrong-type dinmo/a.yml:11:9',
       'stated-twice dinmo/b.yml:1:31',
       'wrong-type dinmo/c.yml:1:9',
       'unknown-key dinmo/d.yml:1:1',
