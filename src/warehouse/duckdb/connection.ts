@@ -85,7 +85,7 @@ function holderOf(message: string): string {
 
 function lockedError(path: string, message: string, cause: unknown): DinmoError {
   return new DinmoError({
-    kind: 'warehouse',
+    kind: 'stopped',
     code: 'duckdb-locked',
     message: `The DuckDB file ${path} is held by ${holderOf(message)}.`,
     fix: 'Let that process end (a dbt run, a notebook, another sync), or wait longer with --lock-timeout.',
