@@ -14,6 +14,8 @@ export interface ReadingDifference {
    * `other`: keys, items or values differ, so that the file or its config must have changed.
    */
   readonly kind: 'yaml-1-1' | 'type' | 'other';
+  /** What dbt made of it. */
+  readonly read: unknown;
 }
 
 /** How YAML 1.1 reads unquoted keys. */
@@ -63,7 +65,7 @@ function compare({ manifest, yaml12, yaml11 }: Readings, place: Place): void {
     const isPlain = !isHolder(manifest) && !isHolder(yaml12);
     const kind = isPlain && isDeepStrictEqual(manifest, yaml11) ? 'yaml-1-1' : null;
     const isApart = isPlain && typeof manifest !== typeof yaml12 && manifest !== null && yaml12 !== null;
-    differences.push({ path, filePath, kind: kind ?? (isApart ? 'type' : 'other') });
+    differences.push({ path, filePath, kind: kind ?? (isApart ? 'type' : 'other'), read: manifest });
   }
 }
 
@@ -82,14 +84,14 @@ function compareMaps(
       compare({ manifest: manifest[key], yaml12: value, yaml11: yaml11[key] }, inner);
     } else if (other !== undefined && Object.hasOwn(manifest, other)) {
       matched.add(other);
-      differences.push({ path: [...path, other], filePath: [...filePath, key], kind: 'yaml-1-1' });
+      differences.push({ path: [...path, other], filePath: [...filePath, key], kind: 'yaml-1-1', read: other });
     } else if (!hasJinja(key)) {
-      differences.push({ path: [...path, key], filePath: [...filePath, key], kind: 'other' });
+      differences.push({ path: [...path, key], filePath: [...filePath, key], kind: 'other', read: undefined });
     }
   }
   for (const key of Object.keys(manifest)) {
     if (!matched.has(key) && !Object.keys(yaml12).some(hasJinja)) {
-      differences.push({ path: [...path, key], filePath, kind: 'other' });
+      differences.push({ path: [...path, key], filePath, kind: 'other', read: undefined });
     }
   }
 }

@@ -71,7 +71,7 @@ export class AnnotationPlaces {
         difference.kind === 'yaml-1-1' || (difference.kind === 'type' && !this.isNewer(block.file.changedAt));
       if (isTrap && source !== null) {
         const location = isKey ? origin.locateKey(difference.filePath) : origin.locate(difference.filePath);
-        findings.push(yaml11Finding({ source, isKey, location, node: node.uniqueId }));
+        findings.push(yaml11Finding({ source, isKey, read: difference.read, location, node: node.uniqueId }));
       } else if (!findings.some((finding) => finding.code === 'stale-manifest')) {
         findings.push(staleFinding(origin.locate(difference.filePath), node));
       }
@@ -146,14 +146,17 @@ export function staleFinding(location: Finding['location'], node: ManifestNode |
 function yaml11Finding(trap: {
   readonly source: string;
   readonly isKey: boolean;
+  readonly read: unknown;
   readonly location: Finding['location'];
   readonly node: string;
 }): Finding {
-  const what = trap.isKey ? 'the key' : 'the value';
+  const what = trap.isKey ? 'The key' : 'The value';
+  const read =
+    typeof trap.read === 'string' && !trap.isKey ? `the text "${trap.read.slice(0, 60)}"` : `\`${trap.read}\``;
   return {
     code: 'yaml-1-1-value',
     severity: 'error',
-    message: `dbt does not read ${what} \`${trap.source.slice(0, 60)}\` as it is written: unquoted, YAML 1.1 makes something else of it.`,
+    message: `${what} \`${trap.source.slice(0, 60)}\` is unquoted, and dbt reads it as ${read}.`,
     fix: `Quote it: \`"${trap.source.slice(0, 60)}"\`.`,
     location: trap.location,
     node: trap.node,

@@ -45,6 +45,14 @@ describe('what dbt reads and YAML 1.2 says', () => {
     expect(findings[0]).toMatchObject({ severity: 'error', fix: expect.stringContaining(`"${written.slice(4)}"`) });
   });
 
+  it('says what dbt made of it', () => {
+    const messageOf = (written: string, manifest: unknown, key = 'eq'): string | undefined =>
+      project(written, manifest, { key }).findings[0]?.message;
+    expect(messageOf('eq: NO', false)).toBe('The value `NO` is unquoted, and dbt reads it as `false`.');
+    expect(messageOf('eq: 1e3', '1e3')).toBe('The value `1e3` is unquoted, and dbt reads it as the text "1e3".');
+    expect(messageOf('on: 1', 1, 'true')).toBe('The key `on` is unquoted, and dbt reads it as `true`.');
+  });
+
   it('finds the item of a list and the key that is no text', () => {
     expect(summary(project('in: [FR, NO]', ['FR', false], { key: 'in' }).findings)).toEqual([
       'yaml-1-1-value models/shop.yml:9:50',
