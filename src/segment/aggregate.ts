@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Fragment } from '../warehouse/dialect.ts';
 import { type Compilation, uniqueName } from './compilation.ts';
-import { compileTest } from './compile-test.ts';
+import { compileTestCondition } from './compile-test.ts';
 import type { ResolvedAggregate, ResolvedRule } from './resolved.ts';
 import type { Scope } from './scope.ts';
 import { type ColumnOf, type Condition, id, type Select, type Source } from './select.ts';
@@ -65,7 +65,7 @@ function relatedRows(compilation: Compilation, aggregate: ResolvedAggregate, com
   const conditions: Condition[] = [];
   if (during) {
     const subject = { compilation, value: scope.valueAt(during.path), valueAt: scope.valueAt.bind(scope) };
-    conditions.push({ kind: 'test', expression: compileTest(subject, during.typed, false) });
+    conditions.push(compileTestCondition(subject, during.typed, false));
   }
   if (where) conditions.push(compileRule(scope, where, false));
   return {

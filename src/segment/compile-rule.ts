@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { defineAggregate } from './aggregate.ts';
-import { compileTest } from './compile-test.ts';
+import { compileTestCondition } from './compile-test.ts';
 import type { ResolvedRule } from './resolved.ts';
 import type { Scope } from './scope.ts';
 import type { Condition } from './select.ts';
@@ -25,7 +25,7 @@ export function compileRule(scope: Scope, rule: ResolvedRule, isStrict: boolean)
       const { compilation } = scope;
       const value = scope.valueAt(rule.path);
       const subject = { compilation, value, valueAt: scope.valueAt.bind(scope) };
-      return { kind: 'test', expression: compileTest(subject, rule.typed, isStrict) };
+      return compileTestCondition(subject, rule.typed, isStrict);
     }
     case 'relation':
       return compileRelation(scope, rule, isStrict);
@@ -54,8 +54,6 @@ function compileRelation(
     const isNegated = only?.test.kind === 'is_true' && only.test.negated;
     return { kind: 'test', expression: sql`${value.expression} is ${sql.raw(isNegated ? 'null' : 'not null')}` };
   }
-  const conditions = rule.tests.map(
-    (typed): Condition => ({ kind: 'test', expression: compileTest(subject, typed, isStrict) }),
-  );
+  const conditions = rule.tests.map((typed) => compileTestCondition(subject, typed, isStrict));
   return { kind: 'all', conditions };
 }

@@ -3,6 +3,7 @@ import type { Window } from '../artifacts/rule.ts';
 import { chain, type Fragment, list } from '../warehouse/dialect.ts';
 import type { Compilation } from './compilation.ts';
 import type { Comparand, Domain, Form, ResolvedPath, ResolvedTest, ResolvedValue, TypedTest } from './resolved.ts';
+import type { Condition } from './select.ts';
 
 /** The value that is asked about, and how to reach the other values of its row. */
 export interface TestSubject {
@@ -17,7 +18,7 @@ export interface TestSubject {
  * A test as an SQL expression. With `isStrict` it is never NULL; without, NULL stands for false, which is enough wherever nothing negates it
  * and keeps the SQL plain.
  */
-export function compileTest(subject: TestSubject, typed: TypedTest, isStrict: boolean): Fragment {
+function compileTest(subject: TestSubject, typed: TypedTest, isStrict: boolean): Fragment {
   const { test, form } = typed;
   switch (test.kind) {
     case 'is_null':
@@ -30,7 +31,7 @@ export function compileTest(subject: TestSubject, typed: TypedTest, isStrict: bo
     case 'text':
       return compileText(subject, form, test, isStrict);
     case 'window':
-      return strictly(compileWindow(subject, form, test), isStrict);
+      return strictly(chain(windowEnds(subject, form, test), 'and'), isStrict);
     case 'in':
       return compileIn(subject, form, test, isStrict);
     case 'between':
@@ -38,6 +39,14 @@ export function compileTest(subject: TestSubject, typed: TypedTest, isStrict: bo
     case 'compare':
       return compileCompare(subject, form, test, isStrict);
   }
+}
+
+/** The same as a condition: the two ends of a window stand on lines of their own where nothing negates them. */
+export function compileTestCondition(subject: TestSubject, typed: TypedTest, isStrict: boolean): Condition {
+  const { test, form } = typed;
+  if (test.kind !== 'window' || isStrict) return { kind: 'test', expression: compileTest(subject, typed, isStrict) };
+  const ends = windowEnds(subject, form, test);
+  return { kind: 'all', conditions: ends.map((expression) => ({ kind: 'test', expression })) };
 }
 
 type Test<Kind extends ResolvedTest['kind']> = Extract<ResolvedTest, { kind: Kind }>;
@@ -94,13 +103,13 @@ function compileArray(subject: TestSubject, form: Form, test: Test<'array'>): Fr
   return test.match === 'any' ? dialect.arrayContainsAny(array, items) : dialect.arrayContainsAll(array, items);
 }
 
-function compileWindow(subject: TestSubject, form: Form, test: Test<'window'>): Fragment {
+function windowEnds(subject: TestSubject, form: Form, test: Test<'window'>): Fragment[] {
   const { compilation } = subject;
   const left = express(subject, { form, value: subject.value }, test.domain);
   const now = compileMoment(compilation, { kind: 'moment', by: { amount: 0, unit: 'minute' } }, test.domain);
   const far = compileMoment(compilation, { kind: 'moment', by: shiftOf(test.window) }, test.domain);
   const [after, upTo] = test.window.direction === 'last' ? [far, now] : [now, far];
-  return sql`(${left} > ${after} and ${left} <= ${upTo})`;
+  return [sql`${left} > ${after}`, sql`${left} <= ${upTo}`];
 }
 
 function shiftOf({ direction, amount, unit }: Window): Extract<ResolvedValue, { kind: 'moment' }>['by'] {

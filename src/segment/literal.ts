@@ -64,8 +64,3 @@ export function numberText(value: number | bigint): string {
   if (point >= digits.length) return `${sign}${digits.padEnd(point, '0')}`;
   return `${sign}${digits.slice(0, point)}.${digits.slice(point)}`;
 }
-
-/** Whether plain digits state a whole number. */
-export function isWhole(text: string): boolean {
-  return !text.includes('.');
-}

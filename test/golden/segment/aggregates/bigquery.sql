@@ -125,7 +125,10 @@ where
     or coalesce(orders_sum.result, 0) > numeric '99.5'
     or orders_avg.result < numeric '10'
     or collate(orders_min.result, '') = 'shipped'
-    or (orders_max.result > timestamp(datetime_sub(datetime({{ dinmo.now() }}, 'Europe/Paris'), interval 1 year), 'Europe/Paris') and orders_max.result <= {{ dinmo.now() }})
+    or (
+      orders_max.result > timestamp(datetime_sub(datetime({{ dinmo.now() }}, 'Europe/Paris'), interval 1 year), 'Europe/Paris')
+      and orders_max.result <= {{ dinmo.now() }}
+    )
     or orders_first.result > customer.lifetime_value
     or coalesce(collate(orders_last.result, '') not in ('completed'), true)
     or not (

@@ -125,7 +125,10 @@ where
     or coalesce(orders_sum.result, 0) > 99.5
     or orders_avg.result < 10
     or orders_min.result collate c = 'shipped'
-    or (orders_max.result > timezone('Europe/Paris', (timezone('Europe/Paris', {{ dinmo.now() }}) - interval 1 year)) and orders_max.result <= {{ dinmo.now() }})
+    or (
+      orders_max.result > timezone('Europe/Paris', (timezone('Europe/Paris', {{ dinmo.now() }}) - interval 1 year))
+      and orders_max.result <= {{ dinmo.now() }}
+    )
     or orders_first.result > customer.lifetime_value
     or coalesce(orders_last.result collate c not in ('completed'), true)
     or not (

@@ -125,7 +125,10 @@ where
     or coalesce(orders_sum.result, 0) > 99.5
     or orders_avg.result < 10
     or cast(orders_min.result as text) collate "C" = 'shipped'
-    or (orders_max.result > ((({{ dinmo.now() }} at time zone 'Europe/Paris') - interval '1 year') at time zone 'Europe/Paris') and orders_max.result <= {{ dinmo.now() }})
+    or (
+      orders_max.result > ((({{ dinmo.now() }} at time zone 'Europe/Paris') - interval '1 year') at time zone 'Europe/Paris')
+      and orders_max.result <= {{ dinmo.now() }}
+    )
     or orders_first.result > customer.lifetime_value
     or coalesce(cast(orders_last.result as text) collate "C" not in ('completed'), true)
     or not (

@@ -125,7 +125,10 @@ where
     or coalesce(orders_sum.result, 0) > 99.5
     or orders_avg.result < 10
     or collate(orders_min.result, 'utf8') = 'shipped'
-    or (to_timestamp_ntz(convert_timezone('UTC', orders_max.result)) > convert_timezone('Europe/Paris', 'UTC', dateadd(year, -1, convert_timezone('UTC', 'Europe/Paris', to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }}))))) and to_timestamp_ntz(convert_timezone('UTC', orders_max.result)) <= to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }})))
+    or (
+      to_timestamp_ntz(convert_timezone('UTC', orders_max.result)) > convert_timezone('Europe/Paris', 'UTC', dateadd(year, -1, convert_timezone('UTC', 'Europe/Paris', to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }})))))
+      and to_timestamp_ntz(convert_timezone('UTC', orders_max.result)) <= to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }}))
+    )
     or orders_first.result > customer.lifetime_value
     or coalesce(collate(orders_last.result, 'utf8') not in ('completed'), true)
     or not (

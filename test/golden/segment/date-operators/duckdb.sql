@@ -18,5 +18,6 @@ where
   and customer.born_on = cast(timezone('Europe/Paris', {{ dinmo.now() }}) as date)
   and customer.born_on <= cast(timezone('Europe/Paris', customer.last_seen_at) as date)
   and (customer.born_on between date '1950-01-01' and cast(timezone('Europe/Paris', timezone('Europe/Paris', (timezone('Europe/Paris', {{ dinmo.now() }}) - interval 18 year))) as date))
-  and (customer.born_on > cast(timezone('Europe/Paris', timezone('Europe/Paris', (timezone('Europe/Paris', {{ dinmo.now() }}) - interval 2 month))) as date) and customer.born_on <= cast(timezone('Europe/Paris', {{ dinmo.now() }}) as date))
+  and customer.born_on > cast(timezone('Europe/Paris', timezone('Europe/Paris', (timezone('Europe/Paris', {{ dinmo.now() }}) - interval 2 month))) as date)
+  and customer.born_on <= cast(timezone('Europe/Paris', {{ dinmo.now() }}) as date)
   and coalesce(customer.born_on not in (date '2000-01-01', date '2000-01-02'), true)

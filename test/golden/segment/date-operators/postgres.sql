@@ -18,5 +18,6 @@ where
   and customer.born_on = cast({{ dinmo.now() }} at time zone 'Europe/Paris' as date)
   and customer.born_on <= cast(customer.last_seen_at at time zone 'Europe/Paris' as date)
   and (customer.born_on between date '1950-01-01' and cast(((({{ dinmo.now() }} at time zone 'Europe/Paris') - interval '18 year') at time zone 'Europe/Paris') at time zone 'Europe/Paris' as date))
-  and (customer.born_on > cast(((({{ dinmo.now() }} at time zone 'Europe/Paris') - interval '2 month') at time zone 'Europe/Paris') at time zone 'Europe/Paris' as date) and customer.born_on <= cast({{ dinmo.now() }} at time zone 'Europe/Paris' as date))
+  and customer.born_on > cast(((({{ dinmo.now() }} at time zone 'Europe/Paris') - interval '2 month') at time zone 'Europe/Paris') at time zone 'Europe/Paris' as date)
+  and customer.born_on <= cast({{ dinmo.now() }} at time zone 'Europe/Paris' as date)
   and coalesce(customer.born_on not in (date '2000-01-01', date '2000-01-02'), true)

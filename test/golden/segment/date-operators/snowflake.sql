@@ -18,5 +18,6 @@ where
   and customer.born_on = to_date(convert_timezone('UTC', 'Europe/Paris', to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }}))))
   and customer.born_on <= to_date(convert_timezone('UTC', 'Europe/Paris', to_timestamp_ntz(convert_timezone('UTC', customer.last_seen_at))))
   and (customer.born_on between date '1950-01-01' and to_date(convert_timezone('UTC', 'Europe/Paris', convert_timezone('Europe/Paris', 'UTC', dateadd(year, -18, convert_timezone('UTC', 'Europe/Paris', to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }}))))))))
-  and (customer.born_on > to_date(convert_timezone('UTC', 'Europe/Paris', convert_timezone('Europe/Paris', 'UTC', dateadd(month, -2, convert_timezone('UTC', 'Europe/Paris', to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }}))))))) and customer.born_on <= to_date(convert_timezone('UTC', 'Europe/Paris', to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }})))))
+  and customer.born_on > to_date(convert_timezone('UTC', 'Europe/Paris', convert_timezone('Europe/Paris', 'UTC', dateadd(month, -2, convert_timezone('UTC', 'Europe/Paris', to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }})))))))
+  and customer.born_on <= to_date(convert_timezone('UTC', 'Europe/Paris', to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }}))))
   and coalesce(customer.born_on not in (date '2000-01-01', date '2000-01-02'), true)

@@ -72,7 +72,8 @@ with
     inner join {{ ref('entity_customer') }} as customer on customer.customer_id = customers_links.customer_id
     inner join {{ ref('entity_order') }} as "order" on "order".customer_id = customer.customer_id
     where
-      ("order".ordered_at > ({{ dinmo.now() }} - interval 12 hour) and "order".ordered_at <= {{ dinmo.now() }})
+      "order".ordered_at > ({{ dinmo.now() }} - interval 12 hour)
+      and "order".ordered_at <= {{ dinmo.now() }}
   ),
   lines_exists as (
     select distinct

@@ -72,7 +72,8 @@ with
     inner join {{ ref('entity_customer') }} as customer on customer.customer_id = customers_links.customer_id
     inner join {{ ref('entity_order') }} as "ORDER" on "ORDER".customer_id = customer.customer_id
     where
-      (to_timestamp_ntz(convert_timezone('UTC', "ORDER".ordered_at)) > dateadd(hour, -12, to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }}))) and to_timestamp_ntz(convert_timezone('UTC', "ORDER".ordered_at)) <= to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }})))
+      to_timestamp_ntz(convert_timezone('UTC', "ORDER".ordered_at)) > dateadd(hour, -12, to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }})))
+      and to_timestamp_ntz(convert_timezone('UTC', "ORDER".ordered_at)) <= to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }}))
   ),
   lines_exists as (
     select distinct

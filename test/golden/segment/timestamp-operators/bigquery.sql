@@ -22,7 +22,9 @@ where
   and customer.last_seen_at >= timestamp_sub({{ dinmo.now() }}, interval 90 minute)
   and (date(customer.last_seen_at, 'Europe/Paris') >= date '2024-01-01' and customer.last_seen_at <= {{ dinmo.now() }})
   and date(customer.last_seen_at, 'Europe/Paris') = date(timestamp(datetime_add(datetime({{ dinmo.now() }}, 'Europe/Paris'), interval 1 day), 'Europe/Paris'), 'Europe/Paris')
-  and (customer.last_seen_at > timestamp_sub({{ dinmo.now() }}, interval 36 hour) and customer.last_seen_at <= {{ dinmo.now() }})
-  and (customer.last_seen_at > {{ dinmo.now() }} and customer.last_seen_at <= timestamp(datetime_add(datetime({{ dinmo.now() }}, 'Europe/Paris'), interval 2 week), 'Europe/Paris'))
+  and customer.last_seen_at > timestamp_sub({{ dinmo.now() }}, interval 36 hour)
+  and customer.last_seen_at <= {{ dinmo.now() }}
+  and customer.last_seen_at > {{ dinmo.now() }}
+  and customer.last_seen_at <= timestamp(datetime_add(datetime({{ dinmo.now() }}, 'Europe/Paris'), interval 2 week), 'Europe/Paris')
   and customer.last_seen_at > timestamp(customer.created_at, 'UTC')
   and date(customer.last_seen_at, 'Europe/Paris') <= customer.born_on

@@ -22,7 +22,9 @@ where
   and customer.last_seen_at >= ({{ dinmo.now() }} - interval 90 minute)
   and (cast(timezone('Europe/Paris', customer.last_seen_at) as date) >= date '2024-01-01' and customer.last_seen_at <= {{ dinmo.now() }})
   and cast(timezone('Europe/Paris', customer.last_seen_at) as date) = cast(timezone('Europe/Paris', timezone('Europe/Paris', (timezone('Europe/Paris', {{ dinmo.now() }}) + interval 1 day))) as date)
-  and (customer.last_seen_at > ({{ dinmo.now() }} - interval 36 hour) and customer.last_seen_at <= {{ dinmo.now() }})
-  and (customer.last_seen_at > {{ dinmo.now() }} and customer.last_seen_at <= timezone('Europe/Paris', (timezone('Europe/Paris', {{ dinmo.now() }}) + interval 2 week)))
+  and customer.last_seen_at > ({{ dinmo.now() }} - interval 36 hour)
+  and customer.last_seen_at <= {{ dinmo.now() }}
+  and customer.last_seen_at > {{ dinmo.now() }}
+  and customer.last_seen_at <= timezone('Europe/Paris', (timezone('Europe/Paris', {{ dinmo.now() }}) + interval 2 week))
   and customer.last_seen_at > timezone('UTC', customer.created_at)
   and cast(timezone('Europe/Paris', customer.last_seen_at) as date) <= customer.born_on

@@ -22,7 +22,9 @@ where
   and customer.last_seen_at >= ({{ dinmo.now() }} - interval '90 minute')
   and (cast(customer.last_seen_at at time zone 'Europe/Paris' as date) >= date '2024-01-01' and customer.last_seen_at <= {{ dinmo.now() }})
   and cast(customer.last_seen_at at time zone 'Europe/Paris' as date) = cast(((({{ dinmo.now() }} at time zone 'Europe/Paris') + interval '1 day') at time zone 'Europe/Paris') at time zone 'Europe/Paris' as date)
-  and (customer.last_seen_at > ({{ dinmo.now() }} - interval '36 hour') and customer.last_seen_at <= {{ dinmo.now() }})
-  and (customer.last_seen_at > {{ dinmo.now() }} and customer.last_seen_at <= ((({{ dinmo.now() }} at time zone 'Europe/Paris') + interval '2 week') at time zone 'Europe/Paris'))
+  and customer.last_seen_at > ({{ dinmo.now() }} - interval '36 hour')
+  and customer.last_seen_at <= {{ dinmo.now() }}
+  and customer.last_seen_at > {{ dinmo.now() }}
+  and customer.last_seen_at <= ((({{ dinmo.now() }} at time zone 'Europe/Paris') + interval '2 week') at time zone 'Europe/Paris')
   and customer.last_seen_at > (customer.created_at at time zone 'UTC')
   and cast(customer.last_seen_at at time zone 'Europe/Paris' as date) <= customer.born_on

@@ -22,7 +22,9 @@ where
   and to_timestamp_ntz(convert_timezone('UTC', customer.last_seen_at)) >= dateadd(minute, -90, to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }})))
   and (to_date(convert_timezone('UTC', 'Europe/Paris', to_timestamp_ntz(convert_timezone('UTC', customer.last_seen_at)))) >= date '2024-01-01' and to_timestamp_ntz(convert_timezone('UTC', customer.last_seen_at)) <= to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }})))
   and to_date(convert_timezone('UTC', 'Europe/Paris', to_timestamp_ntz(convert_timezone('UTC', customer.last_seen_at)))) = to_date(convert_timezone('UTC', 'Europe/Paris', convert_timezone('Europe/Paris', 'UTC', dateadd(day, 1, convert_timezone('UTC', 'Europe/Paris', to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }})))))))
-  and (to_timestamp_ntz(convert_timezone('UTC', customer.last_seen_at)) > dateadd(hour, -36, to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }}))) and to_timestamp_ntz(convert_timezone('UTC', customer.last_seen_at)) <= to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }})))
-  and (to_timestamp_ntz(convert_timezone('UTC', customer.last_seen_at)) > to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }})) and to_timestamp_ntz(convert_timezone('UTC', customer.last_seen_at)) <= convert_timezone('Europe/Paris', 'UTC', dateadd(week, 2, convert_timezone('UTC', 'Europe/Paris', to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }}))))))
+  and to_timestamp_ntz(convert_timezone('UTC', customer.last_seen_at)) > dateadd(hour, -36, to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }})))
+  and to_timestamp_ntz(convert_timezone('UTC', customer.last_seen_at)) <= to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }}))
+  and to_timestamp_ntz(convert_timezone('UTC', customer.last_seen_at)) > to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }}))
+  and to_timestamp_ntz(convert_timezone('UTC', customer.last_seen_at)) <= convert_timezone('Europe/Paris', 'UTC', dateadd(week, 2, convert_timezone('UTC', 'Europe/Paris', to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }})))))
   and to_timestamp_ntz(convert_timezone('UTC', customer.last_seen_at)) > customer.created_at
   and to_date(convert_timezone('UTC', 'Europe/Paris', to_timestamp_ntz(convert_timezone('UTC', customer.last_seen_at)))) <= customer.born_on

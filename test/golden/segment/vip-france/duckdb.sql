@@ -5,7 +5,8 @@ with
       count(*) as result
     from {{ ref('entity_order') }} as "order"
     where
-      ("order".ordered_at > timezone('Europe/Paris', (timezone('Europe/Paris', {{ dinmo.now() }}) - interval 90 day)) and "order".ordered_at <= {{ dinmo.now() }})
+      "order".ordered_at > timezone('Europe/Paris', (timezone('Europe/Paris', {{ dinmo.now() }}) - interval 90 day))
+      and "order".ordered_at <= {{ dinmo.now() }}
     group by "order".customer_id
   ),
   orders_sum as (

@@ -5,7 +5,8 @@ with
       count(*) as result
     from {{ ref('entity_order') }} as "ORDER"
     where
-      (to_timestamp_ntz(convert_timezone('UTC', "ORDER".ordered_at)) > convert_timezone('Europe/Paris', 'UTC', dateadd(day, -90, convert_timezone('UTC', 'Europe/Paris', to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }}))))) and to_timestamp_ntz(convert_timezone('UTC', "ORDER".ordered_at)) <= to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }})))
+      to_timestamp_ntz(convert_timezone('UTC', "ORDER".ordered_at)) > convert_timezone('Europe/Paris', 'UTC', dateadd(day, -90, convert_timezone('UTC', 'Europe/Paris', to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }})))))
+      and to_timestamp_ntz(convert_timezone('UTC', "ORDER".ordered_at)) <= to_timestamp_ntz(convert_timezone('UTC', {{ dinmo.now() }}))
     group by "ORDER".customer_id
   ),
   orders_sum as (
