@@ -43,11 +43,15 @@ const OPEN: GateVerdict = { open: true, reason: null };
  */
 export function checkGate(input: GateInput): GateVerdict {
   const ancestors = ancestorsOf(input.manifest, input.roots);
+  // dbt skips a node because of another one: that one is told, and the skipped node only if no other is found.
+  let skipped: string | null = null;
   for (const uniqueId of ancestors) {
     const node = input.manifest.nodes.get(uniqueId);
     if (!node || !isBuilt(node)) continue;
     const reason = judgeBuild(node, input);
-    if (reason) return { open: false, reason };
+    if (reason === null) continue;
+    if (input.results.get(uniqueId)?.status !== 'skipped') return { open: false, reason };
+    skipped ??= reason;
   }
   for (const test of input.manifest.tests) {
     if (!test.enabled || test.severity !== 'error' || !speaksOf(test, ancestors)) continue;
@@ -59,7 +63,7 @@ export function checkGate(input: GateInput): GateVerdict {
       };
     }
   }
-  return OPEN;
+  return skipped === null ? OPEN : { open: false, reason: skipped };
 }
 
 function judgeBuild(node: ManifestNode, input: GateInput): string | null {
