@@ -27,7 +27,7 @@ export function readEndpoint(
   { service, secrets }: { readonly service: Service; readonly secrets: SecretUse },
 ): Endpoint {
   const { options, project } = context;
-  const env = options.env ?? process.env;
+  const { env } = project;
   const sandboxUrl = options.sandboxUrl ?? null;
   const written = Object.entries(destination.config).map(
     ([name, value]) => [name, resolveSetting(value, env)] as const,
