@@ -8,11 +8,20 @@ export const SHAPE_FINDINGS = [
     'error',
     'A model named in a file of `dinmo/` exists in several packages: write `package.model`.',
   ],
-  ['annotation-dropped', 'error', 'The file states an annotation that the manifest does not have: dbt dropped it.'],
+  [
+    'annotation-dropped',
+    'error',
+    'dbt 2 drops an annotation that stands under `meta:`; move it under `config: {meta: …}`.',
+  ],
   [
     'annotation-in-old-place',
     'warning',
     'The annotation stands under `meta:`, which dbt 2 drops; move it under `config: {meta: …}`.',
+  ],
+  [
+    'annotation-replaced',
+    'warning',
+    'An annotation takes the whole place of one in dbt_project.yml: dbt does not merge them.',
   ],
   ['clear-text-credential', 'error', 'A credential is written in clear; write `"{{ env_var(\'NAME\') }}"`.'],
   ['empty-group', 'error', '`all`, `any` or `none` without conditions.'],

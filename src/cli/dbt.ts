@@ -53,7 +53,7 @@ function dbtArguments(flags: ProjectFlags): readonly string[] {
 
 async function runDbt({ shell, output }: Session, program: string, given: readonly string[]): Promise<number> {
   const { execa } = await import('execa');
-  const settings = output.isQuiet ? ['--quiet'] : [];
+  const settings = [...(output.isQuiet ? ['--quiet'] : []), output.hasColour ? '--use-colors' : '--no-use-colors'];
   const child = execa(program, [...settings, ...given], {
     cwd: shell.cwd,
     env: { ...shell.env },

@@ -20,6 +20,8 @@ export class Output {
   readonly noteStyle: Style;
   /** Whether somebody watches stderr, so that a line may be drawn over and over. */
   readonly isWatched: boolean;
+  /** Whether text on stderr may have colour. */
+  readonly hasColour: boolean;
   /** Nobody wants to hear how it goes. */
   readonly isQuiet: boolean;
   readonly #shell: Shell;
@@ -31,6 +33,7 @@ export class Output {
     const wantsColour = wishes.colour && (shell.env['NO_COLOR'] ?? '') === '' && shell.env['TERM'] !== 'dumb';
     this.style = styleOf(shell.stdout, wantsColour);
     this.noteStyle = styleOf(shell.stderr, wantsColour);
+    this.hasColour = wantsColour && shell.stderr.isTTY === true;
     this.isQuiet = wishes.quiet;
     this.isWatched = shell.stderr.isTTY === true && !wishes.quiet && !isContinuousIntegration(shell.env);
   }

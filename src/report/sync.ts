@@ -26,7 +26,10 @@ export function renderPlan(report: SyncReport, style: Style): string {
 export function renderSync(report: SyncReport, style: Style): string {
   const totals = sum(report.activations.map((activation) => activation.accepted));
   const changes = totals.insert + totals.update + totals.delete;
-  const last = changes === 0 ? 'No change was accepted.' : `${formatMany(changes, 'change')} accepted.`;
+  const wanted = sum(report.activations.map((activation) => activation.planned));
+  const isIdle = wanted.insert + wanted.update + wanted.delete === 0;
+  const none = isIdle ? 'There was nothing to send.' : 'No change was accepted.';
+  const last = changes === 0 ? none : `${formatMany(changes, 'change')} accepted.`;
   return renderTableAnd(report, style, { counts: (activation) => activation.accepted ?? activation.planned, last });
 }
 

@@ -36,3 +36,17 @@ describe('the pages of docs/', () => {
     expect(used.filter((use) => !documented.has(use.split(': ')[1] ?? ''))).toEqual([]);
   });
 });
+
+test('docs/meta.md names every key that the readers take', () => {
+  const page = readFileSync(`${ROOT}docs/meta.md`, 'utf8');
+  const readers = readSources().filter(({ path }) =>
+    /^artifacts\/(parse-(activation|annotation|segment)|settings(-destination)?)\.ts$/.test(path),
+  );
+  const keys = readers.flatMap(({ text }) =>
+    [...text.matchAll(/const \w*KEYS = (\[[\s\S]*?\]);/g)].flatMap(([, list = '']) =>
+      [...list.matchAll(/'([a-z_]+)'/g)].map((match) => match[1] ?? ''),
+    ),
+  );
+  expect(keys.length).toBeGreaterThan(40);
+  expect(keys.filter((key) => !page.includes(`\`${key}\``))).toEqual([]);
+});
