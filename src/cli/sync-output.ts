@@ -1,5 +1,6 @@
 import type { ExitCode } from '../errors.ts';
 import type { SyncReport } from '../index.ts';
+import { renderFailure } from '../report/failure.ts';
 import type { Style } from '../report/style.ts';
 import { syncJson } from '../report/sync.ts';
 import type { Output } from './output.ts';
@@ -17,8 +18,13 @@ export function printSync(
   render: (report: SyncReport, style: Style) => string,
 ): ExitCode {
   if (report.error !== null) {
-    printFailure(output, { ...report.error, fix: null, location: null }, stoppedBeforeAny);
-    return report.exitCode;
+    const failure = { ...report.error, fix: null, location: null };
+    if (report.activations.length === 0) {
+      printFailure(output, failure, stoppedBeforeAny);
+      return report.exitCode;
+    }
+    // What was computed before counts for more than what stopped the rest.
+    output.problem(renderFailure(failure, output.noteStyle));
   }
   output.result({ text: (style) => render(report, style), json: () => syncJson(report) });
   return report.exitCode;

@@ -137,7 +137,11 @@ export function syncJson(report: Pick<SyncReport, 'activations' | 'error'>): obj
       unchanged: activation.unchanged,
       reason: activation.reason,
     })),
-    error: report.error === null ? null : { code: report.error.code, message: report.error.message },
+    // Set only when the command stopped before it computed any activation.
+    error:
+      report.error === null || report.activations.length > 0
+        ? null
+        : { code: report.error.code, message: report.error.message },
   };
 }
 

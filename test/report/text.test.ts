@@ -158,3 +158,9 @@ describe('progress', () => {
 test('wrapping keeps words whole and lines short', () => {
   expect(wrap('one two three four', 9, '  ')).toBe('one two\n  three\n  four');
 });
+
+test('an error beside computed activations stays out of the JSON, which has either', () => {
+  const stopped = { ...report([ACTIVATION]), error: { code: 'x', message: 'y' } };
+  expect(syncJson(stopped)).toMatchObject({ error: null, activations: [{ status: 'partial' }] });
+  expect(syncJson({ ...stopped, activations: [] })).toEqual({ activations: [], error: { code: 'x', message: 'y' } });
+});
