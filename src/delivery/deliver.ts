@@ -51,16 +51,23 @@ const EXHAUSTED_MAX = 5;
  */
 export async function deliver(input: DeliveryInput): Promise<DeliveryOutcome> {
   const delivery = new Delivery(input);
-  for (const phase of input.phases) {
-    if (delivery.stopped) break;
-    await delivery.phase(phase());
+  try {
+    for (const phase of input.phases) {
+      if (delivery.stopped) break;
+      await delivery.phase(phase());
+    }
+  } finally {
+    // Whatever ended it: answers that came are written down.
+    await input.journal.flush();
   }
-  await input.journal.flush();
   return delivery.outcome();
 }
 
 class Delivery {
   readonly #input: DeliveryInput;
+  readonly #sending: SendContext;
+  /** Aborts pauses and further attempts of batches under way, once delivery has stopped. */
+  readonly #halt = new AbortController();
   readonly #queue: PQueue;
   readonly #unremoved = new Set<string>();
   #stop: DeliveryStop | null = null;
@@ -70,6 +77,7 @@ class Delivery {
 
   constructor(input: DeliveryInput) {
     this.#input = input;
+    this.#sending = { ...input.send, stopping: AbortSignal.any([input.send.stopping, this.#halt.signal]) };
     this.#queue = new PQueue({ concurrency: input.limits.connectionsMax });
   }
 
@@ -91,13 +99,16 @@ class Delivery {
   }
 
   async phase(pages: AsyncIterable<readonly OutgoingChange[]>): Promise<void> {
-    for await (const batch of this.#batches(pages)) {
-      if (this.stopped) break;
-      await this.#queue.onSizeLessThan(this.#input.limits.connectionsMax);
-      if (this.stopped) break;
-      void this.#queue.add(() => this.#send(batch));
+    try {
+      for await (const batch of this.#batches(pages)) {
+        if (this.stopped) break;
+        await this.#queue.onSizeLessThan(this.#input.limits.connectionsMax);
+        if (this.stopped) break;
+        void this.#queue.add(() => this.#send(batch));
+      }
+    } finally {
+      await this.#queue.onIdle();
     }
-    await this.#queue.onIdle();
   }
 
   async *#batches(pages: AsyncIterable<readonly OutgoingChange[]>): AsyncIterable<readonly OutgoingChange[]> {
@@ -137,16 +148,20 @@ class Delivery {
   async #send(batch: readonly OutgoingChange[]): Promise<void> {
     if (this.stopped) return;
     try {
+      this.#input.send.assertMaySend();
       await this.#input.journal.intend(batch[0]?.seq ?? 0, batch.at(-1)?.seq ?? 0);
-      if (this.stopped) return;
-      const result = await sendRows(batch, this.#input.send);
+      if (this.stopped) return this.#record(batch.map(unsent));
+      const result = await sendRows(batch, this.#sending);
       this.#note(batch, result.receipts);
       this.#exhausted = result.exhausted ? this.#exhausted + 1 : 0;
       if (result.refusal) this.#stop ??= { kind: 'refused', ...result.refusal };
-      else if (this.#exhausted >= EXHAUSTED_MAX) this.#giveUp(result.receipts);
+      else if (result.over) this.#giveUp(result.receipts, 'asks for a longer pause than this run can make');
+      else if (this.#exhausted >= EXHAUSTED_MAX)
+        this.#giveUp(result.receipts, `did not answer as it should, ${EXHAUSTED_MAX} batches in a row`);
     } catch (thrown) {
       this.#failure ??= { thrown };
     }
+    if (this.stopped) this.#halt.abort();
   }
 
   #note(batch: readonly OutgoingChange[], receipts: readonly Receipt[]): void {
@@ -166,7 +181,7 @@ class Delivery {
     this.#input.journal.acknowledge(receipts);
   }
 
-  #giveUp(receipts: readonly Receipt[]): void {
+  #giveUp(receipts: readonly Receipt[], what: string): void {
     const last = receipts.find((receipt) => receipt.status === 'deferred' || receipt.status === 'unknown');
     const said =
       last && 'message' in last
@@ -175,14 +190,20 @@ class Delivery {
     this.#stop ??= {
       kind: 'unreachable',
       code: said.code,
-      message: `the destination did not answer as it should, ${EXHAUSTED_MAX} batches in a row: ${said.message}`,
+      message: `the destination ${what}: ${said.message}`,
       fix: 'Run it again later: nothing is lost, and nothing that was acknowledged is sent again.',
     };
   }
 }
 
+/** The delivery stopped after the batch was announced: it never went out. */
+function unsent(change: OutgoingChange): Receipt {
+  return { seq: change.seq, status: 'deferred', code: 'not-sent', message: 'the run ended before it was sent' };
+}
+
 /** A generous estimate of what a row weighs in a request body, in bytes. */
 function sizeOf(change: OutgoingChange): number {
   const fields = change.fieldsJson === null ? 0 : Buffer.byteLength(change.fieldsJson) * 1.2;
-  return Math.ceil(fields) + change.keyJson.length * 2 + change.identifiers.length * 80 + 64;
+  const key = Buffer.byteLength(change.keyJson) * 1.2;
+  return Math.ceil(fields + key) + change.identifiers.length * 80 + 64;
 }

@@ -28,6 +28,7 @@ export function outgoingChange(row: Row): OutgoingChange {
     recordId: text(row, 'record_id'),
     previousKey: text(row, 'previous_key'),
     mayDelete: row['may_delete'] === true,
+    createdSince: text(row, 'created_since'),
     eventTime: text(row, 'event_time'),
   };
 }

@@ -54,23 +54,31 @@ export interface SendResult {
   readonly refusal: { readonly code: string; readonly message: string; readonly fix: string } | null;
   /** The attempts were used up: the destination does not answer as it should. */
   readonly exhausted: boolean;
+  /** It asks for a longer pause than this run can make: nothing more is sent. */
+  readonly over: boolean;
 }
 
-type Final =
+type Final = (
   | Exclude<BatchOutcome, { kind: 'retry' }>
   | {
       readonly kind: 'gave_up';
       readonly status: 'deferred' | 'unknown';
       readonly code: string;
       readonly message: string;
-    };
+      /** `interrupted`: on our side. `over`: the platform wants a longer pause than this run can make. */
+      readonly reason: 'exhausted' | 'interrupted' | 'over';
+    }
+) & {
+  /** An earlier try of the same batch had no answer: it may have been applied. */
+  readonly maybe?: boolean;
+};
 
 /** Sends rows of one operation until each has a receipt: tries again, halves, and narrows a refused batch down to the rows at fault. */
 export async function sendRows(rows: readonly OutgoingRow[], context: SendContext): Promise<SendResult> {
   const outcome = await attempt(rows, context);
   if (outcome.kind === 'too_large' && rows.length > 1) return await sendHalves(rows, context);
   if (!isRefusedForARow(outcome, rows) || rows.length === 1) return count(conclude(outcome, rows), context.tally);
-  return await narrow(rows, context);
+  return await narrow(rows, outcome, context);
 }
 
 function isRefusedForARow(outcome: Final, rows: readonly OutgoingRow[]): boolean {
@@ -84,38 +92,86 @@ function isRefusedForARow(outcome: Final, rows: readonly OutgoingRow[]): boolean
 async function sendHalves(rows: readonly OutgoingRow[], context: SendContext): Promise<SendResult> {
   const middle = Math.ceil(rows.length / 2);
   const first = await sendRows(rows.slice(0, middle), context);
-  if (first.refusal) return first;
-  return join([first, await sendRows(rows.slice(middle), context)]);
+  const rest = rows.slice(middle);
+  if (first.refusal) return join([first, leave(rest, first.refusal)]);
+  return join([first, await sendRows(rest, context)]);
+}
+
+/** Narrows a refused batch. Rows that may have been applied, and got no answer of their own in the end, are unknown. */
+async function narrow(rows: readonly OutgoingRow[], refused: Final, context: SendContext): Promise<SendResult> {
+  const narrowing = { context, mayBeApplied: false };
+  noteRefusal(refused, narrowing);
+  const result = await findFaults(rows, narrowing);
+  if (!narrowing.mayBeApplied) return result;
+  const receipts = result.receipts.map((receipt) =>
+    receipt.status === 'deferred' ? { ...receipt, status: 'unknown' as const } : receipt,
+  );
+  return { ...result, receipts };
+}
+
+interface Narrowing {
+  readonly context: SendContext;
+  mayBeApplied: boolean;
+}
+
+/** A short count says that some of the rows were taken, and not which. */
+function noteRefusal(refused: Final, narrowing: Narrowing): void {
+  const taken = refused.kind === 'counted' ? refused.accepted : 0;
+  narrowing.context.tally.accepted += taken;
+  if (taken > 0 || refused.maybe === true) narrowing.mayBeApplied = true;
 }
 
 /**
  * Finds one row at fault by halving: a half that is taken is done with, a half that is refused is looked into, and what was
  * never looked at is sent as one batch in the end. About log2(n) + 2 requests for each row at fault.
  */
-async function narrow(rows: readonly OutgoingRow[], context: SendContext): Promise<SendResult> {
+async function findFaults(rows: readonly OutgoingRow[], narrowing: Narrowing): Promise<SendResult> {
+  const { context } = narrowing;
   const results: SendResult[] = [];
   let suspects = rows;
   let unseen: readonly OutgoingRow[] = [];
-  while (suspects.length > 1) {
-    if (isHopeless(context.tally)) return join([...results, hopeless([...suspects, ...unseen], context.tally)]);
-    const middle = Math.ceil(suspects.length / 2);
-    const half = suspects.slice(0, middle);
-    const rest = suspects.slice(middle);
+  while (suspects.length > 0) {
+    if (isHopeless(context.tally)) return join([...results, await giveUp([...suspects, ...unseen], context)]);
+    const half = suspects.slice(0, Math.ceil(suspects.length / 2));
+    const rest = suspects.slice(half.length);
     const outcome = await attempt(half, context);
-    if (isRefusedForARow(outcome, half)) {
+    if (isRefusedForARow(outcome, half) && half.length > 1) {
+      noteRefusal(outcome, narrowing);
       unseen = [...rest, ...unseen];
       suspects = half;
-      if (half.length === 1) results.push(count(conclude(outcome, half), context.tally));
       continue;
     }
     results.push(count(conclude(outcome, half), context.tally));
-    if (outcome.kind === 'refused' || outcome.kind === 'gave_up') {
+    if (outcome.kind === 'refused' || outcome.kind === 'gave_up')
       return join([...results, leave([...rest, ...unseen], outcome)]);
-    }
-    suspects = rest;
-    if (rest.length === 1) results.push(count(conclude(await attempt(rest, context), rest), context.tally));
+    if (isRefusedForARow(outcome, half)) unseen = [...rest, ...unseen];
+    suspects = isRefusedForARow(outcome, half) ? [] : rest;
   }
   if (unseen.length > 0) results.push(await sendRows(unseen, context));
+  return join(results);
+}
+
+/** Every row so far was at fault. Before the rest is given up, a few from all over are tried: those may just stand together. */
+async function giveUp(rows: readonly OutgoingRow[], context: SendContext): Promise<SendResult> {
+  const tried = await probe(rows, context);
+  const seen = new Set(tried.receipts.map((receipt) => receipt.seq));
+  const rest = rows.filter((row) => !seen.has(row.seq));
+  if (tried.refusal) return join([tried, leave(rest, tried.refusal)]);
+  return join([tried, isHopeless(context.tally) ? hopeless(rest, context.tally) : await sendRows(rest, context)]);
+}
+
+const PROBES = 5;
+
+async function probe(rows: readonly OutgoingRow[], context: SendContext): Promise<SendResult> {
+  const results: SendResult[] = [];
+  for (let number = 1; number <= PROBES; number++) {
+    const row = rows[Math.floor((rows.length * number) / PROBES) - 1];
+    if (row === undefined) continue;
+    const outcome = await attempt([row], context);
+    const result = count(conclude(outcome, [row]), context.tally);
+    results.push(result);
+    if (context.tally.accepted > 0 || outcome.kind === 'refused' || outcome.kind === 'gave_up') break;
+  }
   return join(results);
 }
 
@@ -135,22 +191,16 @@ function hopeless(rows: readonly OutgoingRow[], tally: NarrowingTally): SendResu
     message: `the first ${tally.narrowed} rows that were tried one by one were rejected, every one`,
     fix: 'Look at the mapping and the settings of the destination: this is hardly the fault of single rows.',
   };
-  const { code, message } = refusal;
-  return { receipts: rows.map(({ seq }) => ({ seq, status: 'deferred', code, message })), refusal, exhausted: false };
+  return { ...leave(rows, refusal), refusal };
 }
 
 /** Rows that were not tried again after the destination failed. Nothing of them was applied: their last answer was a refusal. */
-function leave(rows: readonly OutgoingRow[], outcome: Extract<Final, { kind: 'refused' | 'gave_up' }>): SendResult {
-  return {
-    receipts: rows.map((row) => ({
-      seq: row.seq,
-      status: 'deferred' as const,
-      code: outcome.code,
-      message: outcome.message,
-    })),
-    refusal: null,
-    exhausted: false,
-  };
+function leave(
+  rows: readonly OutgoingRow[],
+  { code, message }: { readonly code: string; readonly message: string },
+): SendResult {
+  const receipts = rows.map(({ seq }) => ({ seq, status: 'deferred' as const, code, message: scrub(message) }));
+  return { receipts, refusal: null, exhausted: false, over: false };
 }
 
 function join(results: readonly SendResult[]): SendResult {
@@ -158,29 +208,38 @@ function join(results: readonly SendResult[]): SendResult {
     receipts: results.flatMap((result) => result.receipts),
     refusal: results.find((result) => result.refusal !== null)?.refusal ?? null,
     exhausted: results.some((result) => result.exhausted),
+    over: results.some((result) => result.over),
   };
 }
 
 function conclude(outcome: Final, rows: readonly OutgoingRow[]): SendResult {
   const each = (status: 'rejected' | 'deferred' | 'unknown', code: string, message: string): Receipt[] =>
     rows.map((row) => ({ seq: row.seq, status, code, message: scrub(message) }));
+  const done = (receipts: readonly Receipt[]): SendResult => ({
+    receipts,
+    refusal: null,
+    exhausted: false,
+    over: false,
+  });
   switch (outcome.kind) {
     case 'receipts':
-      return { receipts: completed(outcome.receipts, rows), refusal: null, exhausted: false };
+      return done(completed(outcome.receipts, rows));
     case 'counted':
-      if (outcome.accepted >= rows.length)
-        return { receipts: rows.map((row) => ({ seq: row.seq, status: 'accepted' })), refusal: null, exhausted: false };
-      return { receipts: each('rejected', outcome.code, outcome.message), refusal: null, exhausted: false };
+      if (outcome.accepted >= rows.length) return done(rows.map((row) => ({ seq: row.seq, status: 'accepted' })));
+      return done(each('rejected', outcome.code, outcome.message));
     case 'narrow':
     case 'too_large':
-      return { receipts: each('rejected', outcome.code, outcome.message), refusal: null, exhausted: false };
+      return done(each('rejected', outcome.code, outcome.message));
     case 'gave_up':
-      return { receipts: each(outcome.status, outcome.code, outcome.message), refusal: null, exhausted: true };
+      return {
+        ...done(each(outcome.status, outcome.code, outcome.message)),
+        exhausted: outcome.reason === 'exhausted',
+        over: outcome.reason === 'over',
+      };
     case 'refused':
       return {
-        receipts: each('deferred', outcome.code, outcome.message),
+        ...done(each(outcome.maybe === true ? 'unknown' : 'deferred', outcome.code, outcome.message)),
         refusal: { ...outcome, message: scrub(outcome.message) },
-        exhausted: false,
       };
   }
 }
@@ -213,10 +272,11 @@ async function attempt(rows: readonly OutgoingRow[], context: SendContext): Prom
         status: maybe ? 'unknown' : 'deferred',
         code: 'interrupted',
         message: 'the run was interrupted',
+        reason: 'interrupted',
       };
     context.assertMaySend();
     const outcome = await ask({ id, operation: first.operation, rows, attempt: number }, context);
-    if (outcome.kind !== 'retry') return outcome;
+    if (outcome.kind !== 'retry') return maybe ? { ...outcome, maybe } : outcome;
     maybe ||= outcome.applied === 'maybe';
     context.logger.debug('batch.retry', {
       run: context.runId,
@@ -226,11 +286,19 @@ async function attempt(rows: readonly OutgoingRow[], context: SendContext): Prom
       after_ms: outcome.afterMs,
     });
     const delay = outcome.afterMs ?? backoff(number, context);
-    if (outcome.throttled) context.pacer.pause(delay);
-    const final =
-      number >= context.retry.attemptsMax || delay > context.retry.retryAfterMsMax || (maybe && !context.deduplicates);
-    if (final)
-      return { kind: 'gave_up', status: maybe ? 'unknown' : 'deferred', code: outcome.code, message: outcome.message };
+    const tooLong = delay > context.retry.retryAfterMsMax;
+    // A pause that this run cannot make is not begun: it would hold up whatever else is under way.
+    if (outcome.throttled && !tooLong) context.pacer.pause(delay);
+    if (number >= context.retry.attemptsMax || tooLong || (maybe && !context.deduplicates)) {
+      const { code, message } = outcome;
+      return {
+        kind: 'gave_up',
+        status: maybe ? 'unknown' : 'deferred',
+        code,
+        message,
+        reason: tooLong ? 'over' : 'exhausted',
+      };
+    }
     if (!outcome.throttled) await context.clock.sleep(delay, context.stopping);
   }
 }
