@@ -106,6 +106,11 @@ export interface OutgoingRow {
   readonly previousKey: string | null;
   /** Objects, with `previousKey`: false when the record was there before us and has to stay if it cannot be updated in place. Left out: it may go. */
   readonly mayDelete?: boolean;
+  /**
+   * Objects, a removal: ISO timestamp. Whether the record was there before us is not known; it may go only if the platform made
+   * it at or after this. Else the row is accepted, and the record stays. Left out, or null: it may go.
+   */
+  readonly createdSince?: string | null;
   /** Events: ISO timestamp, UTC. */
   readonly eventTime: string | null;
 }

@@ -6,7 +6,8 @@ import type { DiffJob } from './job.ts';
 /**
  * What is done about a candidate: `insert`, `update`, `rekey` (an update in place under a new destination key), `delete`;
  * `invalid`, `parked`, `skip` (the operation is not allowed), and what only the snapshot learns: `refresh` (fast fingerprint),
- * `return` (back from departed), `depart` (left, and stays at the destination), `forget` (somebody else's now), `keep`.
+ * `return` (back from departed), `depart` (left, and stays at the destination), `keep`; and `moved` (its record goes on under
+ * another key).
  */
 export async function decideActions(warehouse: Warehouse, job: DiffJob): Promise<void> {
   const sql = new ActionSql(warehouse.state, job);
@@ -28,15 +29,31 @@ class ActionSql {
 
   /** A row that no longer belongs at the destination. */
   #removal(): string {
-    const keep: string[] = [];
+    const stays: string[] = [];
     if (isKeyedByField(this.#job)) {
-      for (const other of this.#job.otherSnapshots)
-        keep.push(`when key in (select key from ${this.#d.table(other)} where not departed) then 'forget'`);
-      if (!this.#job.deleteExisting)
-        keep.push("when not coalesce(s_created, false) then case when s_departed then 'keep' else 'depart' end");
+      stays.push(this.#isHeldElsewhere('key'));
+      if (!this.#job.deleteExisting) stays.push(`not ${this.#isOurs()} and s_unsure_since is null`);
     }
-    const otherwise = this.#allows('delete') ? "'delete'" : "case when s_departed then 'keep' else 'depart' end";
-    return `case ${keep.join(' ')} when true then ${otherwise} end`;
+    if (!this.#allows('delete')) stays.push('true');
+    const rules = stays.map((rule) => `when ${rule} then case when s_departed then 'keep' else 'depart' end`);
+    return `case ${rules.join(' ')} when true then 'delete' end`;
+  }
+
+  /** Whether another activation of the destination holds the key, or may be about to. */
+  #isHeldElsewhere(key: string): string {
+    const holders = [
+      ...this.#job.otherSnapshots.map((table) => `select key from ${this.#d.table(table)} where not departed`),
+      ...this.#job.otherChanges.map((table) => `select key from ${this.#d.table(table)} where wire <> 'delete'`),
+    ];
+    return holders.length === 0 ? 'false' : `${key} in (${holders.join(' union all ')})`;
+  }
+
+  /** Whether the record was made for us, by whichever activation of the destination. */
+  #isOurs(): string {
+    const others = this.#job.otherSnapshots.map(
+      (table) => ` or key in (select key from ${this.#d.table(table)} where created)`,
+    );
+    return `(coalesce(s_created, false)${others.join('')})`;
   }
 
   #rejections(): string {
@@ -49,7 +66,12 @@ class ActionSql {
     const send = (operation: 'insert' | 'update'): string => (this.#allows(operation) ? `'${operation}'` : "'skip'");
     // Events know no update; a fact whose answer was lost is sent again as what the service allows.
     const appends = isAppendOnly(this.#job) && (this.#job.facts.service === 'events' || !this.#allows('update'));
-    const update = appends ? send('insert') : send('update');
+    // An insert whose answer was lost is still an insert where no update is allowed.
+    const update = appends
+      ? send('insert')
+      : this.#allows('update')
+        ? send('update')
+        : `case when s_unsure_since is null then 'skip' else ${send('insert')} end`;
     const rekey = this.#rekey();
     return `with judged as (
   select c.*, p.invalid, coalesce(p.leaves, false) as leaves, p.wire_ids, coalesce(r.r_parked and r.r_strong = c.strong, false) as parked
@@ -77,13 +99,24 @@ decided as (
       when kind = 'shadowed' then 'duplicate-destination-key'
       when key is null then 'no-destination-key'
       else invalid
-    end as reason
+    end as reason,
+    ${this.#createdSince()} as created_since
   from judged as j
 )
 ${rekey}`;
   }
 
-  /** A row whose destination key moves from one that nobody holds any more to one that the platform does not know: one update in place. */
+  /** Where the insert was never acknowledged, it is not known whether the record was there before us: only the platform can tell. */
+  #createdSince(): string {
+    if (!isKeyedByField(this.#job) || this.#job.deleteExisting) return `cast(null as ${this.#d.type('timestamp')})`;
+    return `case when ${this.#isOurs()} then null else s_unsure_since end`;
+  }
+
+  /**
+   * A row whose destination key moves from one that nobody holds any more to one that the platform does not know: one update
+   * in place. And a row of a record that may stand under another key, since the answer to such an update was lost: it is found
+   * by its record id.
+   */
   #rekey(): string {
     const possible = isKeyedByField(this.#job) && this.#job.facts.recordIds && this.#allows('update');
     if (!possible)
@@ -93,19 +126,23 @@ ${rekey}`;
         ? 'true'
         : 'coalesce(gone.s_created, false)'
       : 'false';
-    const other = this.#job.otherSnapshots
-      .map((table) => ` and gone.key not in (select key from ${this.#d.table(table)} where not departed)`)
-      .join('');
+    const found = "(d.action = 'update' and d.s_dirty and d.s_record_id is not null)";
     return `, moved as (
-  select new.n as new_n, gone.n as gone_n, gone.key as previous_key, gone.s_record_id as in_place_id, ${mayDelete} as may_delete
+  select new.n as new_n, gone.n as gone_n, gone.key as previous_key, gone.s_record_id as in_place_id, ${mayDelete} as may_delete,
+    row_number() over (partition by new.n order by gone.key) as choice
   from decided as new
   join decided as gone on gone.s_owner_key = new.owner_key
-  where new.kind = 'insert' and new.action in ('insert', 'skip') and gone.kind = 'leaver' and gone.action in ('delete', 'depart', 'keep') and not gone.s_departed
-    and gone.s_record_id is not null${other}
+  where (new.kind = 'insert' or (new.kind = 'update' and new.s_unsure_since is not null and new.s_owner_key = new.owner_key and new.s_record_id is null))
+    and new.action in ('insert', 'update', 'skip') and gone.kind = 'leaver' and gone.action in ('delete', 'depart', 'keep') and not gone.s_departed
+    and gone.s_record_id is not null and not ${this.#isHeldElsewhere('gone.key')}
 )
-select d.* replace (case when m.new_n is not null then 'rekey' when g.gone_n is not null then 'moved' else d.action end as action), m.previous_key, m.in_place_id, coalesce(m.may_delete, false) as may_delete
+select d.* replace (
+    case when m.new_n is not null then 'rekey' when g.gone_n is not null then 'moved' when ${found} then 'rekey' else d.action end as action),
+  case when m.new_n is not null then m.previous_key when ${found} then d.key end as previous_key,
+  case when m.new_n is not null then m.in_place_id when ${found} then d.s_record_id end as in_place_id,
+  coalesce(m.may_delete, false) as may_delete
 from decided as d
-left join moved as m on m.new_n = d.n
-left join moved as g on g.gone_n = d.n`;
+left join moved as m on m.new_n = d.n and m.choice = 1
+left join moved as g on g.gone_n = d.n and g.choice = 1`;
   }
 }

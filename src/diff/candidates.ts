@@ -18,7 +18,8 @@ export const TEMPORARY = {
 
 /**
  * What a candidate is before our own rules and the retry ledger have their say:
- * `insert`, `update`, `leaver`, or `same` (only the fast fingerprint moved), `return` (a departed member is back, unchanged),
+ * `insert`, `update`, `leaver`, or `same` (only the fast fingerprint or the owner moved), `return` (a departed member is back,
+ * unchanged, and nobody else can have removed it meanwhile),
  * `null_key`, `duplicate` (key), `shadowed` (its destination key belongs to a row with a smaller key), `stuck` (a leaver whose
  * owner's key is not sound: it stays).
  */
@@ -128,13 +129,15 @@ class CandidateSql {
     if (!isKeyedByField(this.#job))
       return `select c.*, s.* from (${this.#current()}) as c full join ${this.#snapshot()} as s on c.c_key = s.s_key where ${differs}`;
     // Rows that lost their destination key to another row, or whose own key is not sound, join nothing.
-    return `select c.*, s.* from (${this.#current()}) as c full join ${this.#snapshot()} as s on c.c_key = s.s_key and c.place = 1 where coalesce(c.place, 1) <> 1 or ${differs}`;
+    return `select c.*, s.* from (${this.#current()}) as c full join ${this.#snapshot()} as s on c.c_key = s.s_key and c.place = 1 where coalesce(c.place, 1) <> 1 or ${differs} or c.c_owner is distinct from s.s_owner_key`;
   }
 
   duplicates(): string {
     if (isKeyedByField(this.#job))
       return `select c_owner as key, count(*) as copies from ${TEMPORARY.joined} where c_owner is not null and copies > 1 group by c_owner`;
-    return `select c_key as key, count(*) as copies from (${this.#current()}) as c where c_key in (select c_key from ${TEMPORARY.joined}) group by c_key having count(*) > 1`;
+    // Where only new keys are sent, a key that was acknowledged is nobody's concern any more.
+    const which = isAppendOnly(this.#job) ? `c_key in (select c_key from ${TEMPORARY.joined})` : 'c_key is not null';
+    return `select c_key as key, count(*) as copies from (${this.#current()}) as c where ${which} group by c_key having count(*) > 1`;
   }
 
   candidates(): string {
@@ -161,11 +164,11 @@ class CandidateSql {
       when c_key is null then 'leaver'
       when s_key is null then 'insert'
       when ${this.#job.everything ? 'true' : 's_dirty or strong <> s_strong'} then 'update'
-      when s_departed then 'return'
+      when s_departed then '${this.#job.otherSnapshots.length > 0 ? 'update' : 'return'}'
       else 'same' end as kind,
       h.*
     from (
-      select coalesce(c_key, s_key) as key, c_key, c_owner as owner_key, c_fast as fast, ${strong} as strong, s_key, s_strong, s_dirty, s_departed, s_record_id, s_created, s_owner_key${byField ? ', copies, place' : ''}, ${event} as event_time,
+      select coalesce(c_key, s_key) as key, c_key, c_owner as owner_key, c_fast as fast, ${strong} as strong, s_key, s_strong, s_dirty, s_departed, s_record_id, s_created, s_unsure_since, s_owner_key${byField ? ', copies, place' : ''}, ${event} as event_time,
         ${this.#fieldsJson('insert')} as insert_fields, ${this.#fieldsJson('update')} as update_fields${identifiers.join('')}
       from ${TEMPORARY.joined} as j
     ) as h

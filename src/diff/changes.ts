@@ -65,7 +65,7 @@ class ChangeSql {
 
   members(): string {
     const base =
-      'a.key, a.fast, a.strong, a.event_time, a.s_record_id as record_id, cast(null as varchar) as previous_key, false as may_delete, a.owner_key, a.n';
+      'a.key, a.fast, a.strong, a.event_time, a.s_record_id as record_id, cast(null as varchar) as previous_key, false as may_delete, null as created_since, a.owner_key, a.n';
     const nothing = `cast(null as ${this.#d.type('text')})`;
     return `with carried as (${this.#wire()}),
 changed as (${this.#changed()})
@@ -81,22 +81,28 @@ union all
 select 3, 'update', case when c.key is null then 'whole' else 'add' end, 'update', ${this.#fields()}, a.wire_ids, ${base}
   from ${TEMPORARY.actions} as a left join carried as c on c.key = a.key where a.action = 'update' and a.n in (select n from changed)
 union all
-select 2, 'delete', 'owed', 'delete', ${nothing}, c.wire_ids, c.key, null, null, null, null, null, false, null, null
+select 2, 'delete', 'owed', 'delete', ${nothing}, c.wire_ids, c.key, null, null, null, null, null, false, null, null, null
   from carried as c where c.key not in (select key from ${TEMPORARY.actions} where action in ('update', 'delete') and key is not null)`;
   }
 
-  /** Rows addressed by key or field: each operation is one thing to send. */
+  /**
+   * Rows addressed by key or field: each operation is one thing to send. What is updated in place goes first, since the record
+   * may stand under a key that another row takes now; removals go last.
+   */
   rows(): string {
-    return `select case when a.action = 'delete' then 2 else 1 end as phase,
+    return `select case a.action when 'rekey' then 1 when 'delete' then 3 else 2 end as phase,
     case when a.action = 'rekey' then 'update' else a.action end as op, 'whole' as part,
     case when a.action = 'rekey' then 'update' else a.action end as wire,
     case when a.action <> 'delete' then ${this.#fields()} end as fields, a.wire_ids,
-    a.key, a.fast, a.strong, a.event_time, coalesce(a.in_place_id, a.s_record_id) as record_id, a.previous_key, a.may_delete, a.owner_key, a.n
+    a.key, a.fast, a.strong, a.event_time,
+    -- In doubt, which record stands under the key is for the platform to say.
+    case when a.action = 'delete' and a.s_dirty then null else coalesce(a.in_place_id, a.s_record_id) end as record_id,
+    a.previous_key, a.may_delete, case when a.action = 'delete' then a.created_since end as created_since, a.owner_key, a.n
   from ${TEMPORARY.actions} as a where a.action in ('insert', 'update', 'rekey', 'delete')`;
   }
 
   #fields(): string {
-    return "case when a.s_key is null and a.action <> 'rekey' then a.insert_fields else a.update_fields end";
+    return "case when (a.s_key is null or a.s_unsure_since is not null) and a.action <> 'rekey' then a.insert_fields else a.update_fields end";
   }
 
   numbered(select: string): string {

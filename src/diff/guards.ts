@@ -17,7 +17,8 @@ export function checkGuards(
   guards: Required<Guards>,
   overrides: Overrides,
 ): readonly GuardVerdict[] {
-  if (!figures.reconciles || figures.snapshotRows === 0) return [];
+  // Members that stayed behind are outside the snapshot's count, and removed under the guards all the same.
+  if (!figures.reconciles || figures.snapshotRows + figures.removals === 0) return [];
   return [
     empty(figures, guards, overrides),
     percent(figures, guards, overrides),
@@ -28,18 +29,18 @@ export function checkGuards(
 
 type Guard = (figures: GuardFigures, guards: Required<Guards>, overrides: Overrides) => GuardVerdict | null;
 
-const empty: Guard = ({ segmentRows, snapshotRows }, guards, overrides) => {
+const empty: Guard = ({ segmentRows, snapshotRows, removals }, guards, overrides) => {
   if (segmentRows > 0 || guards.allow_empty) return null;
   return {
     guard: 'empty-segment',
-    message: `the segment is empty, and the destination holds ${snapshotRows} rows`,
+    message: `the segment is empty, and the destination holds ${Math.max(snapshotRows, removals)} rows`,
     override: '--allow-empty',
     overridden: overrides.allowEmpty,
   };
 };
 
 const percent: Guard = ({ removals, snapshotRows }, guards, overrides) => {
-  const share = (removals / snapshotRows) * 100;
+  const share = snapshotRows === 0 ? 100 : (removals / snapshotRows) * 100;
   if (removals <= guards.min_delete_rows || share <= guards.max_delete_percent) return null;
   return {
     guard: 'delete-percent',

@@ -94,4 +94,6 @@ export interface DiffJob {
   readonly rejections: TableName | null;
   /** Snapshots of the other activations of the same destination, whose keys may not be deleted (objects). */
   readonly otherSnapshots: readonly TableName[];
+  /** Changes of the other activations' runs that were never closed: what they add may be there already. */
+  readonly otherChanges: readonly TableName[];
 }

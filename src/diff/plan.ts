@@ -1,6 +1,6 @@
 import type { Warehouse } from '../warehouse/warehouse.ts';
 import { decideActions } from './actions.ts';
-import { collectCandidates, eligibleRows, isAppendOnly, TEMPORARY } from './candidates.ts';
+import { collectCandidates, eligibleRows, isAppendOnly, isKeyedByField, TEMPORARY } from './candidates.ts';
 import { arrangeChanges } from './changes.ts';
 import type { DeliveryPlan, OperationCounts } from './delivery-plan.ts';
 import { checkGuards } from './guards.ts';
@@ -65,7 +65,8 @@ async function countFigures(warehouse: Warehouse, job: DiffJob): Promise<Figures
   const [row] = await warehouse.query(`select
     (select count(*) from ${TEMPORARY.actions} where action = 'parked') as parked,
     (select count(*) from ${snapshot} where not departed) as held,
-    (select count(*) from ${TEMPORARY.actions} where s_key is not null and not coalesce(s_departed, false) and kind <> 'same') as touched,
+    (select count(distinct s_key) from ${TEMPORARY.actions} where s_key is not null and not coalesce(s_departed, false) and kind <> 'same') as touched,
+    ${unsoundRows(job, snapshot)} as unsound,
     (select count(*) from ${TEMPORARY.actions} where kind = 'return') as returned,
     (select count(*) from ${TEMPORARY.actions} where action = 'depart') + (select count(*) from ${snapshot} where departed)
       - (select count(*) from ${TEMPORARY.actions} where s_departed and action not in ('keep', 'depart')) as staying,
@@ -81,7 +82,7 @@ async function countFigures(warehouse: Warehouse, job: DiffJob): Promise<Figures
     // An append-only run leaves out what was acknowledged before: that is what is unchanged.
     unchanged: append
       ? Math.max(0, number('segment_rows') - (await countFresh(warehouse)))
-      : number('held') - number('touched') + number('returned'),
+      : number('held') - number('touched') - number('unsound') + number('returned'),
     segmentRows: number('segment_rows'),
     snapshotRows: number('held'),
     staying: number('staying'),
@@ -90,6 +91,13 @@ async function countFigures(warehouse: Warehouse, job: DiffJob): Promise<Figures
     joiners: number('joiners'),
     leavers: number('leavers'),
   };
+}
+
+/** What the destination has for keys that are duplicated without any difference: invalid, and so not unchanged. */
+function unsoundRows(job: DiffJob, snapshot: string): string {
+  if (isKeyedByField(job)) return '0';
+  return `(select count(*) from ${snapshot} where not departed and key in (select key from ${TEMPORARY.duplicates})
+      and key not in (select s_key from ${TEMPORARY.actions} where s_key is not null))`;
 }
 
 async function countFresh(warehouse: Warehouse): Promise<number> {

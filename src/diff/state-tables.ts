@@ -79,6 +79,11 @@ export const SNAPSHOT_COLUMNS = columns({
   record_id: 'text',
   /** The platform made the record for us. */
   created: 'boolean',
+  /**
+   * When the insert of a row was first sent that was never acknowledged; null once it was. A record that the platform made
+   * since is ours.
+   */
+  unsure_since: 'timestamp',
   /** Objects: primary key of the row that last fed this record. */
   owner_key: 'text',
   run_id: 'text',
@@ -117,6 +122,8 @@ export const CHANGE_COLUMNS = columns({
   previous_key: 'text',
   /** An update in place under a new key: whether the record under the old one may be deleted, should it be in the way. */
   may_delete: 'boolean',
+  /** A removal of a record that may have been there before us: it may go only if it was made since. */
+  created_since: 'timestamp',
   owner_key: 'text',
 });
 

@@ -83,9 +83,9 @@ export async function execute(execution: Execution): Promise<DeliveryOutcome> {
   }
 }
 
-function pacerOf({ prepared, equipment }: Execution, perSecond: number | null): Pacer {
+function pacerOf({ options, prepared, equipment }: Execution, perSecond: number | null): Pacer {
   const account = `${prepared.destination.platform} ${prepared.endpoint.core}`;
-  const pacer = equipment.pacers.get(account) ?? new Pacer(clockOf({}), perSecond);
+  const pacer = equipment.pacers.get(account) ?? new Pacer(clockOf(options), perSecond);
   equipment.pacers.set(account, pacer);
   return pacer;
 }
@@ -112,7 +112,7 @@ async function* readPhase(
   const hi = Number(range['hi']);
   for (let lo = Number(range['lo']); lo <= hi; lo += PAGE_ROWS) {
     const rows =
-      await reader.query(`select seq, phase, part, wire, key, key_json, fields, event_time, wire_ids, record_id, previous_key, may_delete from ${table}
+      await reader.query(`select seq, phase, part, wire, key, key_json, fields, event_time, wire_ids, record_id, previous_key, may_delete, created_since from ${table}
       where seq between ${lo} and ${Math.min(hi, lo + PAGE_ROWS - 1)} and part <> 'free' order by seq`);
     if (rows.length > 0) yield rows.map(outgoingChange);
   }

@@ -9,7 +9,7 @@ import { type StateTables, stateTables, tableSuffix } from '../diff/state-tables
 import { DinmoError } from '../errors.ts';
 import type { Activation, Destination, Entity } from '../knowledge/store.ts';
 import { entityModelName, findGenerated, segmentModelName } from '../models/names.ts';
-import type { ActivationState } from '../record/ledger.ts';
+import { type ActivationState, readActivationStates } from '../record/ledger.ts';
 import type { SqlDialect } from '../warehouse/dialect.ts';
 import type { TableName, Warehouse } from '../warehouse/warehouse.ts';
 import { type Context, directTarget } from './context.ts';
@@ -210,7 +210,7 @@ export async function buildJob(input: JobInput): Promise<DiffJob> {
     deleteExisting: endpoint.config['delete_existing'] === true,
     tables: input.tables,
     rejections: input.rejections,
-    otherSnapshots: otherSnapshots(input.storage, prepared),
+    ...(await tablesOfOthers(input.storage, prepared)),
   };
 }
 
@@ -248,17 +248,28 @@ function stepBack(nowMs: number, amount: number, unit: string): number {
   return at.getTime();
 }
 
-/** Snapshots of the other activations that write the same objects: what they hold is not deleted. */
-function otherSnapshots(storage: Storage, prepared: Prepared): readonly TableName[] {
-  const { destination, endpoint, activation, state } = prepared;
-  return [...storage.states.values()]
-    .filter((other) => other.activationId !== activation.id && other.activationId !== state?.activationId)
-    .filter(
-      (other) =>
-        other.platform === destination.platform &&
-        other.service === destination.service &&
-        other.core === endpoint.core,
-    )
-    .map((other) => stateTables(storage.ledger.schema, other.tableSuffix).snapshot)
-    .filter((table) => storage.existing.has(table.name));
+/**
+ * Tables of the other activations that write the same objects: what they hold, or may be adding, is not deleted. Read anew for
+ * each activation, since another one of the same command may have come before.
+ */
+async function tablesOfOthers(
+  { ledger, existing: known }: Storage,
+  { activation, destination, endpoint, service, state }: Prepared,
+): Promise<Pick<DiffJob, 'otherSnapshots' | 'otherChanges'>> {
+  if (service.facts.destinationKey === null || known.size === 0) return { otherSnapshots: [], otherChanges: [] };
+  const existing = await ledger.tables();
+  const others = [...(await readActivationStates(ledger)).values()].filter(
+    (other) =>
+      other.activationId !== activation.id &&
+      other.activationId !== state?.activationId &&
+      other.platform === destination.platform &&
+      other.service === destination.service &&
+      other.core === endpoint.core &&
+      (other.account === null || state === null || state.account === null || other.account === state.account),
+  );
+  const tables = others.map((other) => stateTables(ledger.schema, other.tableSuffix));
+  return {
+    otherSnapshots: tables.map(({ snapshot }) => snapshot).filter(({ name }) => existing.has(name)),
+    otherChanges: tables.map(({ changes }) => changes).filter(({ name }) => existing.has(name)),
+  };
 }

@@ -128,7 +128,7 @@ class SettleSql {
 
   /**
    * One row per operation. `verdict` says what the snapshot learns: present, gone, absent (removed, and its add was
-   * rejected), dirty (may be both), owed_gone, nothing.
+   * rejected), dirty (may be both), doubtful (as it was, or not), moving (under the old key or the new one), owed_gone, nothing.
    */
   settled(): string {
     return `with halves as (select key, status as removal from ${OUTCOMES} where part = 'remove'),
@@ -138,7 +138,7 @@ verdicts as (
       when o.part = 'owed' then case when o.status = 'accepted' then 'owed_gone' else 'nothing' end
       when o.op = 'delete' then case o.status when 'accepted' then 'gone' when 'unknown' then 'doubtful' else 'nothing' end
       when h.removal is null or o.part <> 'add' then
-        case when o.status = 'accepted' then 'present' when o.status = 'unknown' then case when o.previous_key is null then 'dirty' else 'doubtful' end else 'nothing' end
+        case when o.status = 'accepted' then 'present' when o.status = 'unknown' then case when o.previous_key is null then 'dirty' when o.previous_key = o.key then 'doubtful' else 'moving' end else 'nothing' end
       when h.removal = 'accepted' then case o.status when 'accepted' then 'present' when 'rejected' then 'absent' else 'dirty' end
       when h.removal = 'unknown' then 'dirty'
       else 'nothing'
@@ -189,17 +189,30 @@ from verdicts as v`;
     // The rows that replace what is known, made before the old ones go: whether a record is ours is remembered.
     yield this.#d.createTemporary(
       'dinmo_next',
-      `select s.key, s.fast, s.strong, s.verdict = 'dirty' as dirty, false as departed, coalesce(s.new_record_id, s.record_id, p.record_id) as record_id,
-        coalesce(p.created, false) or coalesce(s.new_created, false) or coalesce(s.record_created_at >= r.started_at, false) as created, s.owner_key, ${this.#run} as run_id
-      from ${SETTLED} as s left join ${table} as p on p.key = coalesce(s.previous_key, s.key)
-        -- A record made since we first sent this row, in this run or in the one whose answer was lost, is ours.
-        left join ${this.#d.table(this.#t.runs)} as r on r.run_id = case when p.dirty then p.run_id else ${this.#run} end
-      where s.part <> 'owed' and s.verdict in ('present', 'dirty')`,
+      `select s.key, s.fast, s.strong, s.verdict <> 'present' as dirty, false as departed,
+        case when s.verdict <> 'moving' then coalesce(s.new_record_id, s.record_id, p.record_id) end as record_id,
+        (coalesce(p.created, false) and (s.new_record_id is null or p.record_id is null or s.new_record_id = p.record_id))
+          or coalesce(s.new_created, false) or coalesce(s.record_created_at >= coalesce(q.unsure_since, r.started_at), false) as created,
+        case when s.verdict = 'moving' or (s.verdict = 'dirty' and (p.key is null or p.unsure_since is not null)) then coalesce(q.unsure_since, r.started_at) end as unsure_since,
+        s.owner_key, ${this.#run} as run_id
+      from ${SETTLED} as s
+        left join ${table} as p on p.key = coalesce(s.previous_key, s.key)
+        left join ${table} as q on q.key = s.key
+        left join ${this.#d.table(this.#t.runs)} as r on r.run_id = ${this.#run}
+      where s.part <> 'owed' and s.verdict in ('present', 'dirty', 'moving')`,
     );
-    yield `delete from ${table} where key in (select key from ${SETTLED} where part <> 'owed' and verdict in ('present', 'dirty', 'gone', 'absent'))
-      or key in (select previous_key from ${SETTLED} where verdict = 'present' and previous_key is not null)`;
-    yield `insert into ${table} (key, fast, strong, dirty, departed, record_id, created, owner_key, run_id) select key, fast, strong, dirty, departed, record_id, created, owner_key, run_id from dinmo_next`;
-    yield `update ${table} set dirty = true where key in (select coalesce(previous_key, key) from ${SETTLED} where part <> 'owed' and verdict = 'doubtful')`;
+    // A new key that another record bears already: where the old record may not go, it stays behind.
+    yield this.#d.createTemporary(
+      'dinmo_left_behind',
+      `select p.key from ${SETTLED} as s join ${table} as p on p.key = s.previous_key
+      where s.verdict = 'present' and s.previous_key <> s.key and not s.may_delete and s.new_record_id <> p.record_id`,
+    );
+    yield `delete from ${table} where key in (select key from ${SETTLED} where part <> 'owed' and verdict in ('present', 'dirty', 'moving', 'gone', 'absent'))
+      or key in (select previous_key from ${SETTLED} where verdict = 'present' and previous_key is not null and previous_key not in (select key from dinmo_left_behind))`;
+    yield `update ${table} set departed = true where key in (select key from dinmo_left_behind)`;
+    const columns = 'key, fast, strong, dirty, departed, record_id, created, unsure_since, owner_key, run_id';
+    yield `insert into ${table} (${columns}) select ${columns} from dinmo_next`;
+    yield `update ${table} set dirty = true where key in (select coalesce(previous_key, key) from ${SETTLED} where part <> 'owed' and verdict in ('doubtful', 'moving'))`;
   }
 
   /** An owed identifier is nobody's debt once a member whose add was acknowledged holds it. */
@@ -212,9 +225,8 @@ from verdicts as v`;
   /** What only the snapshot learns: nothing was sent for these. */
   *planOnly(): Generator<string> {
     const table = this.#d.table(this.#t.snapshot);
-    yield `update ${table} as p set fast = a.fast, departed = false from ${TEMPORARY.actions} as a where a.key = p.key and a.action in ('refresh', 'return')`;
+    yield `update ${table} as p set fast = a.fast, departed = false, owner_key = coalesce(a.owner_key, p.owner_key) from ${TEMPORARY.actions} as a where a.key = p.key and a.action in ('refresh', 'return')`;
     yield `update ${table} set departed = true where key in (select key from ${TEMPORARY.actions} where action = 'depart')`;
-    yield `delete from ${table} where key in (select key from ${TEMPORARY.actions} where action = 'forget')`;
   }
 
   *rejections(complete: boolean): Generator<string> {

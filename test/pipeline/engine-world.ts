@@ -237,6 +237,7 @@ export class EngineWorld {
       tables,
       rejections: ledger.table('rejections'),
       otherSnapshots: [],
+      otherChanges: [],
     };
     const closing: Closing = {
       activationId: ACTIVATION,
