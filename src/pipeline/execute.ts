@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { clearTimeout, setTimeout } from 'node:timers';
+import { DEFAULT_RETRY } from '../delivery/attempt.ts';
 import { type DeliveryJournal, type DeliveryOutcome, deliver } from '../delivery/deliver.ts';
 import { type OutgoingChange, outgoingChange } from '../delivery/outgoing.ts';
 import { Pacer } from '../delivery/pace.ts';
-import { DEFAULT_RETRY } from '../delivery/send.ts';
 import type { Receipt, Session } from '../destinations/destination.ts';
 import type { HttpClient } from '../destinations/http.ts';
 import type { DiffJob } from '../diff/job.ts';

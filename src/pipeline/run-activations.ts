@@ -1,6 +1,6 @@
 import { createHttpClient } from '../destinations/http.ts';
 import { findService } from '../destinations/registry.ts';
-import { DinmoError, type ExitCode } from '../errors.ts';
+import { DinmoError, type ExitCode, messageOf } from '../errors.ts';
 import type { Activation } from '../knowledge/store.ts';
 import type { SyncReport } from '../report/activation-report.ts';
 import type { SqlDialect } from '../warehouse/dialect.ts';
@@ -9,7 +9,7 @@ import type { Warehouse } from '../warehouse/warehouse.ts';
 import { type Context, connectWarehouse, loadContext, requireSound, selectActivations } from './context.ts';
 import { readEndpoint } from './endpoint.ts';
 import type { Equipment } from './execute.ts';
-import type { CommandOptions } from './options.ts';
+import { type CommandOptions, loggerOf } from './options.ts';
 import { findOrphans, openStorage, type Storage, viewStorage } from './storage.ts';
 import { type ActivationResult, failedResult, plainResult } from './verdict.ts';
 
@@ -53,7 +53,7 @@ export async function conduct(input: Conduct): Promise<SyncReport> {
       const bench: Bench = { context, warehouse, storage, dialect, equipment: { http, pacers: new Map() } };
       await input.before?.(bench, selected);
       for (const activation of selected) results.push(await one(input, bench, activation));
-      return reportOf(results, await findOrphans(storage, context.store));
+      return reportOf(results, await findOrphans(storage, context.store).catch(() => []));
     } finally {
       await http.close();
       await warehouse.close();
@@ -75,9 +75,20 @@ async function one(input: Conduct, bench: Bench, activation: Activation): Promis
   try {
     return await input.each(bench, activation);
   } catch (thrown) {
-    if (thrown instanceof DinmoError) return failedResult(activation, thrown);
-    throw thrown;
+    return failedResult(activation, thrown instanceof DinmoError ? thrown : unexpected(input.options, thrown));
   }
+}
+
+/** A fault of ours in one activation must not keep the others from being synced, nor from being reported. */
+function unexpected(options: CommandOptions, thrown: unknown): DinmoError {
+  loggerOf(options).debug('activation.unexpected', { stack: thrown instanceof Error ? (thrown.stack ?? '') : '' });
+  return new DinmoError({
+    kind: 'warehouse',
+    code: 'unexpected',
+    message: `Something went wrong that should not: ${messageOf(thrown)}.`,
+    fix: 'This is a fault of dbt-dinmo. Please report it, with what --debug prints.',
+    cause: thrown,
+  });
 }
 
 /** State of a rehearsal is bound to the sandbox that it was made with. Throws DinmoError `sandbox-unreachable`. */

@@ -129,6 +129,12 @@ async function begin(
     await freeze(ledger, job);
     await ledger.insert('runs', { ...row, status: 'running', closing: JSON.stringify(closing) });
     await ledger.update('activations', { mode: activation.mode }, `activation_id = ${ledger.text(activation.id)}`);
+    // Events since then are this activation's, whatever becomes of this run.
+    await ledger.update(
+      'activations',
+      { first_synced_at: startedAt },
+      `activation_id = ${ledger.text(activation.id)} and first_synced_at is null`,
+    );
     return { job, plan, closing, startedAt };
   });
 }
@@ -224,13 +230,6 @@ async function send(
       { last_run_id: closing.runId, last_status: result.report.status, ...success },
       `activation_id = ${ledger.text(closing.activationId)}`,
     );
-    if (prepared.state?.firstSyncedAt === null || prepared.state === null) {
-      await ledger.update(
-        'activations',
-        { first_synced_at: startedAt },
-        `activation_id = ${ledger.text(closing.activationId)} and first_synced_at is null`,
-      );
-    }
     return result;
   });
 }

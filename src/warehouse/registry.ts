@@ -61,11 +61,12 @@ export async function connect(profile: Profile, options: ConnectOptions): Promis
 }
 
 async function connectDuckdb(profile: Profile, options: ConnectOptions): Promise<Warehouse> {
-  const [{ openDuckdb }, { duckdbFile }] = await Promise.all([
+  const [{ openDuckdb, requireDatabase }, { duckdbFile }] = await Promise.all([
     import('./duckdb/connection.ts'),
     import('./duckdb/profile.ts'),
   ]);
   const file = duckdbFile(profile, (path) => resolvePath(path, options.projectDir));
+  requireDatabase(file.path);
   return await openDuckdb({ ...file, readOnly: options.readOnly }, options);
 }
 

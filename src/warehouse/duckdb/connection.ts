@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { type DuckDBAppender, type DuckDBConnection, DuckDBInstance, DuckDBTimestampTZValue } from '@duckdb/node-api';
 import type { Clock } from '../../clock.ts';
 import { DinmoError, messageOf } from '../../errors.ts';
@@ -93,6 +94,21 @@ function lockedError(path: string, message: string, cause: unknown): DinmoError 
   });
 }
 
+/** Opening for writing would make an empty database where dbt has not built one. Throws DinmoError `duckdb-missing`. */
+export function requireDatabase(path: string): void {
+  if (!existsSync(path)) throw missingError(path, undefined);
+}
+
+function missingError(path: string, cause: unknown): DinmoError {
+  return new DinmoError({
+    kind: 'warehouse',
+    code: 'duckdb-missing',
+    message: `There is no DuckDB file at ${path}.`,
+    fix: 'Run `dbt build` first, from the same folder: a relative path in profiles.yml counts from where dbt runs.',
+    cause,
+  });
+}
+
 function openError(path: string, message: string, cause: unknown): DinmoError {
   const version = /version number (\d+)/.exec(message);
   if (version && message.includes('newer version')) {
@@ -104,15 +120,7 @@ function openError(path: string, message: string, cause: unknown): DinmoError {
       cause,
     });
   }
-  if (/does not exist|No such file/i.test(message)) {
-    return new DinmoError({
-      kind: 'warehouse',
-      code: 'duckdb-missing',
-      message: `There is no DuckDB file at ${path}.`,
-      fix: 'Run `dbt build` first, from the same folder: a relative path in profiles.yml counts from where dbt runs.',
-      cause,
-    });
-  }
+  if (/does not exist|No such file/i.test(message)) return missingError(path, cause);
   return new DinmoError({
     kind: 'warehouse',
     code: 'duckdb-open-failed',
