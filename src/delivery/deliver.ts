@@ -1,7 +1,8 @@
 import PQueue from 'p-queue';
 import type { Receipt } from '../destinations/destination.ts';
+import type { SendContext } from './attempt.ts';
 import type { OutgoingChange } from './outgoing.ts';
-import { type SendContext, sendRows } from './send.ts';
+import { sendRows } from './send.ts';
 
 /** What a request may hold. */
 export interface BatchLimits {

@@ -1,0 +1,197 @@
+import { createHash } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import type { BatchOutcome, OutgoingRow, Receipt, Session } from '../destinations/destination.ts';
+import { messageOf } from '../errors.ts';
+import { type Logger, scrub } from '../log.ts';
+import type { Pacer } from './pace.ts';
+
+/** How often and how long a request is tried again. */
+export interface RetryPolicy {
+  readonly attemptsMax: number;
+  readonly baseDelayMs: number;
+  readonly delayMsMax: number;
+  /** A platform's Retry-After beyond this ends the attempts: the rows are deferred to the next run. */
+  readonly retryAfterMsMax: number;
+}
+
+export const DEFAULT_RETRY: RetryPolicy = {
+  attemptsMax: 6,
+  baseDelayMs: 150,
+  delayMsMax: 10_000,
+  retryAfterMsMax: 120_000,
+};
+
+export interface SendContext {
+  readonly runId: string;
+  readonly session: Session;
+  readonly pacer: Pacer;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly retry: RetryPolicy;
+  /** 0 ≤ x < 1, for jitter. */
+  readonly random: () => number;
+  /** Aborts pauses; a request in flight is finished. */
+  readonly stopping: AbortSignal;
+  /** False where sending twice would count twice: an unknown outcome is then final. */
+  readonly deduplicates: boolean;
+  /** Throws when this process may no longer send (its lease ended). */
+  readonly assertMaySend: () => void;
+  /** Shared by the batches of one delivery. */
+  readonly tally: NarrowingTally;
+}
+
+/** Rows accepted, and rows rejected one by one by narrowing: with many of these and none of those, the fault is the activation's. */
+export interface NarrowingTally {
+  accepted: number;
+  narrowed: number;
+}
+
+/** What became of a batch: one receipt for every row, and what the delivery as a whole should know. */
+export interface SendResult {
+  readonly receipts: readonly Receipt[];
+  readonly refusal: { readonly code: string; readonly message: string; readonly fix: string } | null;
+  /** The attempts were used up: the destination does not answer as it should. */
+  readonly exhausted: boolean;
+  /** It asks for a longer pause than this run can make: nothing more is sent. */
+  readonly over: boolean;
+}
+
+/** What came of a batch in the end: no answer any more that says "try again". */
+export type Final = (
+  | Exclude<BatchOutcome, { kind: 'retry' }>
+  | {
+      readonly kind: 'gave_up';
+      readonly status: 'deferred' | 'unknown';
+      readonly code: string;
+      readonly message: string;
+      /** `interrupted`: on our side. `over`: the platform wants a longer pause than this run can make. */
+      readonly reason: 'exhausted' | 'interrupted' | 'over';
+    }
+) & {
+  /** An earlier try of the same batch had no answer: it may have been applied. */
+  readonly maybe?: boolean;
+};
+
+/** A receipt for every row of a batch. */
+export function conclude(outcome: Final, rows: readonly OutgoingRow[]): SendResult {
+  const each = (status: 'rejected' | 'deferred' | 'unknown', code: string, message: string): Receipt[] =>
+    rows.map((row) => ({ seq: row.seq, status, code, message: scrub(message) }));
+  const done = (receipts: readonly Receipt[]): SendResult => ({
+    receipts,
+    refusal: null,
+    exhausted: false,
+    over: false,
+  });
+  switch (outcome.kind) {
+    case 'receipts':
+      return done(completed(outcome.receipts, rows));
+    case 'counted':
+      if (outcome.accepted >= rows.length) return done(rows.map((row) => ({ seq: row.seq, status: 'accepted' })));
+      return done(each('rejected', outcome.code, outcome.message));
+    case 'narrow':
+    case 'too_large':
+      return done(each('rejected', outcome.code, outcome.message));
+    case 'gave_up':
+      return {
+        ...done(each(outcome.status, outcome.code, outcome.message)),
+        exhausted: outcome.reason === 'exhausted',
+        over: outcome.reason === 'over',
+      };
+    case 'refused':
+      return {
+        ...done(each(outcome.maybe === true ? 'unknown' : 'deferred', outcome.code, outcome.message)),
+        refusal: { ...outcome, message: scrub(outcome.message) },
+      };
+  }
+}
+
+/** A platform that leaves rows out of its answer has not acknowledged them: they are unknown. */
+function completed(receipts: readonly Receipt[], rows: readonly OutgoingRow[]): Receipt[] {
+  const bySeq = new Map(receipts.map((receipt) => [receipt.seq, receipt]));
+  return rows.map((row) => {
+    const receipt = bySeq.get(row.seq) ?? {
+      seq: row.seq,
+      status: 'unknown' as const,
+      code: 'no-verdict',
+      message: 'the answer does not mention this row',
+    };
+    return 'message' in receipt ? { ...receipt, message: scrub(receipt.message) } : receipt;
+  });
+}
+
+/** Sends one batch, again and again while the answer is "try again". */
+export async function attempt(rows: readonly OutgoingRow[], context: SendContext): Promise<Final> {
+  const [first] = rows;
+  if (!first) return { kind: 'receipts', receipts: [] };
+  const id = batchId(rows, context.runId);
+  let maybe = false;
+  for (let number = 1; ; number++) {
+    await context.pacer.admit(context.stopping);
+    if (context.stopping.aborted)
+      return {
+        kind: 'gave_up',
+        status: maybe ? 'unknown' : 'deferred',
+        code: 'interrupted',
+        message: 'the run was interrupted',
+        reason: 'interrupted',
+      };
+    context.assertMaySend();
+    const outcome = await ask({ id, operation: first.operation, rows, attempt: number }, context);
+    if (outcome.kind !== 'retry') return maybe ? { ...outcome, maybe } : outcome;
+    maybe ||= outcome.applied === 'maybe';
+    context.logger.debug('batch.retry', {
+      run: context.runId,
+      batch: id,
+      attempt: number,
+      code: outcome.code,
+      after_ms: outcome.afterMs,
+    });
+    const delay = outcome.afterMs ?? backoff(number, context);
+    const tooLong = delay > context.retry.retryAfterMsMax;
+    // A pause that this run cannot make is not begun: it would hold up whatever else is under way.
+    if (outcome.throttled && !tooLong) context.pacer.pause(delay);
+    if (number >= context.retry.attemptsMax || tooLong || (maybe && !context.deduplicates)) {
+      const { code, message } = outcome;
+      return {
+        kind: 'gave_up',
+        status: maybe ? 'unknown' : 'deferred',
+        code,
+        message,
+        reason: tooLong ? 'over' : 'exhausted',
+      };
+    }
+    if (!outcome.throttled) await context.clock.sleep(delay, context.stopping);
+  }
+}
+
+/** A platform's code must not throw for what comes from outside; should it all the same, the batch may have gone out. */
+async function ask(batch: Parameters<Session['send']>[0], context: SendContext): Promise<BatchOutcome> {
+  try {
+    return await context.session.send(batch, new AbortController().signal);
+  } catch (thrown) {
+    return {
+      kind: 'retry',
+      applied: 'maybe',
+      throttled: false,
+      afterMs: null,
+      code: 'unexpected',
+      message: messageOf(thrown),
+    };
+  }
+}
+
+function backoff(attemptNumber: number, { retry, random }: SendContext): number {
+  return Math.min(retry.delayMsMax, retry.baseDelayMs * 2 ** (attemptNumber - 1)) * (0.5 + random() / 2);
+}
+
+/** Made of the run and the batch's range: the same when it is sent again, never shared by two batches or two runs. */
+export function batchId(rows: readonly OutgoingRow[], runId: string): string {
+  const lo = rows[0]?.seq ?? 0;
+  const hi = rows.at(-1)?.seq ?? lo;
+  const range = `${runId}:${lo}-${hi}`;
+  if (hi - lo + 1 === rows.length) return range;
+  return `${range}:${createHash('sha256')
+    .update(rows.map((row) => row.seq).join(','))
+    .digest('hex')
+    .slice(0, 12)}`;
+}
