@@ -178,7 +178,13 @@ class DuckdbSession implements Warehouse {
 
   async *stream(sql: string): AsyncIterable<readonly Row[]> {
     const result = await this.#guard(sql, () => this.#connection.stream(sql));
-    for await (const rows of result.yieldRowObjectJs()) yield rows.map(plainRow);
+    const chunks = result.yieldRowObjectJs();
+    // A value that cannot be computed shows when its chunk is read, not when the statement starts.
+    for (;;) {
+      const chunk = await this.#guard(sql, () => chunks.next());
+      if (chunk.done) return;
+      yield chunk.value.map(plainRow);
+    }
   }
 
   async append(table: TableName, types: readonly AppendType[], rows: readonly (readonly Value[])[]): Promise<void> {
@@ -243,12 +249,18 @@ class DuckdbSession implements Warehouse {
   }
 }
 
+/** Errors about data quote the value at fault, which may be a person's. */
+function withoutValues(message: string): string {
+  if (!/^(?:Conversion|Constraint|Invalid Input|Out of Range|Invalid Type) Error/.test(message)) return message;
+  return message.replaceAll(/'.*'|".*"/g, '…');
+}
+
 function statementError(message: string, sql: string, cause: unknown): DinmoError {
   const missing = /Table with name (\S+) does not exist|schema ["']?(\S+?)["']? does not exist/i.exec(message);
   return new DinmoError({
     kind: 'warehouse',
     code: missing ? 'relation-missing' : 'statement-failed',
-    message: `DuckDB: ${message.split('\n')[0] ?? message}`,
+    message: `DuckDB: ${withoutValues(message.split('\n')[0] ?? message)}`,
     ...(missing ? { fix: 'Run `dbt build` (after `dinmo generate`), with the same target, and try again.' } : {}),
     cause: Object.assign(new Error(sql), { original: cause }),
   });
