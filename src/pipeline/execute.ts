@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { DEFAULT_RETRY } from '../delivery/attempt.ts';
-import { type DeliveryJournal, type DeliveryOutcome, deliver } from '../delivery/deliver.ts';
+import { type DeliveryOutcome, deliver } from '../delivery/deliver.ts';
 import { type OutgoingChange, outgoingChange } from '../delivery/outgoing.ts';
 import { Pacer } from '../delivery/pace.ts';
-import type { Receipt, Session } from '../destinations/destination.ts';
+import type { Session } from '../destinations/destination.ts';
 import type { HttpClient } from '../destinations/http.ts';
 import type { DiffJob } from '../diff/job.ts';
-import { Journal } from '../record/journal.ts';
+import { HeldJournal, Journal } from '../record/journal.ts';
 import type { Lease } from '../record/lease.ts';
 import type { Ledger } from '../record/ledger.ts';
 import type { TableName, Warehouse } from '../warehouse/warehouse.ts';
@@ -115,45 +115,5 @@ async function* readPhase(
       await reader.query(`select seq, phase, part, wire, key, key_json, fields, event_time, wire_ids, record_id, previous_key, may_delete, created_since from ${table}
       where seq between ${lo} and ${Math.min(hi, lo + PAGE_ROWS - 1)} and part <> 'free' order by seq`);
     if (rows.length > 0) yield rows.map(outgoingChange);
-  }
-}
-
-/** For services that publish everything at the end: answers are kept back until they have. */
-class HeldJournal implements DeliveryJournal {
-  readonly #journal: Journal;
-  #receipts: Receipt[][] = [];
-
-  constructor(journal: Journal) {
-    this.#journal = journal;
-  }
-
-  intend(lo: number, hi: number): Promise<void> {
-    return this.#journal.intend(lo, hi);
-  }
-
-  acknowledge(receipts: readonly Receipt[]): void {
-    this.#receipts.push([...receipts]);
-  }
-
-  async flush(): Promise<void> {
-    await this.#journal.flush();
-  }
-
-  /** `dropped`: nothing was published, so nothing of it may have been applied. */
-  async publish(fate: 'kept' | 'dropped'): Promise<void> {
-    for (const receipts of this.#receipts) {
-      this.#journal.acknowledge(
-        fate === 'kept'
-          ? receipts
-          : receipts.map(({ seq }) => ({
-              seq,
-              status: 'deferred',
-              code: 'not-published',
-              message: 'the run ended before anything was published',
-            })),
-      );
-    }
-    this.#receipts = [];
-    await this.#journal.flush();
   }
 }

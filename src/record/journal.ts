@@ -16,7 +16,7 @@ export class Journal implements DeliveryJournal {
     readonly done: () => void;
     readonly failed: (thrown: unknown) => void;
   }[] = [];
-  #receipts: Receipt[] = [];
+  #answers: Value[][] = [];
   #writing: Promise<void> | null = null;
   #failure: { readonly thrown: unknown } | null = null;
 
@@ -33,7 +33,12 @@ export class Journal implements DeliveryJournal {
   }
 
   acknowledge(receipts: readonly Receipt[]): void {
-    this.#receipts.push(...receipts);
+    this.write(receiptRanges(receipts));
+  }
+
+  /** Answers as `receiptRanges` makes them. */
+  write(ranges: readonly Value[][]): void {
+    for (const range of ranges) this.#answers.push(range);
     this.#start();
   }
 
@@ -47,20 +52,20 @@ export class Journal implements DeliveryJournal {
     if (this.#writing || this.#failure) return;
     this.#writing = this.#write().finally(() => {
       this.#writing = null;
-      if (this.#intents.length > 0 || this.#receipts.length > 0) this.#start();
+      if (this.#intents.length > 0 || this.#answers.length > 0) this.#start();
     });
   }
 
   /** After a failed write nothing more may be sent. */
   #fail(): void {
     for (const intent of this.#intents.splice(0)) intent.failed(this.#failure?.thrown);
-    this.#receipts = [];
+    this.#answers = [];
   }
 
   async #write(): Promise<void> {
     await Promise.resolve();
     const intents = this.#intents.splice(0);
-    const receipts = this.#receipts.splice(0);
+    const answers = this.#answers.splice(0);
     try {
       await this.#ledger.warehouse.transaction(async () => {
         const sends = intents.map(({ lo, hi }): Value[] => [this.#runId, lo, hi]);
@@ -68,7 +73,7 @@ export class Journal implements DeliveryJournal {
         await this.#ledger.warehouse.append(
           this.#ledger.table('receipts'),
           ['text', 'bigint', 'bigint', 'text', 'text', 'text', 'text', 'boolean', 'timestamp', 'text'],
-          receiptRanges(receipts).map((range) => [this.#runId, ...range]),
+          answers.map((range) => [this.#runId, ...range]),
         );
       });
       for (const intent of intents) intent.done();
@@ -77,6 +82,49 @@ export class Journal implements DeliveryJournal {
       for (const intent of intents) intent.failed(thrown);
       this.#fail();
     }
+  }
+}
+
+/** For services that publish everything at the end: answers are kept back, as ranges, until they have. */
+export class HeldJournal implements DeliveryJournal {
+  readonly #journal: Journal;
+  #ranges: Value[][] = [];
+
+  constructor(journal: Journal) {
+    this.#journal = journal;
+  }
+
+  intend(lo: number, hi: number): Promise<void> {
+    return this.#journal.intend(lo, hi);
+  }
+
+  acknowledge(receipts: readonly Receipt[]): void {
+    for (const range of receiptRanges(receipts)) {
+      const last = this.#ranges.at(-1);
+      const follows = last !== undefined && Number(last[1]) === Number(range[0]) - 1;
+      if (follows && JSON.stringify(last.slice(2)) === JSON.stringify(range.slice(2))) last[1] = range[1] ?? null;
+      else this.#ranges.push(range);
+    }
+  }
+
+  async flush(): Promise<void> {
+    await this.#journal.flush();
+  }
+
+  /** `dropped`: nothing was published, so nothing of it was applied. */
+  async publish(fate: 'kept' | 'dropped'): Promise<void> {
+    const dropped = [
+      'deferred',
+      'not-published',
+      'the run ended before anything was published',
+      null,
+      null,
+      null,
+      null,
+    ];
+    this.#journal.write(fate === 'kept' ? this.#ranges : this.#ranges.map(([lo = 0, hi = 0]) => [lo, hi, ...dropped]));
+    this.#ranges = [];
+    await this.#journal.flush();
   }
 }
 

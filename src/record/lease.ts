@@ -20,30 +20,34 @@ export interface ProcessTable {
 }
 
 export const systemProcesses: ProcessTable = {
-  self: { host: hostname(), pid: process.pid, started: startOf(process.pid) },
+  self: { host: hostname(), pid: process.pid, started: statOf(process.pid)[1] },
   isAlive: ({ pid, started }) => {
     try {
       process.kill(pid, 0);
     } catch (thrown) {
       if ((thrown as NodeJS.ErrnoException).code === 'ESRCH') return false;
     }
-    const now = startOf(pid);
+    const [state, now] = statOf(pid);
+    // A zombie has ended: only its parent has not asked yet.
+    if (state === 'Z' || state === 'X') return false;
     return started === null || now === null || now === started;
   },
 };
 
-function startOf(pid: number): string | null {
+/** State and start of a process, where the system tells. */
+function statOf(pid: number): readonly [state: string | null, started: string | null] {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return [fields[0] ?? null, fields[19] ?? null];
   } catch {
-    return null;
+    return [null, null];
   }
 }
 
-export const LEASE_MS = 90_000;
-/** A request may take this long: nothing is sent when the lease would end before. */
-export const REQUEST_MS_MAX = 30_000;
+export const LEASE_MS = 150_000;
+/** A request may take this long (the HTTP client's timeout): nothing is sent when the lease would end before. */
+export const REQUEST_MS_MAX = 60_000;
 const POLL_MS = 500;
 
 export interface LeaseOptions {
@@ -173,7 +177,8 @@ async function readHolder({ ledger, activationId }: LeaseOptions): Promise<Holde
 
 function isDead(holder: Holder, processes: ProcessTable): boolean {
   if (holder.host !== processes.self.host) return false;
-  if (holder.pid === processes.self.pid) return false;
+  // A container that starts again may well give the process its old number.
+  if (holder.pid === processes.self.pid) return holder.started !== processes.self.started;
   return !processes.isAlive(holder);
 }
 

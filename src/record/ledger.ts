@@ -74,9 +74,11 @@ export class Ledger {
 
   /** Names of the tables that exist in the storage; empty when the schema does not. */
   async tables(): Promise<ReadonlySet<string>> {
-    const database = this.schema.database === null ? '' : ` and table_catalog = ${this.text(this.schema.database)}`;
+    // Names of schemas are told as they were first written, and compared without case.
+    const named = (column: string, name: string): string => `lower(${column}) = lower(${this.text(name)})`;
+    const { database, schema } = this.schema;
     const rows = await this.warehouse.query(
-      `select table_name from information_schema.tables where table_schema = ${this.text(this.schema.schema)}${database}`,
+      `select table_name from information_schema.tables where ${named('table_schema', schema)}${database === null ? '' : ` and ${named('table_catalog', database)}`}`,
     );
     return new Set(rows.map((row) => String(row['table_name'])));
   }
