@@ -103,7 +103,13 @@ async function deleteRows(work: Work, batch: Batch, signal: AbortSignal): Promis
   const unknown = batch.rows.filter((row) => row.recordId === null).map((row) => row.key);
   const looked = unknown.length === 0 ? null : await findRecords(records, unknown);
   if (looked?.kind === 'outcome') return looked.outcome;
-  const ids = batch.rows.map((row) => row.recordId ?? looked?.ids.get(row.key.toLowerCase()) ?? null);
+  const ids = batch.rows.map((row) => {
+    const id = row.recordId ?? looked?.ids.get(row.key.toLowerCase()) ?? null;
+    // A record that may have been there before us goes only if it is younger than our first word of it.
+    const createdAt = id === null ? undefined : looked?.createdAt.get(id);
+    const stays = row.createdSince != null && !(Date.parse(createdAt ?? '') >= Date.parse(row.createdSince));
+    return stays ? null : id;
+  });
   const refusal = await archiveRecords(records, [...new Set(ids.filter((id) => id !== null))]);
   if (refusal !== null) return refusal.outcome;
   return { kind: 'receipts', receipts: batch.rows.map((row) => ({ seq: row.seq, status: 'accepted' })) };

@@ -114,12 +114,21 @@ function traceByValue(
   return given.inputs.find((input) => input.id.toLowerCase() === text)?.trace ?? null;
 }
 
-/** Record ids by the value of the id property, in lower case. Values that no record has are left out. */
+export interface FoundRecords {
+  readonly kind: 'found';
+  /** By the value of the id property, in lower case. */
+  readonly ids: ReadonlyMap<string, string>;
+  /** When the record was made (ISO, HubSpot's clock), by record id. */
+  readonly createdAt: ReadonlyMap<string, string>;
+}
+
+/** Record ids by the value of the id property. Values that no record has are left out. */
 export async function findRecords(
   records: Records & { readonly idProperty: string },
   values: readonly string[],
-): Promise<{ readonly kind: 'found'; readonly ids: ReadonlyMap<string, string> } | RefusedCall> {
+): Promise<FoundRecords | RefusedCall> {
   const ids = new Map<string, string>();
+  const createdAt = new Map<string, string>();
   for (let start = 0; start < values.length; start += INPUTS_MAX) {
     const part = values.slice(start, start + INPUTS_MAX);
     const answer = await records.api.call({
@@ -137,10 +146,13 @@ export async function findRecords(
       const result = readObject(item);
       const id = readText(result?.['id']);
       const value = readText(readObject(result?.['properties'])?.[records.idProperty]);
-      if (id !== null && value !== null) ids.set(value.toLowerCase(), id);
+      if (id === null || value === null) continue;
+      ids.set(value.toLowerCase(), id);
+      const created = readText(result?.['createdAt']);
+      if (created !== null) createdAt.set(id, created);
     }
   }
-  return { kind: 'found', ids };
+  return { kind: 'found', ids, createdAt };
 }
 
 /** `batch/archive` by record id; records that are gone already count as archived. null: done. */

@@ -265,4 +265,21 @@ describe('deletions', () => {
     );
     expect(alone.outcomes[0]).toMatchObject({ receipts: [{ seq: 1, status: 'accepted' }] });
   });
+
+  it('leave a record that was there before us, where only its age tells', async () => {
+    const since = '2026-03-01T12:00:00.000Z';
+    const found = {
+      status: 200,
+      body: {
+        results: [
+          { id: '11', properties: { email: 'p1@shop.example' }, createdAt: '2026-03-01T11:59:59.000Z' },
+          { id: '12', properties: { email: 'p2@shop.example' }, createdAt: '2026-03-01T12:00:05.000Z' },
+        ],
+      },
+    };
+    const rows = [1, 2].map((seq) => ({ ...gone(seq, null), createdSince: since }));
+    const { outcomes, told } = await run([rows], [found, { status: 204 }]);
+    expect(told[1]?.body).toEqual({ inputs: [{ id: '12' }] });
+    expect(outcomes[0]).toMatchObject({ receipts: [1, 2].map((seq) => ({ seq, status: 'accepted' })) });
+  });
 });
