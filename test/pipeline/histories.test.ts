@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { Death, EngineWorld, hashed, type Member } from './engine-world.ts';
+import { Death } from './engine-bench.ts';
+import { EngineWorld, hashed, type Member } from './engine-world.ts';
 
 const HISTORIES = Number(process.env['DINMO_HISTORIES'] ?? 40);
 
@@ -45,7 +46,7 @@ async function live(world: EngineWorld, { members, faults, diesAt, everything }:
   let request = 0;
   let step = 0;
   await world.hold(members);
-  world.mayDie = (where) => {
+  world.bench.mayDie = (where) => {
     if (diesAt !== null && ++step > diesAt) throw new Death(where);
   };
   world.audience.fault = (_batch, apply) => {
@@ -63,7 +64,7 @@ async function live(world: EngineWorld, { members, faults, diesAt, everything }:
   } catch (thrown) {
     if (!(thrown instanceof Death) && !(thrown instanceof Error && thrown.cause instanceof Death)) throw thrown;
   }
-  world.mayDie = () => {};
+  world.bench.mayDie = () => {};
   world.audience.fault = null;
 }
 

@@ -1,0 +1,329 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Guards, Mode, Operation } from '../../src/artifacts/annotation.ts';
+import type { Clock } from '../../src/clock.ts';
+import type { DeliveryStop } from '../../src/delivery/deliver.ts';
+import type { Normaliser, Service, Session } from '../../src/destinations/destination.ts';
+import type { DeliveryPlan } from '../../src/diff/delivery-plan.ts';
+import type { DiffJob, Overrides, Source } from '../../src/diff/job.ts';
+import { planDelivery } from '../../src/diff/plan.ts';
+import { type StateSchema, stateTables, tableSuffix } from '../../src/diff/state-tables.ts';
+import type { ServiceFacts } from '../../src/knowledge/service-facts.ts';
+import { silentLogger } from '../../src/log.ts';
+import { closeRun, findUnfinished, recover, tablesForPlan } from '../../src/pipeline/close-run.ts';
+import { execute } from '../../src/pipeline/execute.ts';
+import type { Prepared } from '../../src/pipeline/prepare-run.ts';
+import { createPreparer } from '../../src/pipeline/preparer.ts';
+import { freeze } from '../../src/pipeline/sync-activation.ts';
+import { Lease } from '../../src/record/lease.ts';
+import { Ledger } from '../../src/record/ledger.ts';
+import type { Closing, SettledCounts } from '../../src/record/settle.ts';
+import { openDuckdb } from '../../src/warehouse/duckdb/connection.ts';
+import type { Row, Warehouse } from '../../src/warehouse/warehouse.ts';
+
+export const SCHEMA: StateSchema = { database: null, schema: 'DELTA' };
+
+/** Time that passes only when somebody sleeps. */
+export class VirtualClock implements Clock {
+  #now = Date.parse('2026-03-01T12:00:00Z');
+  now(): number {
+    return this.#now;
+  }
+  sleep(milliseconds: number): Promise<void> {
+    this.#now += milliseconds;
+    return Promise.resolve();
+  }
+}
+
+export interface SyncSettings {
+  readonly mode?: Mode;
+  readonly operations?: readonly Operation[];
+  readonly everything?: boolean;
+  readonly resendEvents?: boolean;
+  readonly overrides?: Overrides;
+  readonly guards?: Guards;
+  readonly attempts?: number;
+  readonly eventsFrom?: string;
+  readonly deleteExisting?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** One activation as the engine sees it: its rows, its service, and the other side. */
+export interface BenchActivation extends SyncSettings {
+  readonly id: string;
+  readonly facts: ServiceFacts;
+  readonly source: Source;
+  readonly normaliser?: Normaliser;
+  readonly validate?: Service['validate'];
+  readonly acknowledges?: 'finish';
+  readonly send: Session['send'];
+  readonly finish?: () => Promise<void>;
+}
+
+export interface Synced {
+  readonly plan: DeliveryPlan;
+  /** null: a guard stopped the run. */
+  readonly counts: SettledCounts | null;
+  readonly stop: DeliveryStop | null;
+}
+
+/** A process died here. */
+export class Death extends Error {}
+
+const NO_GUARDS: Required<Guards> = {
+  max_delete_percent: 100,
+  max_delete_rows: 1_000_000,
+  min_delete_rows: 0,
+  key_churn_percent: 100,
+  allow_empty: true,
+};
+
+/** The engine on a real DuckDB, from plan to settlement, with the state of any number of activations. */
+export class EngineBench {
+  readonly clock = new VirtualClock();
+  readonly #folder: string | null;
+  #warehouse: Warehouse | null = null;
+  #runs = 0;
+  /** Called at every await point of a run; throws to die there. */
+  mayDie: (where: string) => void = () => {};
+
+  /** `file`: on disk, as dbt leaves it; else in memory, which is much faster. */
+  constructor(place: 'memory' | 'file' = 'memory') {
+    this.#folder = place === 'file' ? mkdtempSync(join(tmpdir(), 'dinmo-engine-')) : null;
+  }
+
+  async warehouse(): Promise<Warehouse> {
+    this.#warehouse ??= await openDuckdb(
+      {
+        path: this.#folder === null ? ':memory:' : join(this.#folder, 'world.duckdb'),
+        readOnly: false,
+        settings: { threads: '1' },
+        extensions: [],
+        attach: [],
+      },
+      { clock: this.clock, logger: silentLogger, lockTimeoutMs: 0 },
+    );
+    return this.#warehouse;
+  }
+
+  async run(sql: string): Promise<number> {
+    return await (await this.warehouse()).run(sql);
+  }
+
+  async query(sql: string): Promise<Row[]> {
+    return await (await this.warehouse()).query(sql);
+  }
+
+  /** Replaces a table's rows; values are SQL literals by JavaScript type. */
+  async fill(table: string, columns: string, rows: readonly (readonly (string | number | null)[])[]): Promise<void> {
+    await this.run(`create or replace table ${table} (${columns})`);
+    const literal = (value: string | number | null): string =>
+      value === null ? 'null' : typeof value === 'number' ? String(value) : `'${value.replaceAll("'", "''")}'`;
+    if (rows.length > 0)
+      await this.run(`insert into ${table} values ${rows.map((row) => `(${row.map(literal).join(', ')})`).join(', ')}`);
+  }
+
+  /** One sync, in a process of its own. */
+  async sync(activation: BenchActivation): Promise<Synced> {
+    const warehouse = this.#mortal(await this.warehouse());
+    const ledger = new Ledger(warehouse, SCHEMA);
+    const tables = stateTables(SCHEMA, tableSuffix(activation.id));
+    const runId = `run-${++this.#runs}`;
+    await ledger.create();
+    await ledger.createSnapshot(tables);
+    await this.#introduce(ledger, activation);
+    const lease = await Lease.acquire({
+      ledger,
+      activationId: activation.id,
+      owner: runId,
+      clock: this.clock,
+      logger: silentLogger,
+      // Every run is a process of its own, and the one before it is dead.
+      processes: { self: { host: 'here', pid: this.#runs, started: null }, isAlive: () => false },
+      waitMsMax: 0,
+      signal: new AbortController().signal,
+    });
+    const now = (): string => new Date(this.clock.now()).toISOString();
+    await recover(ledger, tables, await findUnfinished(ledger, activation.id), now());
+    const service = serviceOf(activation);
+    const job = await this.#job(ledger, activation, { runId, tables, rejections: ledger.table('rejections') });
+    const closing: Closing = {
+      activationId: activation.id,
+      runId,
+      normaliserVersion: service.normaliser?.version ?? 0,
+      attempts: activation.attempts ?? 5,
+      matchesPeople: activation.facts.identifiers !== null,
+    };
+    const plan = await warehouse.transaction(async () => {
+      const planned = await planDelivery(warehouse, job);
+      if (planned.guards.some((verdict) => !verdict.overridden)) return planned;
+      await freeze(ledger, job);
+      await ledger.insert('runs', {
+        run_id: runId,
+        activation_id: activation.id,
+        status: 'running',
+        started_at: now(),
+        closing: JSON.stringify(closing),
+      });
+      return planned;
+    });
+    if (plan.guards.some((verdict) => !verdict.overridden)) {
+      await lease.release();
+      return { plan, counts: null, stop: null };
+    }
+    const prepared = {
+      service,
+      endpoint: { config: {}, credentials: {}, baseUrl: null, core: '{}' },
+      destination: { platform: activation.facts.platform },
+    } as unknown as Prepared; // what delivery reads of it
+    const outcome = await execute({
+      options: { clock: this.clock, ...(activation.signal ? { signal: activation.signal } : {}) },
+      prepared,
+      ledger,
+      lease,
+      job,
+      syncId: runId,
+      changes: plan.changes,
+      session: this.#session(activation),
+      equipment: { http: { request: () => Promise.reject(new Error('no network')) }, pacers: new Map() },
+    });
+    const counts = await warehouse.transaction(async () => {
+      await lease.verify();
+      const settled = await closeRun(ledger, tables, closing, true);
+      await ledger.update('runs', { status: 'succeeded' }, `run_id = '${runId}'`);
+      return settled;
+    });
+    await lease.release();
+    return { plan, counts, stop: outcome.stop };
+  }
+
+  /** What a sync would do now, as `dinmo plan` finds out: an unfinished run is closed in temporary copies. */
+  async plan(activation: BenchActivation): Promise<DeliveryPlan> {
+    const warehouse = await this.warehouse();
+    const ledger = new Ledger(warehouse, SCHEMA);
+    const existing = await ledger.tables();
+    const unfinished = existing.has('runs') ? await findUnfinished(ledger, activation.id) : [];
+    const own = stateTables(SCHEMA, tableSuffix(activation.id));
+    const { tables, rejections } = await tablesForPlan({ ledger, tables: own, existing, unfinished });
+    const job = await this.#job(ledger, activation, { runId: 'plan', tables, rejections });
+    return await warehouse.transaction(() => planDelivery(warehouse, job));
+  }
+
+  /** Every lasting table of the database with a hash of its rows. */
+  async contents(): Promise<Readonly<Record<string, string>>> {
+    const tables = await this.query(
+      "select table_schema || '.' || table_name as name from information_schema.tables where table_type = 'BASE TABLE' order by 1",
+    );
+    const found: Record<string, string> = {};
+    for (const { name } of tables) {
+      const [row] = await this.query(
+        `select coalesce(bit_xor(hash(t)), 0) || '/' || count(*) as rows from ${name} as t`,
+      );
+      found[String(name)] = String(row?.['rows']);
+    }
+    return found;
+  }
+
+  async snapshot(activation: BenchActivation): Promise<Row[]> {
+    return await this.query(`select * from "DELTA"."snapshot_${tableSuffix(activation.id)}" order by key`);
+  }
+
+  async close(): Promise<void> {
+    await this.#warehouse?.close();
+    if (this.#folder !== null) rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #introduce(ledger: Ledger, activation: BenchActivation): Promise<void> {
+    const known = await ledger.warehouse.query(
+      `select 1 as known from ${ledger.sql('activations')} where activation_id = ${ledger.text(activation.id)}`,
+    );
+    if (known.length > 0) return;
+    await ledger.insert('activations', {
+      activation_id: activation.id,
+      table_suffix: tableSuffix(activation.id),
+      fence: 0,
+    });
+  }
+
+  async #job(
+    ledger: Ledger,
+    activation: BenchActivation,
+    { runId, tables, rejections }: Pick<DiffJob, 'runId' | 'tables' | 'rejections'>,
+  ): Promise<DiffJob> {
+    const existing = await ledger.tables();
+    const others = existing.has('activations')
+      ? await ledger.warehouse.query(
+          `select activation_id from ${ledger.sql('activations')} where activation_id <> ${ledger.text(activation.id)} order by 1`,
+        )
+      : [];
+    const theirs = others.map((row) => stateTables(SCHEMA, tableSuffix(String(row['activation_id']))));
+    return {
+      activationId: activation.id,
+      runId,
+      mode: activation.mode ?? activation.facts.defaultMode,
+      everything: activation.everything ?? activation.mode === 'full',
+      resendEvents: activation.resendEvents ?? false,
+      operations: activation.operations ?? activation.facts.defaultOperations,
+      facts: activation.facts,
+      source: activation.source,
+      preparer: createPreparer(serviceOf(activation), {}, this.clock),
+      guards: { ...NO_GUARDS, ...activation.guards },
+      overrides: activation.overrides ?? { allowDeletes: false, allowEmpty: false, allowKeyChurn: false },
+      eventsFrom: activation.eventsFrom ?? null,
+      deleteExisting: activation.deleteExisting ?? false,
+      tables,
+      rejections,
+      otherSnapshots: theirs.map(({ snapshot }) => snapshot).filter(({ name }) => existing.has(name)),
+      otherChanges: theirs.map(({ changes }) => changes).filter(({ name }) => existing.has(name)),
+    };
+  }
+
+  #session(activation: BenchActivation): Session {
+    return {
+      audienceId: null,
+      account: null,
+      send: async (batch, signal) => {
+        this.mayDie('before request');
+        const outcome = await activation.send(batch, signal);
+        this.mayDie('after request');
+        return outcome;
+      },
+      finish: activation.finish ?? (async () => {}),
+      abandon: async () => {},
+    };
+  }
+
+  /** The same warehouse, in a process that may die before and after each statement. */
+  #mortal(warehouse: Warehouse): Warehouse {
+    const around = async <T>(where: string, work: () => Promise<T>): Promise<T> => {
+      this.mayDie(`before ${where}`);
+      const result = await work();
+      this.mayDie(`after ${where}`);
+      return result;
+    };
+    return {
+      state: warehouse.state,
+      run: (sql) => around(sql.slice(0, 60), () => warehouse.run(sql)),
+      query: (sql) => around(sql.slice(0, 60), () => warehouse.query(sql)),
+      stream: (sql) => warehouse.stream(sql),
+      append: (table, types, rows) => around(`append ${table.name}`, () => warehouse.append(table, types, rows)),
+      transaction: (work) => around('transaction', () => warehouse.transaction(work)),
+      describe: (sql) => warehouse.describe(sql),
+      another: () => warehouse.another(),
+      interrupt: () => warehouse.interrupt(),
+      close: () => Promise.resolve(),
+    };
+  }
+}
+
+function serviceOf(activation: BenchActivation): Service {
+  return {
+    facts: activation.facts,
+    normaliser: activation.normaliser ?? null,
+    ...(activation.acknowledges ? { acknowledges: activation.acknowledges } : {}),
+    validate: activation.validate ?? null,
+    open: () => Promise.reject(new Error('the bench opens sessions itself')),
+    verify: async () => ({ ok: true, detail: '' }),
+  };
+}
