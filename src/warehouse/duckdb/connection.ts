@@ -125,6 +125,7 @@ function openError(path: string, message: string, cause: unknown): DinmoError {
     kind: 'warehouse',
     code: 'duckdb-open-failed',
     message: `DuckDB could not open ${path}: ${message}`,
+    fix: 'See whether `path` of the target in profiles.yml names the file that dbt writes, and whether it may be read and written.',
     cause,
   });
 }
