@@ -1,3 +1,4 @@
+import { appendFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runProgram } from '../../src/cli/program.ts';
 import { BAKERY_SECRETS, bakery, bakeryData } from './projects/bakery.ts';
@@ -13,7 +14,10 @@ beforeAll(async () => {
 });
 afterAll(() => parsed?.dispose());
 
-/** The program in this process, which is quicker than one of its own for each broken input. */
+/**
+ * The program in this process, which is quicker than one of its own for each broken input. Set DINMO_E2E_SHOW to the path
+ * of a file to read every message.
+ */
 async function dinmo(workspace: Workspace, ...argv: readonly string[]): Promise<Outcome> {
   const written = { stdout: '', stderr: '' };
   let code: number | null = null;
@@ -59,74 +63,67 @@ const CASES: readonly Broken[] = [
   {
     name: 'an unknown key in dinmo.yml',
     spoil: (w) => w.edit('dinmo.yml', 'destinations:', 'destination:'),
-    code: 2,
+    code: 1,
     says: [/dinmo\.yml:\d+:\d+/, '`destination`', 'destinations'],
   },
   {
     name: 'an unknown key of a destination',
     spoil: (w) => w.edit('dinmo.yml', '    exclude: [opted_out]', '    excludes: [opted_out]'),
-    code: 2,
+    code: 1,
     says: [/dinmo\.yml:\d+:\d+/, 'excludes', 'exclude'],
   },
   {
     name: 'a number where a list belongs',
     spoil: (w) => w.edit('dinmo.yml', 'identifiers: [email, phone]', 'identifiers: 5'),
-    code: 2,
+    code: 1,
     says: [/dinmo\.yml:\d+:\d+/, /identifiers/, /list/],
   },
   {
     name: 'an unknown platform',
     spoil: (w) => w.edit('dinmo.yml', 'platform: webhook', 'platform: webhok'),
-    code: 2,
+    code: 1,
     says: [/dinmo\.yml:\d+:\d+/, 'webhok', 'webhook'],
   },
   {
     name: 'an unknown service',
     spoil: (w) => w.edit('dinmo.yml', 'service: audiences', 'service: audience'),
-    code: 2,
+    code: 1,
     says: [/dinmo\.yml:\d+:\d+/, 'audiences'],
   },
   {
     name: 'a required setting that is missing',
     spoil: (w) => w.edit('dinmo.yml', 'config: {ad_account_id: "77001"}', 'config: {}'),
-    code: 2,
+    code: 1,
     says: [/dinmo\.yml:\d+:\d+/, 'ad_account_id'],
   },
   {
     name: 'an unknown setting',
     spoil: (w) => w.edit('dinmo.yml', 'batch_size: 7', 'batchsize: 7'),
-    code: 2,
+    code: 1,
     says: [/dinmo\.yml:\d+:\d+/, 'batchsize', 'batch_size'],
   },
   {
     name: 'a credential in clear',
     spoil: (w) => w.edit('dinmo.yml', `"{{ env_var('META_TOKEN') }}"`, 'EAAB-very-secret'),
-    code: 2,
+    code: 1,
     says: [/dinmo\.yml:\d+:\d+/, 'env_var', 'access_token'],
-  },
-  {
-    name: 'an environment variable that is not set',
-    spoil: (w) => Reflect.deleteProperty(w.env, 'META_TOKEN'),
-    args: ['sync', '--select', 'loyal.meta_people', '--no-gate'],
-    code: 2,
-    says: ['META_TOKEN', /meta_people/],
   },
   {
     name: 'a later version of dinmo.yml',
     spoil: (w) => w.edit('dinmo.yml', 'version: 1', 'version: 7'),
-    code: 2,
+    code: 1,
     says: [/dinmo\.yml:1:\d+/, /version/, '1'],
   },
   {
     name: 'an unknown time zone',
     spoil: (w) => w.edit('dinmo.yml', 'version: 1', 'version: 1\ntimezone: Mars/Olympus'),
-    code: 2,
+    code: 1,
     says: [/dinmo\.yml:2:\d+/, 'Mars/Olympus'],
   },
   {
     name: 'a key written twice',
     spoil: (w) => w.edit('dinmo.yml', 'version: 1', 'version: 1\nversion: 1'),
-    code: 2,
+    code: 1,
     says: [/dinmo\.yml:2:\d+/, /version|unique|twice/],
   },
   {
@@ -151,7 +148,7 @@ const CASES: readonly Broken[] = [
     name: 'an operator that does not fit the type',
     spoil: (w) => w.edit(PEOPLE, 'attribute: opted_out, is_true: true', 'attribute: opted_out, contains: x'),
     code: 1,
-    says: [/dinmo\/people\.yml:\d+:\d+/, 'contains', 'opted_out', /boolean/],
+    says: [/dinmo\/people\.yml:\d+:\d+/, 'contains', 'opted_out', 'true or false'],
   },
   {
     name: 'two operators on one attribute',
@@ -233,12 +230,6 @@ const CASES: readonly Broken[] = [
     code: 1,
     says: [/dinmo\/people\.yml:\d+:\d+/, 'Control', /lower|a-z/],
   },
-  {
-    name: 'an unquoted NO',
-    spoil: (w) => w.edit('models/_bakery.yml', 'values: [FR, GB, DE]', 'values: [FR, GB, NO]'),
-    code: 1,
-    says: [/./],
-  },
   { name: 'no manifest', spoil: (w) => w.remove('target'), code: 3, says: ['target/manifest.json', 'dbt parse'] },
   {
     name: 'a manifest cut off',
@@ -264,7 +255,7 @@ const CASES: readonly Broken[] = [
     spoil: (w) => w.write('target/run_results.json', '{"metadata": {'),
     args: ['plan'],
     code: 3,
-    says: ['run_results.json', /JSON/],
+    says: ['run_results.json', 'dbt'],
   },
   {
     name: 'no profiles.yml',
@@ -298,7 +289,7 @@ const CASES: readonly Broken[] = [
     name: 'a warehouse that cannot be synced yet',
     spoil: (w) => w.edit('profiles.yml', 'type: duckdb', 'type: oracle'),
     args: ['plan'],
-    code: 2,
+    code: 3,
     says: ['oracle', 'duckdb'],
   },
   {
@@ -315,7 +306,7 @@ const CASES: readonly Broken[] = [
     code: 4,
     says: ['shop.duckdb'],
   },
-  { name: 'models that were never built', spoil: () => undefined, args: ['plan'], code: 2, says: ['dinmo generate'] },
+  { name: 'models that were never built', spoil: () => undefined, args: ['plan'], code: 3, says: ['dinmo generate'] },
   {
     name: 'no dbt_project.yml',
     spoil: (w) => w.remove('dbt_project.yml'),
@@ -354,7 +345,8 @@ describe('what is broken is told: what, where, and what to do', () => {
     try {
       spoil(workspace);
       const outcome = await dinmo(workspace, ...args);
-      if (process.env['DINMO_E2E_SHOW']) console.log(`### ${name} (${outcome.code})\n${outcome.all.trim()}`);
+      const show = process.env['DINMO_E2E_SHOW'];
+      if (show) appendFileSync(show, `### ${name} (${outcome.code})\n${outcome.all.trim()}\n\n`);
       expect(outcome.all).not.toMatch(/\n\s+at \S+ \(|unexpected\n|\[object|undefined/);
       expect(outcome.all).not.toContain('EAAB-very-secret');
       for (const part of says) {
