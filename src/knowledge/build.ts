@@ -1,4 +1,4 @@
-import type { Project } from '../artifacts/project.ts';
+import type { CatalogColumns, Project } from '../artifacts/project.ts';
 import { ReferenceIndex } from '../artifacts/reference.ts';
 import type { Rule } from '../artifacts/rule.ts';
 import type { Finding } from '../finding.ts';
@@ -27,14 +27,21 @@ export interface BuiltKnowledge {
 
 /**
  * Derives the Knowledge Store from what dbt said and the user wrote. Pure: reads no disk and no clock, and never throws
- * for what a user wrote; whatever is broken leaves a finding and is left out of the store.
+ * for what a user wrote; whatever is broken leaves a finding and is left out of the store. `described` are the columns
+ * that the warehouse has now, by unique_id, where it was asked: they add columns and types, and prove nothing missing,
+ * since dbt may not have built yet what the project says.
  */
-export function buildKnowledgeStore(project: Project, services: ServiceLookup): BuiltKnowledge {
+export function buildKnowledgeStore(
+  project: Project,
+  services: ServiceLookup,
+  described: ReadonlyMap<string, CatalogColumns> = new Map(),
+): BuiltKnowledge {
   const findings = new Findings();
   const { manifest } = project;
   const context: BuildContext = {
     project,
     services,
+    described,
     findings,
     tests: indexTests(manifest),
     references: new ReferenceIndex(manifest.nodes, manifest.metadata.projectName),

@@ -1,7 +1,10 @@
+import type { CustomAttributeBlock } from '../artifacts/annotation.ts';
+import type { ManifestNode } from '../artifacts/manifest.ts';
 import { nearest } from '../finding.ts';
 import { hasRelation } from './entities.ts';
 import { type BuildContext, type EntityDraft, findColumn } from './entity-draft.ts';
 import { meant } from './finding-doc.ts';
+import { describedColumns, inOrderOfTrust, recordedColumns } from './learned-columns.ts';
 import { isLatestVersion, nodeLabel, toEntityNode } from './node.ts';
 import { NodeColumns } from './node-columns.ts';
 
@@ -23,7 +26,7 @@ export function addCustomAttributes(context: BuildContext, drafts: ReadonlyMap<s
       continue;
     }
     const what = `custom attribute \`${block.name}\``;
-    const columns = new NodeColumns(project, node);
+    const columns = new NodeColumns(project, node, learnedColumns(context, node, block));
     const key = findColumn(context, columns, { name: block.key, what, place: { origin, at: ['key'] } });
     const value = findColumn(context, columns, { name: block.value, what, place: { origin, at: ['value'] } });
     if (key === null || value === null) continue;
@@ -54,6 +57,14 @@ export function addCustomAttributes(context: BuildContext, drafts: ReadonlyMap<s
       origin,
     });
   }
+}
+
+/** The type of the value is that of the attribute in the entity's view, where `generate` recorded it. */
+function learnedColumns(context: BuildContext, node: ManifestNode, block: CustomAttributeBlock) {
+  const recorded = recordedColumns(context, block.entity)
+    .filter((column) => column.name === block.name)
+    .map((column) => ({ ...column, name: block.value }));
+  return inOrderOfTrust(context, describedColumns(context, node), recorded);
 }
 
 /** One finding for a name that no entity has; none where the entity exists and is itself broken, which is said elsewhere. */

@@ -4,6 +4,7 @@ import type { Origin } from '../artifacts/position.ts';
 import { type BuildContext, type EntityDraft, useColumn } from './entity-draft.ts';
 import { listed, meant } from './finding-doc.ts';
 import { coversUnique, type KeyEvidence, type KeyFacts, keyFacts } from './keys.ts';
+import { describedColumns, inOrderOfTrust, recordedColumns } from './learned-columns.ts';
 import { isLatestVersion, nodeLabel } from './node.ts';
 import { NodeColumns } from './node-columns.ts';
 import type { Provenance } from './store.ts';
@@ -61,7 +62,7 @@ function draftEntity(context: BuildContext, annotation: Extract<Annotation, { ki
   if (node === undefined || !isLatestVersion(node) || !hasRelation(context, node, origin)) return null;
   const name = block.name ?? node.name;
   if (block.name === null && !isValidName(context, name, origin)) return null;
-  const columns = new NodeColumns(context.project, node, recordedColumns(context, name));
+  const columns = new NodeColumns(context.project, node, learnedColumns(context, { node, entity: name }));
   return {
     name,
     plural: block.plural ?? node.name,
@@ -81,16 +82,15 @@ function draftEntity(context: BuildContext, annotation: Extract<Annotation, { ki
   };
 }
 
-/** What an earlier `generate` recorded about the entity's columns, less those that other models compute. */
-function recordedColumns(context: BuildContext, entity: string) {
-  const { manifest, annotations } = context.project;
-  const recorded = manifest.nodes.get(`model.${manifest.metadata.projectName}.entity_${entity}`);
+/** What the warehouse has now, and what an earlier `generate` recorded, less the columns that other models compute. */
+function learnedColumns(context: BuildContext, of: { readonly node: ManifestNode; readonly entity: string }) {
   const computed = new Set(
-    annotations.flatMap((other) =>
-      other.kind === 'custom_attribute' && other.block.entity === entity ? [other.block.name] : [],
+    context.project.annotations.flatMap((other) =>
+      other.kind === 'custom_attribute' && other.block.entity === of.entity ? [other.block.name] : [],
     ),
   );
-  return [...(recorded?.columns.values() ?? [])].filter((column) => !computed.has(column.name));
+  const recorded = recordedColumns(context, of.entity).filter((column) => !computed.has(column.name));
+  return inOrderOfTrust(context, describedColumns(context, of.node), recorded);
 }
 
 function columnBlocks(context: BuildContext, columns: NodeColumns): EntityDraft['columnBlocks'] {

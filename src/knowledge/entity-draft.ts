@@ -1,7 +1,7 @@
 import type { ColumnBlock, EntityBlock } from '../artifacts/annotation.ts';
 import type { ManifestNode } from '../artifacts/manifest.ts';
 import type { Origin, Path } from '../artifacts/position.ts';
-import type { Project } from '../artifacts/project.ts';
+import type { CatalogColumns, Project } from '../artifacts/project.ts';
 import type { ReferenceIndex } from '../artifacts/reference.ts';
 import { meant } from './finding-doc.ts';
 import type { Findings } from './findings.ts';
@@ -15,6 +15,8 @@ import type { EntityNode, Provenance, Relationship } from './store.ts';
 export interface BuildContext {
   readonly project: Project;
   readonly services: ServiceLookup;
+  /** What the warehouse has now, by unique_id, where it was asked. */
+  readonly described: ReadonlyMap<string, CatalogColumns>;
   readonly tests: TestIndex;
   readonly references: ReferenceIndex;
   readonly findings: Findings;

@@ -25,6 +25,13 @@ export function plainColumn(text: string): string | null {
   return /^[A-Za-z_][\w$]*$/.test(trimmed) ? trimmed : null;
 }
 
+/** A column that something else than the node's own YAML and the catalog tells of. */
+export interface LearnedColumn {
+  readonly name: string;
+  readonly dataType: string | null;
+  readonly from: Provenance;
+}
+
 export interface NodeColumn {
   /** As the user writes it in YAML; else as the catalog has it. */
   readonly name: string;
@@ -41,28 +48,28 @@ export type ColumnMatch =
   /** Nothing lists all columns of the node, so nothing says that it is not there. */
   | { readonly kind: 'unverified'; readonly name: string };
 
-/** Everything that is known of the columns of one dbt node: listed in YAML, in the catalog, and recorded in what was generated before. */
+/** Everything that is known of the columns of one dbt node: listed in YAML, in the catalog, in the warehouse, and recorded in what was generated before. */
 export class NodeColumns {
   readonly node: ManifestNode;
-  /** By folded name: the listed ones in YAML's order, then those that only the catalog or the record has. */
+  /** By folded name: the listed ones in YAML's order, then those that only the catalog or something learned has. */
   readonly #columns = new Map<string, NodeColumn>();
   readonly #catalogKeys: ReadonlySet<string> | null;
-  readonly #recordedKeys: ReadonlySet<string>;
+  readonly #learnedKeys: ReadonlySet<string>;
   readonly #adapterType: string;
 
-  /** `recorded`: the columns that the generated model over this node lists, with their types. */
-  constructor(project: Project, node: ManifestNode, recorded: readonly ManifestColumn[] = []) {
+  /** `learned`: of several of one name, the first with a type counts. */
+  constructor(project: Project, node: ManifestNode, learned: readonly LearnedColumn[] = []) {
     this.node = node;
     this.#adapterType = project.manifest.metadata.adapterType;
     const catalog = project.catalog.get(node.uniqueId) ?? null;
-    const types = { catalog: this.#foldCatalog(catalog), recorded: this.#recordedTypes(recorded) };
+    const types = { catalog: this.#foldCatalog(catalog), learned: this.#foldLearned(learned) };
     this.#catalogKeys = catalog === null ? null : new Set(types.catalog.keys());
-    this.#recordedKeys = new Set(types.recorded.keys());
+    this.#learnedKeys = new Set(types.learned.keys());
     for (const column of node.columns.values()) {
       const key = this.fold(column.name);
       this.#columns.set(key, { name: column.name, listed: column, ...this.#typeOf(key, column, types) });
     }
-    for (const [key, { name }] of [...types.catalog, ...types.recorded]) {
+    for (const [key, { name }] of [...types.catalog, ...types.learned]) {
       if (this.#columns.has(key)) continue;
       this.#columns.set(key, { name, listed: null, ...this.#typeOf(key, null, types) });
     }
@@ -83,7 +90,7 @@ export class NodeColumns {
 
   /** Every column there is, in the relation's order where the catalog knows it: for `columns: all`. */
   get allNames(): readonly string[] {
-    const order = this.#catalogKeys ?? this.#recordedKeys;
+    const order = this.#catalogKeys ?? this.#learnedKeys;
     const first = [...order].flatMap((key) => this.#columns.get(key)?.name ?? []);
     return [...first, ...this.names.filter((name) => !order.has(this.fold(name)))];
   }
@@ -120,16 +127,22 @@ export class NodeColumns {
     return folded;
   }
 
-  #recordedTypes(recorded: readonly ManifestColumn[]): Map<string, { name: string; dataType: string | null }> {
-    const types = new Map<string, { name: string; dataType: string | null }>();
-    for (const { name, dataType } of recorded) types.set(this.fold(name), { name, dataType });
-    return types;
+  #foldLearned(learned: readonly LearnedColumn[]): Map<string, LearnedColumn> {
+    const columns = new Map<string, LearnedColumn>();
+    for (const column of learned) {
+      const key = this.fold(column.name);
+      if (!columns.get(key)?.dataType) columns.set(key, { ...column, name: columns.get(key)?.name ?? column.name });
+    }
+    return columns;
   }
 
   #typeOf(
     key: string,
     listed: ManifestColumn | null,
-    types: Record<'catalog' | 'recorded', ReadonlyMap<string, { readonly dataType: string | null }>>,
+    types: {
+      readonly catalog: ReadonlyMap<string, { readonly dataType: string | null }>;
+      readonly learned: ReadonlyMap<string, LearnedColumn>;
+    },
   ): Pick<NodeColumn, 'dataType' | 'typeFrom'> {
     const label = nodeLabel(this.node);
     if (listed?.dataType) {
@@ -138,13 +151,8 @@ export class NodeColumns {
     }
     const fromCatalog = types.catalog.get(key)?.dataType;
     if (fromCatalog) return { dataType: fromCatalog, typeFrom: { source: 'catalog', detail: `catalog of ${label}` } };
-    const fromRecord = types.recorded.get(key)?.dataType;
-    if (fromRecord) {
-      return {
-        dataType: fromRecord,
-        typeFrom: { source: 'generated', detail: 'data_type in the generated properties' },
-      };
-    }
+    const column = types.learned.get(key);
+    if (column?.dataType) return { dataType: column.dataType, typeFrom: column.from };
     return { dataType: null, typeFrom: null };
   }
 }

@@ -1,15 +1,10 @@
-import type { CatalogColumns } from '../artifacts/project.ts';
-import type { Entity, Property, Segment } from '../knowledge/store.ts';
+import type { Entity, Segment } from '../knowledge/store.ts';
 import { entityModelName, segmentModelName } from './names.ts';
 import { type ColumnProperties, keyTests, type ModelProperties, safeText, type YamlStyle } from './properties-yaml.ts';
 
 /** What the properties of generated models are made with. */
 export interface PropertiesContext {
   readonly style: YamlStyle;
-  /** The warehouse's types of an entity's columns, where `generate` could look; by the entity's name. */
-  readonly types: ReadonlyMap<string, CatalogColumns>;
-  /** True when the project has several adapters: a type once recorded is kept, whichever target generates. */
-  readonly keepRecordedTypes: boolean;
   /** Writes a column's name in SQL. */
   readonly identifier: (column: string) => string;
 }
@@ -55,7 +50,7 @@ export function segmentProperties(
 
 function columnProperties(name: string, entity: Entity, context: PropertiesContext): ColumnProperties {
   const property = entity.properties.get(name);
-  const type = property === undefined ? null : recordedType(property, entity.name, context);
+  const type = property?.dataType ?? null;
   const label = property === undefined || property.label === name ? '' : property.label;
   const description = property?.description || label;
   return {
@@ -65,11 +60,4 @@ function columnProperties(name: string, entity: Entity, context: PropertiesConte
     ...(context.identifier(name) === name ? {} : { quote: true as const }),
     ...(entity.primaryKey.includes(name) ? { data_tests: keyTests(entity.primaryKey, context.style).column } : {}),
   };
-}
-
-/** What the project states wins; then what the warehouse says now; then what an earlier `generate` recorded. */
-function recordedType(property: Property, entity: string, context: PropertiesContext): string | null {
-  const recorded = property.typeFrom?.source === 'generated';
-  if (property.dataType !== null && (!recorded || context.keepRecordedTypes)) return property.dataType;
-  return context.types.get(entity)?.get(property.name) ?? property.dataType;
 }

@@ -1,5 +1,4 @@
 import type { Manifest } from '../artifacts/manifest.ts';
-import type { CatalogColumns } from '../artifacts/project.ts';
 import type { Settings } from '../artifacts/settings.ts';
 import type { Entity, KnowledgeStore, Segment } from '../knowledge/store.ts';
 import { compileEntity, compileSegment } from '../segment/compile.ts';
@@ -24,8 +23,6 @@ export interface RenderInput {
   readonly dialects: readonly [SqlDialect, ...SqlDialect[]];
   /** Default: the compiler of the segment language. */
   readonly compiler?: QueryCompiler;
-  /** Types of an entity's columns, where the warehouse or the catalog could be asked; by the entity's name. */
-  readonly types?: ReadonlyMap<string, CatalogColumns>;
 }
 
 /** In the order of names, so that no map's order shows in a file. */

@@ -30,8 +30,6 @@ export function renderModels(input: RenderInput): readonly GeneratedFile[] {
   const root = generatedRoot(input.settings, input.modelPaths);
   const context: PropertiesContext = {
     style: yamlStyle(input.manifest.metadata.dbtVersion),
-    types: input.types ?? new Map(),
-    keepRecordedTypes: input.dialects.length > 1,
     identifier: (name) => input.dialects[0].quoteIdentifier(name),
   };
   const files = [

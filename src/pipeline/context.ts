@@ -1,5 +1,5 @@
 import type { Profile } from '../artifacts/profile.ts';
-import type { Project } from '../artifacts/project.ts';
+import type { CatalogColumns, Project } from '../artifacts/project.ts';
 import { readProject } from '../artifacts/project.ts';
 import { runChecks } from '../checks/run.ts';
 import { serviceLookup } from '../destinations/registry.ts';
@@ -27,9 +27,17 @@ export interface Context {
 
 /** Reads the project, derives the Knowledge Store and checks it. Throws DinmoError for what cannot be read at all. */
 export async function loadContext(options: CommandOptions): Promise<Context> {
-  const project = await readProject(options);
+  return buildContext(options, readProject(options));
+}
+
+/** The same of a project that was read. `described` are the columns that the warehouse has now, where it was asked. */
+export function buildContext(
+  options: CommandOptions,
+  project: Project,
+  described: ReadonlyMap<string, CatalogColumns> = new Map(),
+): Context {
   const services = serviceLookup();
-  const { store, checkable, findings: built } = buildKnowledgeStore(project, services);
+  const { store, checkable, findings: built } = buildKnowledgeStore(project, services, described);
   const checked = runChecks({
     project,
     store: checkable,

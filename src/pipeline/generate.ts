@@ -1,7 +1,7 @@
 import type { CatalogColumns } from '../artifacts/project.ts';
 import { locateProject } from '../artifacts/project.ts';
 import { messageOf } from '../errors.ts';
-import type { Entity } from '../knowledge/store.ts';
+import type { EntityNode } from '../knowledge/store.ts';
 import { nameFindings } from '../models/name-findings.ts';
 import { prune } from '../models/prune.ts';
 import { generatedRoot, renderModels } from '../models/render.ts';
@@ -9,7 +9,7 @@ import { checkStale, writeModels } from '../models/write.ts';
 import { compileEntity, compileSegment } from '../segment/compile.ts';
 import type { SqlDialect } from '../warehouse/dialect.ts';
 import { loadDialect } from '../warehouse/registry.ts';
-import { type Context, connectWarehouse, loadContext } from './context.ts';
+import { buildContext, type Context, connectWarehouse, loadContext } from './context.ts';
 import { type CommandOptions, loggerOf } from './options.ts';
 import type { GenerateReport } from './reports.ts';
 
@@ -23,7 +23,7 @@ export interface GenerateOptions extends CommandOptions {
  * findings are in the report, and the exit code is 1. Throws DinmoError for what cannot be read or written.
  */
 export async function generateModels(options: GenerateOptions): Promise<GenerateReport> {
-  const context = await loadContext(options);
+  const context = await withWarehouseTypes(await loadContext(options));
   const { project, store, findings } = context;
   const nothing = { findings, written: [], removed: [], unchanged: 0, refused: [], stale: [] };
   if (findings.some((finding) => finding.severity === 'error')) return { ...nothing, exitCode: 1 };
@@ -34,7 +34,6 @@ export async function generateModels(options: GenerateOptions): Promise<Generate
     modelPaths: project.modelPaths,
     dialects: await dialects(context),
     compiler: { entity: compileEntity, segment: compileSegment },
-    types: await columnTypes(context),
   });
   const taken = nameFindings(files, project.manifest);
   if (taken.length > 0) return { ...nothing, findings: [...findings, ...taken], exitCode: 1 };
@@ -61,27 +60,24 @@ async function dialects({ project }: Context): Promise<[SqlDialect, ...SqlDialec
   return [await loadDialect(own), ...(await Promise.all(others.map(loadDialect)))];
 }
 
-/** Types that nothing states yet are asked of the warehouse, where it can be reached: they are then recorded in the properties. */
-async function columnTypes(context: Context): Promise<ReadonlyMap<string, CatalogColumns>> {
-  const types = new Map<string, CatalogColumns>();
-  const unknown: Entity[] = [];
-  for (const entity of context.store.entities.values()) {
-    const catalog = context.project.catalog.get(entity.node.uniqueId);
-    if (catalog) types.set(entity.name, catalog);
-    else if ([...entity.properties.values()].some((property) => property.type === null)) unknown.push(entity);
-  }
-  if (unknown.length === 0) return types;
+/**
+ * The same context, with what the warehouse says of the columns that neither the project nor a catalog describes: its
+ * types are recorded in the properties, where check reads them. Without a warehouse, what was recorded before stands.
+ */
+async function withWarehouseTypes(context: Context): Promise<Context> {
+  const nodes = undescribedNodes(context);
+  if (nodes.size === 0) return context;
+  const described = new Map<string, CatalogColumns>();
   try {
     const warehouse = await connectWarehouse(
       { ...context, options: { ...context.options, lockTimeoutMs: 0 } },
       { readOnly: true },
     );
     try {
-      for (const entity of unknown) {
-        if (entity.node.relationName === null) continue;
-        const columns = await warehouse.describe(`select * from ${entity.node.relationName}`).catch(() => []);
+      for (const [uniqueId, relation] of nodes) {
+        const columns = await warehouse.describe(`select * from ${relation}`).catch(() => []);
         if (columns.length > 0)
-          types.set(entity.name, new Map(columns.map((column) => [column.name, column.dataType])));
+          described.set(uniqueId, new Map(columns.map((column) => [column.name, column.dataType])));
       }
     } finally {
       await warehouse.close();
@@ -89,7 +85,26 @@ async function columnTypes(context: Context): Promise<ReadonlyMap<string, Catalo
   } catch (thrown) {
     loggerOf(context.options).debug('generate.types-unknown', { reason: messageOf(thrown) });
   }
-  return types;
+  return described.size === 0 ? context : buildContext(context.options, context.project, described);
+}
+
+/** unique_id → relation of what entities and custom attributes stand on, where a type is not stated in the project itself. */
+function undescribedNodes({ project, store }: Context): ReadonlyMap<string, string> {
+  const whole = new Set(
+    project.annotations.flatMap((one) => (one.kind === 'entity' && one.block.columns === 'all' ? [one.node] : [])),
+  );
+  const nodes = new Map<string, string>();
+  for (const entity of store.entities.values()) {
+    if (whole.has(entity.node.uniqueId)) add(entity.node);
+    for (const { customAttribute, typeFrom } of entity.properties.values()) {
+      if (typeFrom === null || typeFrom.source === 'generated') add(customAttribute?.node ?? entity.node);
+    }
+  }
+  return nodes;
+
+  function add({ uniqueId, relationName }: EntityNode): void {
+    if (relationName !== null && !project.catalog.has(uniqueId)) nodes.set(uniqueId, relationName);
+  }
 }
 
 /** Removes generated files whose refs no longer exist. Needs no manifest, so that it works when dbt can no longer parse. */

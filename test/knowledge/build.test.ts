@@ -138,6 +138,49 @@ describe('properties', () => {
     expect(types).toEqual(['integer data_type', 'string catalog', 'date generated']);
   });
 
+  test('what the warehouse says now comes before the record, but not where several adapters share it', () => {
+    const spec = {
+      models: { customers, orders, entity_customer: { columns: ['first_name: DATE', 'country: DATE'] } },
+      tests: TESTS,
+    };
+    const described = new Map([
+      [
+        idOf('customers'),
+        new Map([
+          ['FIRST_NAME', 'VARCHAR'],
+          ['zip', 'BIGINT'],
+        ]),
+      ],
+    ]);
+    const types = (settings: WorldSpec['settings']) => {
+      const project = projectOf({ ...spec, ...(settings && { settings }) });
+      const { store, findings } = buildKnowledgeStore(project, SERVICE_LOOKUP, described);
+      const entity = store.entities.get('customer');
+      // That the warehouse lacks what the project lists proves nothing: dbt may not have built it yet.
+      expect(findings).toEqual([]);
+      return ['first_name', 'country'].map((name) => entity?.properties.get(name)?.type?.kind);
+    };
+    expect(types(undefined)).toEqual(['string', 'date']);
+    expect(types({ adapters: ['duckdb', 'snowflake'] })).toEqual(['date', 'date']);
+  });
+
+  test('a custom attribute has the type that generate recorded in the entity’s view', () => {
+    const seen: Annotation = {
+      kind: 'custom_attribute',
+      node: idOf('visits'),
+      block: { entity: 'customer', name: 'last_seen', key: 'cid', value: 'seen', label: null, categorical: null },
+      origin: originOf('models/visits.yml'),
+    };
+    const { store } = build({
+      models: { visits: { columns: ['cid', 'seen'] }, entity_customer: { columns: ['last_seen: TIMESTAMPTZ'] } },
+      annotations: [seen],
+    });
+    expect(store.entities.get('customer')?.properties.get('last_seen')?.type).toEqual({
+      kind: 'timestamp',
+      zoned: true,
+    });
+  });
+
   test('accepted_values make a property categorical, unless the user says no', () => {
     const tests = [accepted('customers.country', ['FR', 'DE']), accepted('customers.first_name', [1, true])];
     const { store } = build({

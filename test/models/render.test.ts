@@ -96,28 +96,6 @@ describe('rendering', () => {
     expect(country.description).toBe('NO');
   });
 
-  test('records the type that the project states before the one that the warehouse has', () => {
-    const types = new Map([
-      [
-        'customer',
-        new Map([
-          ['customer_id', 'BIGINT'],
-          ['email', 'VARCHAR'],
-        ]),
-      ],
-    ]);
-    const columns = (files: readonly GeneratedFile[]): Record<string, string> => {
-      const properties = parse(content(files, 'entities/_entities.yml'));
-      return Object.fromEntries(
-        properties.models[0].columns.map((column: { name: string; data_type?: string }) => [
-          column.name,
-          column.data_type,
-        ]),
-      );
-    };
-    expect(columns(render({ input: { types } }))).toMatchObject({ customer_id: 'integer', email: 'VARCHAR' });
-  });
-
   test('takes the group of a private model, and refuses two', () => {
     const node = (name: string, group: string): object => ({
       ...nodeOf(name),
