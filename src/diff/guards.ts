@@ -40,7 +40,8 @@ const empty: Guard = ({ segmentRows, snapshotRows, removals }, guards, overrides
 };
 
 const percent: Guard = ({ removals, snapshotRows }, guards, overrides) => {
-  const share = snapshotRows === 0 ? 100 : (removals / snapshotRows) * 100;
+  // Those that stayed behind may make it more than all: 100 % still lets everything pass.
+  const share = snapshotRows === 0 ? 100 : Math.min(100, (removals / snapshotRows) * 100);
   if (removals <= guards.min_delete_rows || share <= guards.max_delete_percent) return null;
   return {
     guard: 'delete-percent',
