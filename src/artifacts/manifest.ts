@@ -32,6 +32,8 @@ export interface Manifest {
   readonly parents: ReadonlyMap<string, readonly string[]>;
   /** unique_ids that exist but are disabled. */
   readonly disabled: ReadonlySet<string>;
+  /** Whether the project has macros of its own that name databases or schemas: then a node's need not be the target's. */
+  readonly ownNames?: { readonly database: boolean; readonly schema: boolean };
   readonly exposures: readonly {
     readonly uniqueId: string;
     readonly name: string;
@@ -82,11 +84,21 @@ export function readManifest(path: string): Manifest {
     semanticModels: readSemanticModels(root, index),
     parents: readParents(root),
     disabled,
+    ownNames: readOwnNames(root, metadata.projectName),
     exposures: [...mapsIn(root, 'exposures')].map(([uniqueId, exposure]) => ({
       uniqueId,
       name: textAt(exposure, 'name') ?? uniqueId,
       originalFilePath: plainPath(textAt(exposure, 'original_file_path') ?? ''),
     })),
+  };
+}
+
+/** dbt asks the project's macros first, then its own: `generate_schema_name`, or the one of an adapter, `<adapter>__…`. */
+function readOwnNames(root: Loose, projectName: string): { readonly database: boolean; readonly schema: boolean } {
+  const own = Object.keys(mapAt(root, 'macros')).filter((id) => id.startsWith(`macro.${projectName}.`));
+  return {
+    database: own.some((id) => id.endsWith('generate_database_name')),
+    schema: own.some((id) => id.endsWith('generate_schema_name')),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Manifest, ManifestNode } from '../artifacts/manifest.ts';
 import type { Profile } from '../artifacts/profile.ts';
 import type { CatalogColumns, Project } from '../artifacts/project.ts';
 import { readProject } from '../artifacts/project.ts';
@@ -106,13 +107,24 @@ function requireSameTarget({ project }: Context, profile: Profile): Profile {
   if (manifest.metadata.adapterType !== '' && manifest.metadata.adapterType !== profile.type) {
     throw other(`it is for ${manifest.metadata.adapterType}, the target for ${profile.type}`);
   }
-  for (const node of manifest.nodes.values()) {
-    if (node.packageName !== manifest.metadata.projectName || node.resourceType !== 'model') continue;
-    if (node.config['schema'] !== null && node.config['schema'] !== undefined) continue;
-    if (node.schema.toLowerCase() === profile.schema.toLowerCase()) return profile;
-    throw other(`${node.name} stands in schema ${node.schema}, the target's is ${profile.schema}`);
+  for (const part of ['database', 'schema'] as const) {
+    const wanted = profile[part];
+    const placed = manifest.ownNames?.[part] === true ? undefined : placedByTarget(manifest, part);
+    const found = placed?.[part] ?? null;
+    if (!placed || found === null || wanted === null || found.toLowerCase() === wanted.toLowerCase()) continue;
+    throw other(`${placed.name} stands in ${part} ${found}, the target's is ${wanted}`);
   }
   return profile;
+}
+
+/** A model of the project that says nothing of its database or schema itself, so that dbt takes the target's. */
+function placedByTarget(manifest: Manifest, part: 'database' | 'schema'): ManifestNode | undefined {
+  return [...manifest.nodes.values()].find(
+    (node) =>
+      node.resourceType === 'model' &&
+      node.packageName === manifest.metadata.projectName &&
+      (node.config[part] ?? null) === null,
+  );
 }
 
 /** Compiled SQL against the warehouse itself: names are the relations that the manifest gives. */
