@@ -1,8 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { runProgram } from '../../src/cli/program.ts';
 import { BAKERY_SECRETS, bakery, bakeryData } from './projects/bakery.ts';
-import { must, type Outcome, Workspace } from './workspace.ts';
+import { must, Workspace } from './workspace.ts';
 
 let parsed: Workspace;
 
@@ -11,36 +10,9 @@ beforeAll(async () => {
   parsed = Workspace.create(bakery({ webhook: nowhere, meta: nowhere, hubspot: nowhere }), BAKERY_SECRETS);
   await parsed.sql(...bakeryData(5));
   await must(parsed.dbt('parse'));
+  parsed.inProcess = true;
 });
 afterAll(() => parsed?.dispose());
-
-/**
- * The program in this process, which is quicker than one of its own for each broken input. Set DINMO_E2E_SHOW to the path
- * of a file to read every message.
- */
-async function dinmo(workspace: Workspace, ...argv: readonly string[]): Promise<Outcome> {
-  const written = { stdout: '', stderr: '' };
-  let code: number | null = null;
-  const writer = (name: 'stdout' | 'stderr') => ({
-    write: (text: string) => {
-      written[name] += text;
-      return true;
-    },
-  });
-  const shell = {
-    argv: [...argv],
-    env: workspace.env,
-    cwd: workspace.folder,
-    stdout: writer('stdout'),
-    stderr: writer('stderr'),
-    signal: new AbortController().signal,
-    setExitCode: (given: number) => {
-      code = given;
-    },
-  };
-  await runProgram(shell as Parameters<typeof runProgram>[0], '0.0.0'); // only what is used of the streams
-  return { code, ...written, all: `${written.stdout}\n${written.stderr}` };
-}
 
 interface Broken {
   readonly name: string;
@@ -57,7 +29,7 @@ const CASES: readonly Broken[] = [
   {
     name: 'YAML that does not parse',
     spoil: (w) => w.edit(PEOPLE, '  loyal:\n', '  loyal: [\n'),
-    code: 2,
+    code: 1,
     says: [/dinmo\/people\.yml:\d+:\d+/],
   },
   {
@@ -344,7 +316,8 @@ describe('what is broken is told: what, where, and what to do', () => {
     const workspace = parsed.copy();
     try {
       spoil(workspace);
-      const outcome = await dinmo(workspace, ...args);
+      const outcome = await workspace.dinmo(...args);
+      // A file to read every message in.
       const show = process.env['DINMO_E2E_SHOW'];
       if (show) appendFileSync(show, `### ${name} (${outcome.code})\n${outcome.all.trim()}\n\n`);
       expect(outcome.all).not.toMatch(/\n\s+at \S+ \(|unexpected\n|\[object|undefined/);

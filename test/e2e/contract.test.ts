@@ -37,6 +37,7 @@ beforeAll(async () => {
   platforms = await BakeryPlatforms.start();
   built = await buildBakery(platforms.places, 40);
   await platforms.close();
+  built.inProcess = true;
 });
 afterAll(() => built?.dispose());
 beforeEach(async () => {
@@ -469,6 +470,7 @@ describe('the DuckDB file', () => {
   });
 
   test('two syncs at once send everything once', async () => {
+    workspace.inProcess = false;
     const both = await Promise.all([workspace.json('sync'), workspace.json('sync')]);
     for (const { code, stderr } of both) expect(code, stderr).toBe(0);
     expect([...platforms.hook.inserts.values()].filter((count) => count > 1)).toEqual([]);
