@@ -7,7 +7,10 @@ const NARROWED_FROM_START_MAX = 25;
 /** Sends rows of one operation until each has a receipt: tries again, halves, and narrows a refused batch down to the rows at fault. */
 export async function sendRows(rows: readonly OutgoingRow[], context: SendContext): Promise<SendResult> {
   const outcome = await attempt(rows, context);
-  if (outcome.kind === 'too_large' && rows.length > 1) return await sendHalves(rows, context);
+  if (outcome.kind === 'too_large' && rows.length > 1) {
+    const halves = await sendHalves(rows, context);
+    return outcome.maybe === true ? inDoubt(halves) : halves;
+  }
   if (!isRefusedForARow(outcome, rows) || rows.length === 1) return count(conclude(outcome, rows), context.tally);
   return await narrow(rows, outcome, context);
 }
@@ -28,12 +31,16 @@ async function sendHalves(rows: readonly OutgoingRow[], context: SendContext): P
   return join([first, await sendRows(rest, context)]);
 }
 
-/** Narrows a refused batch. Rows that may have been applied, and got no answer of their own in the end, are unknown. */
+/** Narrows a refused batch down to the rows at fault. */
 async function narrow(rows: readonly OutgoingRow[], refused: Final, context: SendContext): Promise<SendResult> {
   const narrowing = { context, mayBeApplied: false };
   noteRefusal(refused, narrowing);
   const result = await findFaults(rows, narrowing);
-  if (!narrowing.mayBeApplied) return result;
+  return narrowing.mayBeApplied ? inDoubt(result) : result;
+}
+
+/** Rows that may have been applied, and got no answer of their own in the end, are unknown. */
+function inDoubt(result: SendResult): SendResult {
   const receipts = result.receipts.map((receipt) =>
     receipt.status === 'deferred' ? { ...receipt, status: 'unknown' as const } : receipt,
   );
