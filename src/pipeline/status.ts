@@ -1,12 +1,15 @@
 import { stateTables } from '../diff/state-tables.ts';
-import type { Activation, KnowledgeStore } from '../knowledge/store.ts';
+import type { Activation } from '../knowledge/store.ts';
 import type { Row, Warehouse } from '../warehouse/warehouse.ts';
 import { connectWarehouse, loadContext, selectActivations } from './context.ts';
 import type { CommandOptions } from './options.ts';
 import type { ActivationStatusRow, RejectionRow, StatusReport } from './reports.ts';
+import { type KeyContext, shownKey } from './shown-key.ts';
 import { findOrphans, type Storage, stateOf, viewStorage } from './storage.ts';
 
 const RUNS_SHOWN = 20;
+/** The newest ones; the ledger has them all. */
+const REJECTIONS_SHOWN = 1_000;
 
 /** What the ledger says of the selected activations. Writes nothing. Throws DinmoError for what cannot be read. */
 export async function readStatus(options: CommandOptions): Promise<StatusReport> {
@@ -20,7 +23,7 @@ export async function readStatus(options: CommandOptions): Promise<StatusReport>
     const synced = storage.existing.has('runs');
     return {
       activations,
-      rejections: synced ? await readRejections(storage, context.store, selected) : [],
+      rejections: synced ? await readRejections(storage, context, selected) : [],
       orphans: await findOrphans(storage, context.store),
       runs: synced ? await readRuns(storage, selected) : [],
       exitCode: 0,
@@ -65,23 +68,27 @@ async function statusRow(storage: Storage, warehouse: Warehouse, activation: Act
   };
 }
 
+/** Ids under which the ledger knows the activations: a renamed one keeps its former id until its next sync. */
 function listOf(storage: Storage, selected: readonly Activation[]): string {
-  const ids = selected.map((activation) => storage.ledger.text(activation.id));
+  const ids = selected.map((activation) =>
+    storage.ledger.text(stateOf(storage, activation)?.activationId ?? activation.id),
+  );
   return ids.length === 0 ? "('')" : `(${ids.join(', ')})`;
 }
 
 async function readRejections(
   storage: Storage,
-  store: KnowledgeStore,
+  keys: KeyContext,
   selected: readonly Activation[],
 ): Promise<readonly RejectionRow[]> {
   const { ledger } = storage;
+  const newest = `select * from ${ledger.sql('rejections')} where activation_id in ${listOf(storage, selected)} order by last_seen_at desc, activation_id, key limit ${REJECTIONS_SHOWN}`;
   const rows = await ledger.warehouse.query(
-    `select * from ${ledger.sql('rejections')} where activation_id in ${listOf(storage, selected)} order by activation_id, last_seen_at desc, key`,
+    `select * from (${newest}) as newest order by activation_id, last_seen_at desc, key`,
   );
   return rows.map((row) => ({
     activation: String(row['activation_id']),
-    key: isIdentifierKey(store, String(row['activation_id'])) ? maskKey(String(row['key'])) : String(row['key']),
+    key: shownKey(keys, String(row['activation_id']), String(row['key'])),
     operation: String(row['operation']),
     code: String(row['code']),
     message: String(row['message'] ?? ''),
@@ -90,26 +97,6 @@ async function readRejections(
     firstSeenAt: String(row['first_seen_at']),
     lastSeenAt: String(row['last_seen_at']),
   }));
-}
-
-/** Keys that recognise a person elsewhere are masked wherever they are shown; so are destination keys, which are such by nature. */
-function isIdentifierKey(store: KnowledgeStore, activationId: string): boolean {
-  const activation = store.activations.get(activationId);
-  const entity = activation ? store.entities.get(activation.entity) : undefined;
-  if (!activation || !entity) return true;
-  const service = store.destinations.get(activation.destination)?.service;
-  if (service === 'objects' && activation.mapping.some((field) => field.field === 'email')) return true;
-  return entity.primaryKey.some(
-    (column) =>
-      entity.properties.get(column)?.identifier?.kind === 'email' ||
-      entity.properties.get(column)?.identifier?.kind === 'phone',
-  );
-}
-
-export function maskKey(key: string): string {
-  const at = key.indexOf('@');
-  if (at > 0) return `${key.slice(0, 1)}…${key.slice(at)}`;
-  return key.length <= 4 ? '…' : `${key.slice(0, 2)}…${key.slice(-2)}`;
 }
 
 async function readRuns(storage: Storage, selected: readonly Activation[]): Promise<StatusReport['runs']> {

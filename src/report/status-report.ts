@@ -37,6 +37,7 @@ export interface RejectionRow {
 /** The answer of `status`. */
 export interface StatusReport {
   readonly activations: readonly ActivationStatusRow[];
+  /** The newest ones; how many there are in all say the activations. */
   readonly rejections: readonly RejectionRow[];
   readonly orphans: readonly { readonly activation: string; readonly rows: number }[];
   readonly runs: readonly Readonly<Record<string, string | number | null>>[];
@@ -90,7 +91,7 @@ function shortTime(iso: string | null): string {
   return iso === null ? 'never' : iso.replace('T', ' ').slice(0, 16);
 }
 
-/** `status --rejected`: the rows that a destination refused, by activation. */
+/** `status --rejected`: the rows that a destination rejected, by activation. */
 export function renderRejections(report: StatusReport, style: Style): string {
   if (report.rejections.length === 0) return 'No row is rejected.';
   const columns: readonly TableColumn[] = [
@@ -104,7 +105,13 @@ export function renderRejections(report: StatusReport, style: Style): string {
     cells: [row.activation, row.key, row.operation, String(row.attempts), shortTime(row.lastSeenAt)],
     notes: [`${row.code}: ${row.message}${row.parked ? ' — parked' : ''}`],
   }));
-  return [renderTable(columns, rows, style.width), '', `${formatMany(rows.length, 'row')} rejected.`].join('\n');
+  return [renderTable(columns, rows, style.width), '', countOf(report)].join('\n');
+}
+
+function countOf({ activations, rejections }: StatusReport): string {
+  const all = activations.reduce((sum, row) => sum + (row.rejected ?? 0), 0);
+  if (all <= rejections.length) return `${formatMany(rejections.length, 'row')} rejected.`;
+  return `${formatMany(all, 'row')} rejected, of which these are the newest ${formatCount(rejections.length)}: the model sync_rejections has them all.`;
 }
 
 /** What `status --output json` prints. */

@@ -16,7 +16,7 @@ export function statusCommand(shell: Shell): Command {
   const command = new Command('status')
     .summary('where each activation stands')
     .description('Shows for each activation its last run, what its destination holds, and what is rejected or owed.')
-    .option('--rejected', 'list the rows that a destination refused');
+    .option('--rejected', 'list the rows that a destination rejected');
   addGeneralOptions(addSelectOptions(addSandboxOption(addWarehouseOptions(addProjectOptions(command)))));
   return command.action((flags: ProjectFlags & { readonly rejected?: boolean }) =>
     runCommand(shell, flags, {
