@@ -1,5 +1,6 @@
 import type { Entity, Segment } from '../knowledge/store.ts';
-import { entityModelName, segmentModelName } from './names.ts';
+import { MEMBER_COLUMN } from '../segment/compile-unmatched.ts';
+import { entityModelName, segmentModelName, unmatchedModelName } from './names.ts';
 import { type ColumnProperties, keyTests, type ModelProperties, safeText, type YamlStyle } from './properties-yaml.ts';
 
 /** What the properties of generated models are made with. */
@@ -45,6 +46,26 @@ export function segmentProperties(
           }
         : columnProperties(name, entity, context),
     ),
+  };
+}
+
+/** What a SQL segment lists in vain, with a test that warns of it. */
+export function unmatchedProperties(segment: Segment, entity: Entity, context: PropertiesContext): ModelProperties {
+  const keys = entity.primaryKey.map((name) => {
+    const { data_tests: _, ...column } = columnProperties(name, entity, context);
+    return column;
+  });
+  return {
+    name: unmatchedModelName(segment.name),
+    description: `Keys that the model of segment ${segment.name} lists and that no row of ${entity.name} has, NULL among them. They are no members.`,
+    columns: [
+      ...keys,
+      {
+        name: MEMBER_COLUMN,
+        description: `The row of ${entity.name} with this key: there is none.`,
+        data_tests: [{ not_null: { config: { severity: 'warn' } } }],
+      },
+    ],
   };
 }
 

@@ -33,6 +33,11 @@ export function segmentModelName(segment: string): string {
   return `segment_${segment}`;
 }
 
+/** The dbt model that holds what a SQL segment lists and its entity does not have. */
+export function unmatchedModelName(segment: string): string {
+  return `unmatched_${segment}`;
+}
+
 /** The dbt exposure of an activation. Ids that could share a name get a hash of the id. */
 export function exposureName(activationId: string): string {
   const plain = `dinmo_${activationId.replace('.', '__')}`;

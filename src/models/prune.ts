@@ -77,7 +77,7 @@ function references(content: string): readonly Reference[] {
   const call =
     /(?:\{\{ |\{%- set \w+ = |^)(ref|source)\((['"])([^'"]+)\2(?:, ?(['"])([^'"]+)\4)?(?:, ?v(?:ersion)?=['"]?([\w.]+)['"]?)?\)/g;
   return [...content.matchAll(call)].map(([text, kind, , first = '', , second, version]) => ({
-    text,
+    text: text.slice(text.lastIndexOf(`${kind}(`)),
     kind: kind === 'source' ? 'source' : 'ref',
     first,
     second: second ?? null,

@@ -2,6 +2,7 @@ import type { Manifest } from '../artifacts/manifest.ts';
 import type { Settings } from '../artifacts/settings.ts';
 import type { Entity, KnowledgeStore, Segment } from '../knowledge/store.ts';
 import { compileEntity, compileSegment } from '../segment/compile.ts';
+import { compileUnmatched } from '../segment/compile-unmatched.ts';
 import type { CompiledQuery, SqlTarget } from '../segment/target.ts';
 import type { SqlDialect } from '../warehouse/dialect.ts';
 
@@ -9,9 +10,15 @@ import type { SqlDialect } from '../warehouse/dialect.ts';
 export interface QueryCompiler {
   entity(store: KnowledgeStore, entity: Entity, dialect: SqlDialect, target: SqlTarget): CompiledQuery;
   segment(store: KnowledgeStore, segment: Segment, dialect: SqlDialect, target: SqlTarget): CompiledQuery;
+  /** Null where the segment is a filter, which cannot list what its entity does not have. */
+  unmatched(store: KnowledgeStore, segment: Segment, dialect: SqlDialect, target: SqlTarget): CompiledQuery | null;
 }
 
-export const segmentCompiler: QueryCompiler = { entity: compileEntity, segment: compileSegment };
+export const segmentCompiler: QueryCompiler = {
+  entity: compileEntity,
+  segment: compileSegment,
+  unmatched: compileUnmatched,
+};
 
 export interface RenderInput {
   readonly store: KnowledgeStore;

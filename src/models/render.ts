@@ -1,13 +1,19 @@
 import type { Manifest } from '../artifacts/manifest.ts';
 import type { Settings } from '../artifacts/settings.ts';
 import { DinmoError } from '../errors.ts';
+import type { Segment } from '../knowledge/store.ts';
 import type { CompiledQuery } from '../segment/target.ts';
 import type { SqlDialect } from '../warehouse/dialect.ts';
-import { entityProperties, type PropertiesContext, segmentProperties } from './entity-properties.ts';
+import {
+  entityProperties,
+  type PropertiesContext,
+  segmentProperties,
+  unmatchedProperties,
+} from './entity-properties.ts';
 import { activationExposures } from './exposures.ts';
 import { type AdapterSql, renderModel } from './frame.ts';
 import type { GeneratedFile } from './header.ts';
-import { entityModelName, segmentModelName } from './names.ts';
+import { entityModelName, segmentModelName, unmatchedModelName } from './names.ts';
 import { type ModelProperties, propertiesFile, yamlStyle } from './properties-yaml.ts';
 import { byName, type RenderInput, segmentCompiler } from './render-input.ts';
 import { renderDeltaStorage, renderStats } from './render-stats.ts';
@@ -72,7 +78,10 @@ function renderSegments(input: RenderInput, folder: string, context: PropertiesC
     const name = segmentModelName(segment.name);
     const compiled = compileAll(input, name, (dialect) => compiler.segment(store, segment, dialect, dbtTarget));
     properties.push(segmentProperties(segment, entity, { columns: compiled.columns, context }));
+    const unmatched = renderUnmatched(input, segment, folder);
+    if (unmatched !== null) properties.push(unmatchedProperties(segment, entity, context));
     return [
+      ...(unmatched === null ? [] : [unmatched]),
       renderModel(
         {
           path: `${folder}/${name}.sql`,
@@ -88,6 +97,26 @@ function renderSegments(input: RenderInput, folder: string, context: PropertiesC
     ];
   });
   return [...files, ...propertiesFile(`${folder}/_segments.yml`, 'The segments', { models: properties })];
+}
+
+/** What a SQL segment lists and its entity does not have; null for a filter. */
+function renderUnmatched(input: RenderInput, segment: Segment, folder: string): GeneratedFile | null {
+  const { store, compiler = segmentCompiler } = input;
+  const compile = (dialect: SqlDialect) => compiler.unmatched(store, segment, dialect, dbtTarget);
+  const first = compile(input.dialects[0]);
+  if (first === null) return null;
+  const name = unmatchedModelName(segment.name);
+  const compiled = compileAll(input, name, (dialect) => compile(dialect) ?? first);
+  return renderModel(
+    {
+      path: `${folder}/${name}.sql`,
+      about: [
+        `What segment ${segment.name} lists and ${segment.entity} does not have, stated in ${segment.origin.file}.`,
+      ],
+      config: { materialized: 'view', schema: input.settings.schemas.segments, group: compiled.group },
+    },
+    compiled.branches,
+  );
 }
 
 function renderExposures(input: RenderInput, root: string, context: PropertiesContext): readonly GeneratedFile[] {

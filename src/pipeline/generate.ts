@@ -6,7 +6,6 @@ import { nameFindings } from '../models/name-findings.ts';
 import { prune } from '../models/prune.ts';
 import { generatedRoot, renderModels } from '../models/render.ts';
 import { checkStale, writeModels } from '../models/write.ts';
-import { compileEntity, compileSegment } from '../segment/compile.ts';
 import type { SqlDialect } from '../warehouse/dialect.ts';
 import { loadDialect } from '../warehouse/registry.ts';
 import { buildContext, type Context, connectWarehouse, loadContext } from './context.ts';
@@ -33,7 +32,6 @@ export async function generateModels(options: GenerateOptions): Promise<Generate
     settings: project.settings,
     modelPaths: project.modelPaths,
     dialects: await dialects(context),
-    compiler: { entity: compileEntity, segment: compileSegment },
   });
   const taken = nameFindings(files, project.manifest);
   if (taken.length > 0) return { ...nothing, findings: [...findings, ...taken], exitCode: 1 };

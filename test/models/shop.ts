@@ -261,6 +261,7 @@ export const stubCompiler: QueryCompiler = {
       uses: { nodes: [], entities: [of], segments: [] },
     };
   },
+  unmatched: () => null,
 };
 
 export function shop(change: ShopChange = {}): Shop {

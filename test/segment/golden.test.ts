@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { compileEntity, compileSegment } from '../../src/segment/compile.ts';
 import { compileProjection, type Projection } from '../../src/segment/compile-projection.ts';
+import { compileUnmatched } from '../../src/segment/compile-unmatched.ts';
 import { resolveRules } from '../../src/segment/resolve.ts';
 import type { CompiledQuery, SqlTarget } from '../../src/segment/target.ts';
 import { bigqueryDialect } from '../../src/warehouse/bigquery/dialect.ts';
@@ -30,6 +31,8 @@ const DIALECTS: readonly { readonly dialect: SqlDialect; readonly parser: string
 interface Case {
   readonly segment?: SegmentSpec;
   readonly entity?: string;
+  /** What the segment's model lists in vain. */
+  readonly unmatched?: boolean;
   readonly projection?: Projection;
 }
 
@@ -49,6 +52,8 @@ function compile(golden: Case, dialect: SqlDialect, target: SqlTarget): Compiled
   const segment = store.segments.get('asked');
   if (golden.projection) return compileProjection(store, golden.projection, dialect, target);
   if (entity) return compileEntity(store, entity, dialect, target);
+  const unmatched = segment && golden.unmatched ? compileUnmatched(store, segment, dialect, target) : null;
+  if (unmatched) return unmatched;
   if (segment) return compileSegment(store, segment, dialect, target);
   throw new Error('A case has a segment, an entity or a projection');
 }

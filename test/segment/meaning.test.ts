@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { compileProjection } from '../../src/segment/compile-projection.ts';
+import { compileUnmatched } from '../../src/segment/compile-unmatched.ts';
 import { duckdbDialect } from '../../src/warehouse/duckdb/dialect.ts';
 import { Asking } from './asking.ts';
 import { buildStore, duckdbTarget, type EntitySpec, types } from './world.ts';
@@ -189,6 +190,31 @@ describe('relations', () => {
     expect(rows['everyone']).toHaveLength(2);
     expect(rows['members']?.map((row) => row['row'])).toEqual([1]);
     expect(rows['others']?.map((row) => row['row'])).toEqual([2]);
+  });
+
+  test('a SQL segment is the rows whose key its model lists; foreign and NULL keys are told apart', async () => {
+    await asking.table('shops', "select * from (values (1, 'a', 1), (1, 'b', 2), (2, 'a', 3)) t(area, code, row)");
+    await asking.table(
+      'picked',
+      "select * from (values (1, 'a'), (1, 'a'), (2, 'b'), (2, 'b'), (1, null), (null, null)) t(area, code)",
+    );
+    const shop: EntitySpec = {
+      key: ['area', 'code'],
+      columns: { area: types.integer, code: types.string, row: types.integer },
+      table: 'shops',
+    };
+    const asked = { entities: { shop }, segments: { picks: { entity: 'shop', sql: 'picked' } } };
+    expect((await asking.rows(asked))['picks']?.map((row) => row['row'])).toEqual([1]);
+    const store = buildStore(asked);
+    const picks = store.segments.get('picks');
+    const target = duckdbTarget('2024-01-01 00:00:00+00');
+    const sql = picks && compileUnmatched(store, picks, duckdbDialect, target)?.sql;
+    const reader = await asking.connection.runAndReadAll(`${sql} order by all`);
+    expect(reader.getRowsJson()).toEqual([
+      [1, null, null],
+      [2, 'b', null],
+      [null, null, null],
+    ]);
   });
 
   test('a way that begins at a hidden column is still projected, and a duplicated key gives NULL there', async () => {
