@@ -1,5 +1,5 @@
 import type { StateDialect } from '../warehouse/state-dialect.ts';
-import type { Warehouse } from '../warehouse/warehouse.ts';
+import type { TableName, Warehouse } from '../warehouse/warehouse.ts';
 import { isAppendOnly, isKeyedByField, TEMPORARY } from './candidates.ts';
 import type { DiffJob } from './job.ts';
 
@@ -31,7 +31,7 @@ class ActionSql {
   #removal(): string {
     const stays: string[] = [];
     if (isKeyedByField(this.#job)) {
-      stays.push(this.#isHeldElsewhere('key'));
+      stays.push(this.#isHeldElsewhere('key'), this.#isHeldElsewhere('s_record_id', 'record_id'));
       if (!this.#job.deleteExisting) stays.push(`not ${this.#isOurs()} and s_unsure_since is null`);
     }
     if (!this.#allows('delete')) stays.push('true');
@@ -39,21 +39,25 @@ class ActionSql {
     return `case ${rules.join(' ')} when true then 'delete' end`;
   }
 
-  /** Whether another activation of the destination holds the key, or may be about to. */
-  #isHeldElsewhere(key: string): string {
+  /** Whether another activation of the destination holds the key (or the record, under whatever key), or may be about to. */
+  #isHeldElsewhere(value: string, column: 'key' | 'record_id' = 'key'): string {
+    const held = (table: TableName, condition: string): string =>
+      `select ${column} from ${this.#d.table(table)} where ${condition} and ${column} is not null`;
     const holders = [
-      ...this.#job.otherSnapshots.map((table) => `select key from ${this.#d.table(table)} where not departed`),
-      ...this.#job.otherChanges.map((table) => `select key from ${this.#d.table(table)} where wire <> 'delete'`),
+      ...this.#job.otherSnapshots.map((table) => held(table, 'not departed')),
+      ...this.#job.otherChanges.map((table) => held(table, "wire <> 'delete'")),
     ];
-    return holders.length === 0 ? 'false' : `${key} in (${holders.join(' union all ')})`;
+    return holders.length === 0 ? 'false' : `coalesce(${value} in (${holders.join(' union all ')}), false)`;
   }
 
   /** Whether the record was made for us, by whichever activation of the destination. */
   #isOurs(): string {
-    const others = this.#job.otherSnapshots.map(
-      (table) => ` or key in (select key from ${this.#d.table(table)} where created)`,
-    );
-    return `(coalesce(s_created, false)${others.join('')})`;
+    const made = (value: string, column: string): string[] =>
+      this.#job.otherSnapshots.map(
+        (table) =>
+          ` or coalesce(${value} in (select ${column} from ${this.#d.table(table)} where created and ${column} is not null), false)`,
+      );
+    return `(coalesce(s_created, false)${[...made('key', 'key'), ...made('s_record_id', 'record_id')].join('')})`;
   }
 
   #rejections(): string {
@@ -126,7 +130,7 @@ ${rekey}`;
         ? 'true'
         : 'coalesce(gone.s_created, false)'
       : 'false';
-    const found = "(d.action = 'update' and d.s_dirty and d.s_record_id is not null)";
+    const found = `(d.action = 'update' and d.s_dirty and d.s_record_id is not null and not ${this.#isHeldElsewhere('d.s_record_id', 'record_id')})`;
     return `, moved as (
   select new.n as new_n, gone.n as gone_n, gone.key as previous_key, gone.s_record_id as in_place_id, ${mayDelete} as may_delete,
     row_number() over (partition by new.n order by gone.key) as choice

@@ -173,6 +173,17 @@ describe('two activations of one destination', () => {
     expect((await sync([contact(1, 'c@x')], 'a')).log).toEqual(['insert >c@x']);
     expect(world.crm.keys()).toEqual(['a@x', 'c@x']);
   });
+
+  it('do not delete the record that the other has moved on', async () => {
+    await sync([contact(1, 'a@x')], 'a');
+    await sync([contact(9, 'a@x')], 'b');
+    await sync([], 'a');
+    expect((await sync([contact(9, 'c@x')], 'b')).log).toEqual(['move a@x>c@x']);
+    expect((await sync([], 'a')).log).toEqual([]);
+    expect(world.crm.keys()).toEqual(['c@x']);
+    await sync([], 'b');
+    expect(world.crm.keys()).toEqual([]);
+  });
 });
 
 describe('a record whose move had no answer', () => {
