@@ -1,5 +1,6 @@
 import type { Finding } from '../finding.ts';
 import { type FindingDoc, findingOf } from '../knowledge/finding-doc.ts';
+import { eventAgeDaysMax } from '../knowledge/service-facts.ts';
 import { type Check, type CheckContext, placeOf, statedBlock, type Target, targets } from './check.ts';
 
 const NEED_FACT: FindingDoc = {
@@ -42,7 +43,7 @@ const UNIT_DAYS: Readonly<Record<string, number>> = {
   year: 366,
 };
 
-function checkEvents(context: CheckContext, { activation, facts }: Target): readonly Finding[] {
+function checkEvents(context: CheckContext, { activation, destination, facts }: Target): readonly Finding[] {
   const entity = context.store.entities.get(activation.entity);
   const findings: Finding[] = [];
   if (entity !== undefined && (entity.type !== 'fact' || entity.eventTime === null)) {
@@ -52,8 +53,9 @@ function checkEvents(context: CheckContext, { activation, facts }: Target): read
   }
   const { lookback } = activation;
   const days = lookback === null ? 0 : lookback.last * (UNIT_DAYS[lookback.unit] ?? 0);
-  if (facts.eventAgeDaysMax !== null && days > facts.eventAgeDaysMax) {
-    const message = `The lookback of \`${activation.id}\` is longer than the ${facts.eventAgeDaysMax} days that ${facts.title} accepts.`;
+  const daysMax = eventAgeDaysMax(facts, destination.config);
+  if (daysMax !== null && days > daysMax) {
+    const message = `The lookback of \`${activation.id}\` is longer than the ${daysMax} days that ${facts.title} accepts.`;
     findings.push(findingOf(TOO_OLD, { message, location: placeOf(activation, 'lookback') }));
   }
   return findings;

@@ -6,6 +6,7 @@ import type { BuildContext } from './entity-draft.ts';
 import { meant } from './finding-doc.ts';
 import { buildIdentifiers, buildMapping } from './mapping.ts';
 import type { SegmentDraft } from './segments.ts';
+import { eventAgeDaysMax } from './service-facts.ts';
 import type { Activation, Entity } from './store.ts';
 import { isWritten } from './written.ts';
 
@@ -113,6 +114,7 @@ function buildActivation(source: ActivationSource, target: DestinationDraft, ent
   const { block, name, parent, origin, at } = source;
   const { facts, block: settings, destination } = target;
   const input = { block, target, properties: entity.properties, origin };
+  const ageDaysMax = eventAgeDaysMax(facts, destination.config);
   return {
     id: `${parent.name}.${name}`,
     name,
@@ -128,7 +130,7 @@ function buildActivation(source: ActivationSource, target: DestinationDraft, ent
     guards: { ...DEFAULT_GUARDS, ...settings.guards, ...block.guards },
     attempts: block.attempts ?? settings.defaults.attempts ?? DEFAULT_ATTEMPTS,
     since: block.since,
-    lookback: block.lookback ?? (facts.eventAgeDaysMax === null ? null : { last: facts.eventAgeDaysMax, unit: 'day' }),
+    lookback: block.lookback ?? (ageDaysMax === null ? null : { last: ageDaysMax, unit: 'day' }),
     was: block.was,
     enabled: block.enabled,
     origin,

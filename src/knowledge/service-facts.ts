@@ -58,6 +58,12 @@ export interface ServiceFacts {
   readonly audience: { readonly renamable: boolean } | null;
   /** Events older than this are refused by the platform; null where it has no limit. */
   readonly eventAgeDaysMax: number | null;
+  /** A setting on which the age limit hangs, and the limit where it has this value. */
+  readonly eventAgeExceptions?: readonly {
+    readonly setting: string;
+    readonly value: string;
+    readonly daysMax: number;
+  }[];
   /** True where sending a row again has no further effect, so that an unknown outcome may be repeated. */
   readonly deduplicates: boolean;
   /** Full mode replaces the whole content at once (files). */
@@ -79,3 +85,9 @@ export type ServiceLookup = {
   facts(platform: string, service: ServiceKind): ServiceFacts | null;
   services(platform: string): readonly ServiceKind[];
 };
+
+/** The age limit of events with these settings of the destination, in days; null where there is none. */
+export function eventAgeDaysMax(facts: ServiceFacts, config: Readonly<Record<string, unknown>>): number | null {
+  const exception = facts.eventAgeExceptions?.find(({ setting, value }) => config[setting] === value);
+  return exception?.daysMax ?? facts.eventAgeDaysMax;
+}

@@ -222,7 +222,7 @@ export function overridesOf(options: SyncOptions): Overrides {
   };
 }
 
-/** The oldest instant of events that are still sent: the later of `since` and the look-back, which default to the platform's age limit. */
+/** The oldest instant of events that are still sent: the later of `since` and the look-back, which defaults to the platform's age limit. */
 function eventsFrom({ activation, service, state }: Prepared, source: Source, nowMs: number): string | null {
   if (source.eventTime === null || (activation.mode !== 'incremental' && service.facts.service !== 'events'))
     return null;
@@ -230,7 +230,6 @@ function eventsFrom({ activation, service, state }: Prepared, source: Source, no
   if (activation.since === 'first_sync') limits.push(state?.firstSyncedAt ? Date.parse(state.firstSyncedAt) : nowMs);
   else if (activation.since !== null) limits.push(Date.parse(activation.since));
   if (activation.lookback) limits.push(stepBack(nowMs, activation.lookback.last, activation.lookback.unit));
-  else if (service.facts.eventAgeDaysMax !== null) limits.push(stepBack(nowMs, service.facts.eventAgeDaysMax, 'day'));
   return limits.length === 0 ? null : new Date(Math.max(...limits)).toISOString();
 }
 

@@ -162,6 +162,7 @@ const events: ServiceFacts = {
   defaultMapping: 'identifiers',
   audience: null,
   eventAgeDaysMax: 7,
+  eventAgeExceptions: [{ setting: 'action_source', value: 'physical_store', daysMax: 62 }],
   // By event_name and event_id, within 48 hours.
   deduplicates: true,
   replacesWhole: false,
