@@ -176,6 +176,11 @@ export async function freeze(ledger: Ledger, job: DiffJob): Promise<void> {
     select 'new' as side, i.key, i.kind, i.rank, i.value from ${TEMPORARY.newIdentifiers} as i join ${TEMPORARY.actions} as a on a.n = i.n where a.action in ('insert', 'update')${carried}`);
 }
 
+/** A new name goes to the platform at once, not with the next change. */
+function hasNewAudienceName({ activation, state }: Prepared): boolean {
+  return typeof state?.audienceId === 'string' && state.audience !== null && state.audience !== activation.audience;
+}
+
 async function send(
   run: SyncRun,
   prepared: Prepared,
@@ -186,7 +191,7 @@ async function send(
   const clock = clockOf(run.options);
   let outcome: DeliveryOutcome = { stop: null, accepted: 0 };
   const publishes = prepared.service.facts.replacesWhole && prepared.activation.mode === 'full';
-  if (plan.changes > 0 || publishes) {
+  if (plan.changes > 0 || publishes || hasNewAudienceName(prepared)) {
     const session = await openSession(run, prepared, job);
     if (session instanceof DinmoError)
       outcome = {
