@@ -65,7 +65,7 @@ export class Workspace {
   /** The same project once more, with its database and dbt's results. */
   copy(env: Readonly<Record<string, string>> = this.env): Workspace {
     const folder = mkdtempSync(join(tmpdir(), 'dinmo-e2e-'));
-    cpSync(this.folder, folder, { recursive: true });
+    cpSync(this.folder, folder, { recursive: true, preserveTimestamps: true });
     const copy = new Workspace(folder, { ...this.env, ...env });
     copy.inProcess = this.inProcess;
     return copy;
