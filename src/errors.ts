@@ -52,6 +52,15 @@ export class DinmoError extends Error {
   }
 }
 
+/** Where something was thrown: the lines of its stack, without the message, which may quote a value. */
+export function placesOf(thrown: unknown): string {
+  const stack = thrown instanceof Error ? (thrown.stack ?? '') : '';
+  return stack
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .join('\n');
+}
+
 /** The text of anything that was thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

@@ -1,5 +1,5 @@
-import { DinmoError, type ExitCode, messageOf } from '../errors.ts';
-import { type Logger, mask } from '../log.ts';
+import { DinmoError, type ExitCode, messageOf, placesOf } from '../errors.ts';
+import { type Logger, scrub } from '../log.ts';
 import { type Failure, failureJson, renderFailure } from '../report/failure.ts';
 import { createLogger } from './logger.ts';
 import type { GeneralOptions } from './options.ts';
@@ -32,7 +32,7 @@ export async function runCommand(
     shell.setExitCode(await work.run({ shell, output, logger }));
   } catch (thrown) {
     const { failure, exitCode } = toFailure(thrown);
-    if (isDebug && thrown instanceof Error) output.problem(mask(thrown.stack ?? ''));
+    if (isDebug) output.problem(placesOf(thrown));
     printFailure(output, failure, work.failed);
     shell.setExitCode(exitCode);
   } finally {
@@ -51,7 +51,8 @@ function toFailure(thrown: unknown): { readonly failure: Failure; readonly exitC
     const { code, message, fix, location, exitCode } = thrown;
     return { failure: { code, message, fix, location }, exitCode };
   }
-  const [first = ''] = messageOf(thrown).split('\n');
+  // What a library says may quote a value.
+  const [first = ''] = scrub(messageOf(thrown)).split('\n');
   return {
     failure: {
       code: 'unexpected',

@@ -1,8 +1,10 @@
 import { createHttpClient } from '../destinations/http.ts';
 import { findService } from '../destinations/registry.ts';
-import { DinmoError, type ExitCode, messageOf } from '../errors.ts';
+import { DinmoError, type ExitCode, messageOf, placesOf } from '../errors.ts';
 import type { Activation } from '../knowledge/store.ts';
+import { scrub } from '../log.ts';
 import type { SyncReport } from '../report/activation-report.ts';
+import { failureJson } from '../report/failure.ts';
 import type { SqlDialect } from '../warehouse/dialect.ts';
 import { loadDialect } from '../warehouse/registry.ts';
 import type { Warehouse } from '../warehouse/warehouse.ts';
@@ -53,6 +55,7 @@ export async function conduct(input: Conduct): Promise<SyncReport> {
       const bench: Bench = { context, warehouse, storage, dialect, equipment: { http, pacers: new Map() } };
       await input.before?.(bench, selected);
       for (const activation of selected) results.push(await one(input, bench, activation));
+      // What was left behind is an aside: that it cannot be counted does not change what became of the rest.
       return reportOf(results, await findOrphans(storage, context.store).catch(() => []));
     } finally {
       await http.close();
@@ -62,7 +65,7 @@ export async function conduct(input: Conduct): Promise<SyncReport> {
     if (!(thrown instanceof DinmoError)) throw thrown;
     return {
       ...reportOf(results, []),
-      error: { code: thrown.code, message: errorText(thrown) },
+      error: failureJson(thrown),
       exitCode: worst([thrown.exitCode, ...results.map(({ detail }) => detail.exitCode)]),
     };
   }
@@ -79,13 +82,16 @@ async function one(input: Conduct, bench: Bench, activation: Activation): Promis
   }
 }
 
-/** A fault of ours in one activation must not keep the others from being synced, nor from being reported. */
+/**
+ * A fault of ours in one activation must not keep the others from being synced, nor from being reported. What a library says
+ * may quote a value, so that its message is scrubbed, and only the places of its stack are logged.
+ */
 function unexpected(options: CommandOptions, thrown: unknown): DinmoError {
-  loggerOf(options).debug('activation.unexpected', { stack: thrown instanceof Error ? (thrown.stack ?? '') : '' });
+  loggerOf(options).debug('activation.unexpected', { stack: placesOf(thrown) });
   return new DinmoError({
     kind: 'warehouse',
     code: 'unexpected',
-    message: `Something went wrong that should not: ${messageOf(thrown)}.`,
+    message: `Something went wrong that should not: ${scrub(messageOf(thrown))}`,
     fix: 'This is a fault of dbt-dinmo. Please report it, with what --debug prints.',
     cause: thrown,
   });
@@ -131,11 +137,6 @@ async function furnishSandbox(context: Context, http: Equipment['http']): Promis
       timeoutMs: 5_000,
     });
   }
-}
-
-function errorText(error: DinmoError): string {
-  const where = error.location ? ` (${error.location.file}:${error.location.line}:${error.location.column})` : '';
-  return `${error.message}${where}${error.fix === null ? '' : ` ${error.fix}`}`;
 }
 
 function reportOf(results: readonly ActivationResult[], orphans: SyncReport['orphans']): SyncReport {

@@ -6,7 +6,7 @@ import { clockOf, type SyncOptions } from './options.ts';
 import { pausedResult } from './plan.ts';
 import { prepareActivation } from './prepare-run.ts';
 import { type Bench, conduct } from './run-activations.ts';
-import { newId } from './storage.ts';
+import { newId, stateOf } from './storage.ts';
 import { syncActivation } from './sync-activation.ts';
 import type { SyncRun } from './sync-run.ts';
 import { toolVersion } from './tool-version.ts';
@@ -31,11 +31,11 @@ export async function retryActivations(options: SyncOptions): Promise<SyncReport
     access: 'write',
     allow: (context) => requireTarget(context, 'retry'),
     before: async ({ storage }, selected) => {
-      for (const { id } of selected)
+      for (const activation of selected)
         await storage.ledger.update(
           'rejections',
           { parked: false, attempts: 0 },
-          `activation_id = ${storage.ledger.text(id)}`,
+          `activation_id = ${storage.ledger.text(stateOf(storage, activation)?.activationId ?? activation.id)}`,
         );
     },
     each: (bench, activation) => syncOne(bench, { options, syncId }, activation),

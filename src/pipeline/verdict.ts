@@ -5,6 +5,7 @@ import type { DinmoError, ExitCode } from '../errors.ts';
 import type { Activation } from '../knowledge/store.ts';
 import type { SettledCounts } from '../record/settle.ts';
 import type { ActivationDetail, ActivationReport, ActivationStatus } from '../report/activation-report.ts';
+import { failureText } from '../report/failure.ts';
 import type { SyncOptions } from './options.ts';
 import type { Prepared } from './prepare-run.ts';
 
@@ -75,7 +76,7 @@ export function plainResult(
 
 /** An activation that was stopped by what was thrown. */
 export function failedResult(activation: Activation, thrown: DinmoError): ActivationResult {
-  const reason = thrown.fix === null ? thrown.message : `${thrown.message} ${thrown.fix}`;
+  const reason = failureText({ message: thrown.message, location: null, fix: thrown.fix });
   return plainResult(activation, thrown.kind === 'stopped' ? 'blocked' : 'failed', reason, thrown.exitCode);
 }
 
@@ -174,7 +175,7 @@ function statusOf(
 
 function reasonOf(counts: SettledCounts, { stop }: DeliveryOutcome): string | null {
   const parts: string[] = [];
-  if (stop) parts.push(stop.fix === null ? stop.message : `${stop.message}. ${stop.fix}`);
+  if (stop) parts.push(failureText({ message: stop.message, location: null, fix: stop.fix }));
   if (counts.rejected > 0)
     parts.push(
       `${counts.rejected} rows rejected by the destination${counts.parked > 0 ? `, ${counts.parked} of them parked` : ''}: see dinmo status --rejected`,

@@ -25,7 +25,12 @@ export function renderFailure(failure: Failure, style: Style): string {
 
 /** The `error` of every JSON answer: the message holds what to do as well. */
 export function failureJson(failure: Failure): { readonly code: string; readonly message: string } {
-  const place = failure.location === null ? '' : ` (${formatLocation(failure.location)})`;
-  const message = failure.message.replace(/([^.!?])$/, '$1.').replace(/([.!?])$/, `${place}$1`);
-  return { code: failure.code, message: failure.fix === null ? message : `${message} ${failure.fix}` };
+  return { code: failure.code, message: failureText(failure) };
+}
+
+/** What is wrong, where, and what to do, in sentences one after another. */
+export function failureText({ message, location, fix }: Omit<Failure, 'code'>): string {
+  const place = location === null ? '' : ` (${formatLocation(location)})`;
+  const [, said = '', end = ''] = /^(.*?)([.!?]?)$/s.exec(message) ?? [];
+  return `${said}${place}${end || '.'}${fix === null ? '' : ` ${fix}`}`;
 }
