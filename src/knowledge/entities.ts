@@ -98,6 +98,13 @@ function columnBlocks(context: BuildContext, columns: NodeColumns): EntityDraft[
   for (const annotation of context.project.annotations) {
     if (annotation.kind !== 'column' || annotation.node !== columns.node.uniqueId) continue;
     const match = columns.match(annotation.column);
+    if (match.kind === 'unverified') {
+      context.findings.add('unverified-column', {
+        message: `Nothing says that ${nodeLabel(columns.node)} has the column \`${match.name}\`: it is annotated, but not listed in the model's YAML, and there is no catalog.`,
+        location: annotation.origin.locate([]),
+        node: columns.node.uniqueId,
+      });
+    }
     if (match.kind === 'missing') {
       context.findings.add('unknown-column', {
         message: `The column \`${annotation.column}\` is annotated, but ${nodeLabel(columns.node)} does not have it${meant(match.nearest)}`,
@@ -115,10 +122,10 @@ function addKey(context: BuildContext, draft: EntityDraft): void {
   const facts = keyFacts(draft.columns, context.tests);
   for (const name of draft.columnBlocks.keys()) if (!draft.columns.get(name)?.listed) draft.used.add(name);
   const derived = deriveKey(facts);
-  draft.notes.push(...facts.unused, ...unusedEvidence(facts, derived), ...semanticKeys(context, draft));
   if (draft.block.primaryKey !== null) addStatedKey(context, draft, { facts, stated: draft.block.primaryKey });
   else if (derived.kind === 'key') setKey(draft, derived.key.columns, derived.key.provenance);
-  else reportNoKey(context, draft, derived.candidates);
+  draft.notes.push(...unusedEvidence(facts, draft), ...semanticKeys(context, draft));
+  if (draft.block.primaryKey === null && derived.kind === 'none') reportNoKey(context, draft, derived.candidates);
   noteInference(draft);
   warnOfUnstableKey(context, draft);
   if (draft.block.eventTime !== null) {
@@ -213,10 +220,10 @@ function warnOfUnstableKey(context: BuildContext, draft: EntityDraft): void {
   }
 }
 
-function unusedEvidence(facts: KeyFacts, derived: DerivedKey): readonly Provenance[] {
-  const used = derived.kind === 'key' ? derived.key.columns.join() : null;
-  return [...facts.constraints, ...facts.columns, ...facts.combinations]
-    .filter((key) => key.columns.join() !== used)
+function unusedEvidence(facts: KeyFacts, draft: EntityDraft): readonly Provenance[] {
+  const used = draft.primaryKey.join();
+  return [...facts.unused, ...facts.constraints, ...facts.columns, ...facts.combinations]
+    .filter((key) => used === '' || key.columns.join() !== used)
     .map((key) => ({ source: key.provenance.source, detail: `not used as a key: ${key.provenance.detail}` }));
 }
 

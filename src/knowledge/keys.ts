@@ -32,7 +32,7 @@ export interface KeyFacts {
   /** Everything proven unique, NULLs aside: whatever is one of the above, and unique tests without not_null. */
   readonly unique: readonly (readonly string[])[];
   /** Seen, and no proof. */
-  readonly unused: readonly Provenance[];
+  readonly unused: readonly KeyEvidence[];
 }
 
 /** What dbt states about the keys of a node. A test counts only when it is enabled and looks at every row. */
@@ -58,7 +58,7 @@ export function keyFacts(columns: NodeColumns, tests: TestIndex): KeyFacts {
       ...unique.map((name) => [name]),
       ...combined.map((c) => c.columns),
     ],
-    unused: unusedTests(own, columns),
+    unused: unusedTests(own, { columns, notNull }),
   };
 }
 
@@ -144,13 +144,36 @@ function constraintKeys(columns: NodeColumns): readonly KeyEvidence[] {
   return [...distinct.values()];
 }
 
-function unusedTests(own: readonly ManifestTest[], columns: NodeColumns): readonly Provenance[] {
-  return own
-    .filter((test) => isUniqueTest(test) || isCombinationTest(test))
-    .filter((test) => !test.enabled || test.where !== null || (isUniqueTest(test) && columnOf(columns, test) === null))
-    .map((test) => {
-      const reason = !test.enabled ? 'is disabled' : test.where !== null ? 'has a where' : 'is on an expression';
-      const name = isUniqueTest(test) ? (test.columnName ?? 'an expression') : 'a combination';
-      return { source: 'test', detail: `not used as a key: the unique test on ${name} ${reason}` };
-    });
+interface Tested {
+  readonly columns: NodeColumns;
+  /** Folded names of the columns that are never NULL. */
+  readonly notNull: ReadonlySet<string>;
+}
+
+function unusedTests(own: readonly ManifestTest[], tested: Tested): readonly KeyEvidence[] {
+  return own.flatMap((test) => {
+    if (!isUniqueTest(test) && !isCombinationTest(test)) return [];
+    const reason = reasonAgainst(test, tested);
+    if (reason === null) return [];
+    const names = testedColumns(test, tested.columns);
+    const name = names.join(', ') || (isUniqueTest(test) ? 'an expression' : 'a combination');
+    return [evidence(names, 'test', `the unique test on ${name} ${reason}`)];
+  });
+}
+
+/** Empty where the test is on an expression. */
+function testedColumns(test: ManifestTest, columns: NodeColumns): readonly string[] {
+  if (!isUniqueTest(test)) return combinationOf(columns, test);
+  const column = columnOf(columns, test);
+  return column === null ? [] : [column];
+}
+
+/** Why a test proves no key; null where it does. */
+function reasonAgainst(test: ManifestTest, { columns, notNull }: Tested): string | null {
+  if (!test.enabled) return 'is disabled';
+  if (test.where !== null) return 'has a where';
+  const names = testedColumns(test, columns);
+  if (names.length === 0) return 'is on an expression';
+  const nullable = names.filter((name) => !notNull.has(columns.fold(name)));
+  return nullable.length === 0 ? null : `stands without a not_null test on ${nullable.join(', ')}`;
 }

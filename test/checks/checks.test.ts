@@ -37,6 +37,28 @@ function check(spec: WorldSpec, targetNames: readonly string[] | null = null): r
   return all;
 }
 
+test('a value that dbt misread is told once, with the advice to quote it', () => {
+  const project = projectOf({
+    models: {
+      customers: {
+        ...customers,
+        entity: { name: 'customer', segments: { vip: segmentBlock({ attribute: 'country', in: [false, 3] }) } },
+      },
+    },
+    tests: TESTS,
+  });
+  const { checkable: store } = buildKnowledgeStore(project, SERVICE_LOOKUP);
+  const resolveFindings = resolveRules(store);
+  const [first] = resolveFindings;
+  const misread: Finding[] = first
+    ? [{ ...first, code: 'yaml-1-1-value', message: 'The value `NO` is unquoted.' }]
+    : [];
+  const given = { store, services: SERVICE_LOOKUP, resolveFindings, targetNames: null };
+  const codes = runChecks({ ...given, project: { ...project, findings: misread } }).map(({ code }) => code);
+  expect(resolveFindings).toHaveLength(2);
+  expect(codes).toEqual(['value-does-not-fit']);
+});
+
 const customers: NodeSpec = {
   columns: ['customer_id: INTEGER', 'email: VARCHAR', 'country: VARCHAR', 'note: VARCHAR'],
   entity: { name: 'customer' },

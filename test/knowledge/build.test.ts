@@ -101,6 +101,13 @@ describe('properties', () => {
     ]);
   });
 
+  test('an annotated column that nothing lists is said to be unproven', () => {
+    const annotate = { ...customers.annotate, newsletter: { label: 'Newsletter' } };
+    const { store, codes } = build({ models: { customers: { ...customers, annotate } } });
+    expect(store.entities.get('customer')?.properties.get('newsletter')?.label).toBe('Newsletter');
+    expect(codes.map((code) => code.split(' ')[0])).toEqual(['unverified-column']);
+  });
+
   test('a mistyped name of a filter becomes no property: the segment room reports it', () => {
     const segments = { vip: segmentBlock({ attribute: 'contry', eq: 'FR' }) };
     const { store, codes } = build({ models: { customers: customerWith({ segments }) } });

@@ -33,6 +33,10 @@ describe('the key that dbt states', () => {
     expect(customer?.notes.map((note) => note.detail)).toContain(
       'not used as a key: unique and not_null tests on customers.email',
     );
+    const stated = build({ entity: { name: 'customer', primaryKey: ['email'] } }, { tests: key('customers.id') });
+    expect(stated.customer?.notes.map((note) => note.detail)).toEqual([
+      'not used as a key: unique and not_null tests on customers.id',
+    ]);
   });
 
   test('is one combination over not_null columns', () => {
@@ -42,14 +46,28 @@ describe('the key that dbt states', () => {
   });
 
   test.each([
-    ['unique without not_null', [unique('customers.id')]],
-    ['a test with a where', [unique('customers.id', { where: 'id > 0' }), notNull('customers.id')]],
-    ['a disabled test', [unique('customers.id', { enabled: false }), notNull('customers.id')]],
-    ['a test of that name in another package', [unique('customers.id', { namespace: 'x' }), notNull('customers.id')]],
-    ['a unique test on an expression', [unique('customers.id', { columnName: "id || 'x'" }), notNull('customers.id')]],
-  ])('is not %s', (_, tests) => {
-    const { codes, store, checkable } = build({ node: { primaryKey: ['id'] } }, { tests });
+    ['unique without not_null', [unique('customers.id')], 'stands without a not_null test on id.'],
+    ['a test with a where', [unique('customers.id', { where: 'id > 0' }), notNull('customers.id')], 'has a where.'],
+    ['a disabled test', [unique('customers.id', { enabled: false }), notNull('customers.id')], 'is disabled.'],
+    [
+      'a test of that name in another package',
+      [unique('customers.id', { namespace: 'x' }), notNull('customers.id')],
+      'has no primary key.',
+    ],
+    [
+      'a unique test on an expression',
+      [unique('customers.id', { columnName: "id || 'x'" }), notNull('customers.id')],
+      'is on an expression.',
+    ],
+    [
+      'a combination of columns that may be NULL',
+      [combination('customers', ['tenant', 'id']), notNull('customers.id')],
+      'the unique test on tenant, id stands without a not_null test on tenant.',
+    ],
+  ])('is not %s, and the message says so', (_, tests, reason) => {
+    const { codes, store, checkable, findings } = build({ node: { primaryKey: ['id'] } }, { tests });
     expect(codes).toEqual(['primary-key-missing']);
+    expect(findings[0]?.message.endsWith(reason), findings[0]?.message).toBe(true);
     expect(store.entities.size).toBe(0);
     expect(checkable.entities.get('customer')?.primaryKey).toEqual([]);
   });
