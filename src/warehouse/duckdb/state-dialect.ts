@@ -1,4 +1,5 @@
 import type { StateDialect, StateType, TypedExpression } from '../state-dialect.ts';
+import { isInteger, isoText, valueJson } from './value-json.ts';
 
 const TYPES: Readonly<Record<StateType, string>> = {
   text: 'varchar',
@@ -9,8 +10,6 @@ const TYPES: Readonly<Record<StateType, string>> = {
   fast_hash: 'ubigint',
   strong_hash: 'varchar',
 };
-
-const INTEGER = /^U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?$/;
 
 /** DuckDB 1.x. `hash()` is not stable across versions, so it is only the fast fingerprint; `md5` over typed JSON is the lasting one. */
 export const duckdbState: StateDialect = {
@@ -39,7 +38,7 @@ export const duckdbState: StateDialect = {
   keyJson: (keyText, columns) => {
     const [only] = columns;
     if (columns.length !== 1 || !only) return keyText;
-    return INTEGER.test(only.dataType.toUpperCase()) || only.dataType.toUpperCase() === 'BOOLEAN'
+    return isInteger(only.dataType) || only.dataType.toUpperCase() === 'BOOLEAN'
       ? keyText
       : `to_json(${keyText})::varchar`;
   },
@@ -58,31 +57,12 @@ export const duckdbState: StateDialect = {
     if (type === 'TIMESTAMP WITH TIME ZONE') return expression;
     return `timezone('UTC', cast(${expression} as timestamp))`;
   },
-  instantText: (expression) => isoText(`timezone('UTC', ${expression})`),
+  instantText: (expression) => isoText(expression, 'TIMESTAMP WITH TIME ZONE'),
 };
 
-/** Zoned timestamps have a text that depends on the session: as a key they are written in UTC. */
+/** Timestamps have a text that depends on the session and on their kind: as a key they are ISO, in UTC. */
 function plainText({ sql, dataType }: TypedExpression): string {
-  return dataType.toUpperCase() === 'TIMESTAMP WITH TIME ZONE'
-    ? isoText(`timezone('UTC', ${sql})`)
+  return dataType.toUpperCase().startsWith('TIMESTAMP') && !dataType.endsWith(']')
+    ? isoText(sql, dataType)
     : `cast(${sql} as varchar)`;
-}
-
-function isoText(naive: string): string {
-  return `case when microsecond(${naive}) % 1000000 = 0 then strftime(${naive}, '%Y-%m-%dT%H:%M:%SZ') else strftime(${naive}, '%Y-%m-%dT%H:%M:%S.%fZ') end`;
-}
-
-function valueJson(expression: string, dataType: string): string {
-  const type = dataType.toUpperCase();
-  if (INTEGER.test(type)) return `cast(${expression} as varchar)`;
-  if (type === 'BOOLEAN') return `cast(${expression} as varchar)`;
-  if (type === 'FLOAT' || type === 'DOUBLE')
-    return `case when isfinite(${expression}) then to_json(${expression})::varchar end`;
-  if (type === 'TIMESTAMP WITH TIME ZONE') return `'"' || ${isoText(`timezone('UTC', ${expression})`)} || '"'`;
-  if (type.startsWith('TIMESTAMP')) return `'"' || ${isoText(`cast(${expression} as timestamp)`)} || '"'`;
-  if (type === 'JSON') return `cast(${expression} as varchar)`;
-  if (type === 'BLOB') return `to_json(base64(${expression}))::varchar`;
-  if (type.endsWith(']') || type.startsWith('STRUCT') || type.startsWith('MAP'))
-    return `to_json(${expression})::varchar`;
-  return `to_json(cast(${expression} as varchar))::varchar`;
 }
