@@ -30,7 +30,6 @@ export interface DeliveryStop {
 
 export interface DeliveryOutcome {
   readonly stop: DeliveryStop | null;
-  readonly accepted: number;
 }
 
 export interface DeliveryInput {
@@ -73,7 +72,6 @@ class Delivery {
   readonly #unremoved = new Set<string>();
   #stop: DeliveryStop | null = null;
   #exhausted = 0;
-  #accepted = 0;
   #failure: { readonly thrown: unknown } | null = null;
 
   constructor(input: DeliveryInput) {
@@ -96,7 +94,7 @@ class Delivery {
 
   outcome(): DeliveryOutcome {
     if (this.#failure) throw this.#failure.thrown;
-    return { stop: this.#stop, accepted: this.#accepted };
+    return { stop: this.#stop };
   }
 
   async phase(pages: AsyncIterable<readonly OutgoingChange[]>): Promise<void> {
@@ -119,7 +117,7 @@ class Delivery {
     for await (const page of pages) {
       for (const change of page) {
         if (change.part === 'add' && this.#unremoved.has(change.key)) {
-          this.#record([
+          this.#input.journal.acknowledge([
             {
               seq: change.seq,
               status: 'deferred',
@@ -151,7 +149,7 @@ class Delivery {
     try {
       this.#input.send.assertMaySend();
       await this.#input.journal.intend(batch[0]?.seq ?? 0, batch.at(-1)?.seq ?? 0);
-      if (this.stopped) return this.#record(batch.map(unsent));
+      if (this.stopped) return this.#input.journal.acknowledge(batch.map(unsent));
       const result = await sendRows(batch, this.#sending);
       this.#note(batch, result.receipts);
       this.#exhausted = result.exhausted ? this.#exhausted + 1 : 0;
@@ -173,13 +171,8 @@ class Delivery {
       const key = removals.get(receipt.seq);
       if (key !== undefined && receipt.status !== 'accepted') this.#unremoved.add(key);
     }
-    this.#record(receipts);
-    this.#input.progress?.(batch.length);
-  }
-
-  #record(receipts: readonly Receipt[]): void {
-    for (const receipt of receipts) if (receipt.status === 'accepted') this.#accepted++;
     this.#input.journal.acknowledge(receipts);
+    this.#input.progress?.(batch.length);
   }
 
   #giveUp(receipts: readonly Receipt[], what: string): void {

@@ -120,7 +120,7 @@ export interface Batch {
   readonly id: string;
   readonly operation: Operation;
   readonly rows: readonly OutgoingRow[];
-  /** Which half of the activation's work it belongs to: an audience's removals and adds never share a batch. */
+  /** Which try of this very batch it is, from 1. */
   readonly attempt: number;
 }
 
@@ -174,7 +174,7 @@ export interface Session {
   send(batch: Batch, signal: AbortSignal): Promise<BatchOutcome>;
   /** After the last batch, when nothing failed the activation: publish a file, close a job. Throws DinmoError. */
   finish(): Promise<void>;
-  /** Gives back what the session holds; called always. Must leave nothing half-written. */
+  /** In place of `finish`, when the run stopped: gives back what the session holds. Leaves nothing half-written; may be called twice. */
   abandon(): Promise<void>;
 }
 

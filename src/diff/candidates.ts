@@ -17,26 +17,13 @@ export const TEMPORARY = {
 } as const;
 
 /**
- * What a candidate is before our own rules and the retry ledger have their say:
- * `insert`, `update`, `leaver`, or `same` (only the fast fingerprint or the owner moved), `return` (a departed member is back,
- * unchanged, and nobody else can have removed it meanwhile),
- * `null_key`, `duplicate` (key), `shadowed` (its destination key belongs to a row with a smaller key), `stuck` (a leaver whose
- * owner's key is not sound: it stays).
- */
-export type CandidateKind =
-  | 'insert'
-  | 'update'
-  | 'leaver'
-  | 'same'
-  | 'return'
-  | 'null_key'
-  | 'duplicate'
-  | 'shadowed'
-  | 'stuck';
-
-/**
  * Compares the segment with the snapshot and leaves every row that differs in the temporary table `dinmo_candidates`
  * (numbered by `n`) and rows whose key occurs more than once in `dinmo_duplicates` (key, copies).
+ *
+ * The `kind` of a candidate is what it is before our own rules and the ledger's rejections have their say: `insert`, `update`,
+ * `leaver`; `same` (only the fast fingerprint or the owner moved), `return` (a departed member is back, unchanged, and nobody
+ * else can have removed it meanwhile); `null_key`, `duplicate` (key), `shadowed` (its destination key belongs to a row with a
+ * smaller key), `stuck` (a leaver whose owner's key is not sound: it stays).
  */
 export async function collectCandidates(warehouse: Warehouse, job: DiffJob): Promise<void> {
   const sql = new CandidateSql(warehouse.state, job);

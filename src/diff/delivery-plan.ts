@@ -25,7 +25,7 @@ export interface DeliveryPlan {
   readonly planned: OperationCounts;
   /** Rows that our own code refuses, by code. */
   readonly invalid: Readonly<Record<string, number>>;
-  /** Rows refused before and not tried again until they change. */
+  /** Rows rejected before, too often, and not tried again until they change. */
   readonly parked: number;
   readonly unchanged: number;
   /** Rows of the segment, less held-out and excluded ones. */

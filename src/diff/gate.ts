@@ -1,5 +1,6 @@
 import type { Manifest, ManifestNode, ManifestTest } from '../artifacts/manifest.ts';
 import type { NodeResult, RunResults } from '../artifacts/run-results.ts';
+import { GENERATED_TAG } from '../models/names.ts';
 
 /** The newest result known of one node, from whatever dbt command. */
 export interface KnownResult {
@@ -74,7 +75,7 @@ function judgeBuild(node: ManifestNode, input: GateInput): string | null {
   const ageHours = (input.nowMs - Date.parse(result.completedAt)) / 3_600_000;
   if (ageHours > input.maxAgeHours)
     return `${node.name} was built ${ageHours.toFixed(1)} hours ago, more than gate.max_age_hours ${input.maxAgeHours}: run dbt build`;
-  if (node.tags.includes('dinmo') && !isBuiltFromFile(node, result, input))
+  if (node.tags.includes(GENERATED_TAG) && !isBuiltFromFile(node, result, input))
     return `${node.name} was built from another file than the one that is there now: run dbt build`;
   return null;
 }

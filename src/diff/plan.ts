@@ -24,11 +24,7 @@ async function summarise(warehouse: Warehouse, job: DiffJob): Promise<DeliveryPl
   const planned = await countOperations(warehouse);
   const invalid = await countInvalid(warehouse);
   const figures = await countFigures(warehouse, job);
-  const guards = checkGuards(
-    { reconciles: !isAppendOnly(job), ...figures, joiners: figures.joiners },
-    job.guards,
-    job.overrides,
-  );
+  const guards = checkGuards({ reconciles: !isAppendOnly(job), ...figures }, job.guards, job.overrides);
   return { activation: job.activationId, mode: job.mode, planned, invalid, ...figures, guards };
 }
 

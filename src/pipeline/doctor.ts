@@ -7,6 +7,7 @@ import { DinmoError, type ExitCode, messageOf } from '../errors.ts';
 import type { Destination } from '../knowledge/store.ts';
 import { DELTA_STORAGE_MODEL, findGenerated } from '../models/names.ts';
 import type { DoctorLine, DoctorReport } from '../report/doctor-report.ts';
+import { formatMany } from '../report/layout.ts';
 import { type Context, connectWarehouse, loadContext } from './context.ts';
 import { readEndpoint } from './endpoint.ts';
 import { generateModels } from './generate.ts';
@@ -102,9 +103,14 @@ function modifiedMs(path: string): number {
 function findingsVerdict({ store, findings }: Context): Verdict {
   const errors = findings.filter((finding) => finding.severity === 'error').length;
   const warnings = findings.filter((finding) => finding.severity === 'warning').length;
-  const held = `${store.entities.size} entities, ${store.segments.size} segments, ${store.activations.size} activations`;
-  if (errors > 0) return { status: 'fail', detail: `${held}; ${errors} errors`, fix: 'Run `dinmo check`.' };
-  if (warnings > 0) return warn(`${held}; ${warnings} warnings`, 'Run `dinmo check`.');
+  const held = [
+    formatMany(store.entities.size, 'entity', 'entities'),
+    formatMany(store.segments.size, 'segment'),
+    formatMany(store.activations.size, 'activation'),
+  ].join(', ');
+  if (errors > 0)
+    return { status: 'fail', detail: `${held}; ${formatMany(errors, 'error')}`, fix: 'Run `dinmo check`.' };
+  if (warnings > 0) return warn(`${held}; ${formatMany(warnings, 'warning')}`, 'Run `dinmo check`.');
   return store.entities.size === 0 ? warn('no model is annotated yet', 'Run `dinmo init` for proposals.') : ok(held);
 }
 
@@ -113,8 +119,8 @@ async function generatedVerdict({ options, findings, store }: Context): Promise<
     return skipped('not looked at, since the annotations have errors');
   if (store.entities.size === 0) return skipped('nothing to generate yet');
   const { stale, unchanged } = await generateModels({ ...options, check: true });
-  if (stale.length === 0) return ok(`${unchanged} files, up to date`);
-  return warn(`${stale.length} files are out of date`, 'Run `dinmo generate`, then `dbt build`.');
+  if (stale.length === 0) return ok(`${formatMany(unchanged, 'file')}, up to date`);
+  return warn(`${formatMany(stale.length, 'file')} out of date`, 'Run `dinmo generate`, then `dbt build`.');
 }
 
 function resultsVerdict({ project, options }: Context): Verdict {
@@ -124,8 +130,10 @@ function resultsVerdict({ project, options }: Context): Verdict {
     return warn('no run_results.json of a build', 'Run `dbt build`, or name one with --run-results.');
   const hours = (clockOf(options).now() - newest) / 3_600_000;
   const { maxAgeHours } = project.settings.gate;
-  const detail = `dbt built ${hours < 1 ? 'within the hour' : `${Math.floor(hours)} hours ago`}`;
-  return hours > maxAgeHours ? warn(`${detail}; the gate takes ${maxAgeHours}`, 'Run `dbt build`.') : ok(detail);
+  const detail = `dbt built ${hours < 1 ? 'within the hour' : `${formatMany(Math.floor(hours), 'hour')} ago`}`;
+  return hours > maxAgeHours
+    ? warn(`${detail}; the gate takes results of the last ${formatMany(maxAgeHours, 'hour')}`, 'Run `dbt build`.')
+    : ok(detail);
 }
 
 /** Not a fault: developers' targets are meant to stay away from real platforms. */

@@ -86,9 +86,9 @@ function proposeEntity(project: Project, node: ManifestNode, tests: ReturnType<t
   const name = singular(base);
   const key = proposeKey(new NodeColumns(project, node), { tests, name, columns });
   const keyColumns = key.kind === 'unknown' ? [] : key.columns;
-  const type = CLASSES.find(([, pattern]) => pattern.test(base))?.[0] ?? 'other';
+  const entityClass = CLASSES.find(([, pattern]) => pattern.test(base))?.[0] ?? 'other';
   const eventTime = columns.find((column) => TIME.test(column.toLowerCase())) ?? null;
-  const isFact = /^(fct|fact)_/.test(node.name) || type === 'events' || type === 'financial';
+  const isFact = /^(fct|fact)_/.test(node.name) || entityClass === 'events' || entityClass === 'financial';
   const found = columns.flatMap((column) => {
     const kind = KINDS.find(([, pattern]) => pattern.test(column.toLowerCase()))?.[0];
     return kind === undefined || keyColumns.includes(column) ? [] : [{ column, kind }];
@@ -100,7 +100,7 @@ function proposeEntity(project: Project, node: ManifestNode, tests: ReturnType<t
     name: NAME.test(name) ? name : 'entity',
     plural: base !== node.name && NAME.test(base) ? base : null,
     type: isFact && eventTime !== null ? 'fact' : 'dimension',
-    class: type,
+    class: entityClass,
     key,
     eventTime: isFact ? eventTime : null,
     // Hints recognise nobody on their own.

@@ -1,7 +1,6 @@
 import type { DeliveryOutcome } from '../delivery/deliver.ts';
 import { TEMPORARY } from '../diff/candidates.ts';
-import type { DeliveryPlan } from '../diff/delivery-plan.ts';
-import { NO_OPERATIONS } from '../diff/delivery-plan.ts';
+import { type DeliveryPlan, invalidRows, NO_OPERATIONS } from '../diff/delivery-plan.ts';
 import type { DiffJob } from '../diff/job.ts';
 import { planDelivery } from '../diff/plan.ts';
 import { CHANGE_COLUMNS } from '../diff/state-tables.ts';
@@ -189,14 +188,13 @@ async function send(
   const { ledger } = run.storage;
   const { job, plan, closing, startedAt } = begun;
   const clock = clockOf(run.options);
-  let outcome: DeliveryOutcome = { stop: null, accepted: 0 };
+  let outcome: DeliveryOutcome = { stop: null };
   const publishes = prepared.service.facts.replacesWhole && prepared.activation.mode === 'full';
   if (plan.changes > 0 || publishes || hasNewAudienceName(prepared)) {
     const session = await openSession(run, prepared, job);
     if (session instanceof DinmoError)
       outcome = {
         stop: { kind: 'refused', code: session.code, message: session.message, fix: session.fix },
-        accepted: 0,
       };
     else
       outcome = await execute({
@@ -266,7 +264,7 @@ function planColumns(plan: DeliveryPlan): Readonly<Record<string, number>> {
     rejected: 0,
     deferred: 0,
     unknown: 0,
-    invalid: Object.values(plan.invalid).reduce((sum, count) => sum + count, 0),
+    invalid: invalidRows(plan),
     unchanged: plan.unchanged,
     segment_rows: plan.segmentRows,
   };

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { DinmoError } from '../../src/errors.ts';
-import { sandboxBaseUrl, sandboxFolder, sandboxWebhookUrl } from '../../src/sandbox/address.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/start.ts';
 import { ask, type Reply, sha256, stateOf, withSandbox } from './rehearsal.ts';
 
@@ -198,17 +197,4 @@ test('a taken port is an error that says what to do', async () => {
     const failed = await startSandbox({ port }).catch((error: DinmoError) => error);
     expect(failed).toMatchObject({ code: 'sandbox-port-taken', exitCode: 2 });
   });
-});
-
-test('addresses of a rehearsal', () => {
-  expect(sandboxBaseUrl('http://127.0.0.1:8900/', 'meta', 'm')).toBe('http://127.0.0.1:8900/meta/m');
-  expect(sandboxWebhookUrl('http://127.0.0.1:8900', 'w', 'https://hooks.example.com/in/1?a=b')).toBe(
-    'http://127.0.0.1:8900/webhook/w/in/1?a=b',
-  );
-  expect(sandboxWebhookUrl('http://127.0.0.1:8900', 'w', 'https://hooks.example.com')).toBe(
-    'http://127.0.0.1:8900/webhook/w',
-  );
-  expect(sandboxFolder('/p/target', 'exports/a')).toBe('/p/target/dinmo_sandbox/exports/a');
-  expect(sandboxFolder('/p/target', '../../etc')).toBe('/p/target/dinmo_sandbox/etc');
-  expect(sandboxFolder('/p/target', '/srv/out')).toBe('/p/target/dinmo_sandbox/srv/out');
 });
