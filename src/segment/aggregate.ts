@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Fragment } from '../warehouse/dialect.ts';
 import { type Compilation, uniqueName } from './compilation.ts';
 import { compileTestCondition } from './compile-test.ts';
+import { formOfProperty } from './form.ts';
 import type { ResolvedAggregate, ResolvedRule } from './resolved.ts';
 import type { Scope } from './scope.ts';
 import { type ColumnOf, type Condition, id, type Select, type Source } from './select.ts';
@@ -194,9 +195,10 @@ function outermost(related: Related, order: 'asc' | 'desc'): Select {
 
 /** A part of the key such that its order is the same on every warehouse. */
 export function keyInOrder(scope: Scope, column: string): Fragment {
-  const type = scope.entity.properties.get(column)?.type ?? null;
+  const property = scope.entity.properties.get(column);
+  const form = property === undefined ? null : formOfProperty(property);
   const key = scope.column(column);
-  return type?.kind === 'string' ? scope.compilation.dialect.exactText(key, false) : key;
+  return form?.kind === 'string' ? scope.compilation.dialect.exactText(key, form.cast) : key;
 }
 
 function primaryKeyColumns(related: Related): ColumnOf[] {

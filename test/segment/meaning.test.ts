@@ -343,4 +343,14 @@ test('text that is stored as enum or uuid, alone or in arrays, compares as text'
   expect(await found({ attribute: 'code', in: ['no uuid', id] })).toEqual([1]);
   expect(await found({ attribute: 'codes', contains_any: ['no uuid'] })).toEqual([]);
   expect(await found({ attribute: 'codes', contains_all: [id] })).toEqual([1]);
+
+  // A key of theirs breaks ties as text: an enum would go by the order in which its values were declared.
+  await asking.table(
+    'things',
+    `select * from (select unnest(['ok', 'bad']::mood[]) as mood) cross join (select 1 as id)`,
+  );
+  const keyed: EntitySpec = { ...thing, key: ['mood'], columns: { id: types.integer, mood: types.string } };
+  const segments = { least: { entity: 'keyed', limit: { rows: 1, by: 'id' } } };
+  const rows = await asking.rows({ entities: { keyed }, segments });
+  expect(rows['least']?.map((row) => row['mood'])).toEqual(['bad']);
 });
