@@ -1,0 +1,308 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { RowsWorld, rowsFacts } from './rows-world.ts';
+
+let world = new RowsWorld();
+afterEach(async () => {
+  await world.close();
+  world = new RowsWorld();
+});
+
+const NONE = { insert: 0, update: 0, delete: 0 };
+
+async function hold(
+  rows: readonly (readonly [id: number | null, name: string | null, extra?: string | null])[],
+): Promise<void> {
+  await world.bench.fill(
+    'rows',
+    'id bigint, name varchar, extra varchar',
+    rows.map(([id, name, extra]) => [id, name, extra ?? null]),
+  );
+}
+
+const lost = {
+  kind: 'retry',
+  applied: 'maybe',
+  throttled: false,
+  afterMs: 1,
+  code: 'reset',
+  message: 'reset',
+} as const;
+
+describe('rows by key', () => {
+  it('are inserted, updated and deleted once each; a key that is not sound is never sent, and stays', async () => {
+    await hold([
+      [1, 'a'],
+      [2, 'b'],
+      [3, 'c'],
+      [4, null],
+    ]);
+    expect((await world.sync()).log).toEqual([
+      'insert 1 {"name":"a"}',
+      'insert 2 {"name":"b"}',
+      'insert 3 {"name":"c"}',
+      'insert 4 {"name":null}',
+    ]);
+    await hold([
+      [1, 'a'],
+      [2, 'x'],
+      [3, 'c'],
+      [3, 'c'],
+      [3, 'other'],
+      [null, 'n'],
+      [5, 'e'],
+    ]);
+    const second = await world.sync();
+    expect(second.log).toEqual(['delete 4', 'insert 5 {"name":"e"}', 'update 2 {"name":"x"}']);
+    expect(second.plan).toMatchObject({ invalid: { 'duplicate-key': 3, 'null-key': 1 }, unchanged: 1 });
+    // Copies without any difference are not sound either.
+    await hold([
+      [1, 'a'],
+      [1, 'a'],
+      [2, 'x'],
+      [3, 'c'],
+      [5, 'e'],
+    ]);
+    expect((await world.sync()).plan).toMatchObject({
+      planned: NONE,
+      invalid: { 'duplicate-key': 2 },
+      unchanged: 3,
+      changes: 0,
+    });
+  });
+
+  it('come whole with a full refresh, and who left is still removed', async () => {
+    await hold([
+      [1, 'a'],
+      [2, 'b'],
+    ]);
+    await world.sync();
+    await hold([
+      [1, 'a'],
+      [3, 'c'],
+    ]);
+    expect((await world.sync({ everything: true })).log).toEqual([
+      'delete 2',
+      'insert 3 {"name":"c"}',
+      'update 1 {"name":"a"}',
+    ]);
+    expect((await world.sync({ mode: 'full' })).log).toEqual(['update 1 {"name":"a"}', 'update 3 {"name":"c"}']);
+    expect((await world.sync()).plan).toMatchObject({ planned: NONE, unchanged: 2 });
+  });
+
+  it('may have a key of several columns, of any type', async () => {
+    await world.bench.run(
+      "create table rows as select 9007199254740993::bigint as tenant, timestamp '2026-01-02 03:04:05' as day, 'é\"' as name",
+    );
+    const shape = { keys: { tenant: 'BIGINT', day: 'TIMESTAMP' } };
+    expect((await world.sync(shape)).log).toEqual([
+      'insert {"tenant":9007199254740993,"day":"2026-01-02T03:04:05Z"} {"name":"é\\""}',
+    ]);
+    await world.bench.run('delete from rows');
+    expect((await world.sync(shape)).log).toEqual(['delete {"tenant":9007199254740993,"day":"2026-01-02T03:04:05Z"}']);
+  });
+
+  it('are sent again when the mapping says something else, not when it says the same in another order', async () => {
+    await hold([
+      [1, 'a', 'x'],
+      [2, 'b', 'y'],
+    ]);
+    const both = [{ field: 'name' }, { field: 'extra' }];
+    await world.sync({ fields: both });
+    const plan = async (fields: Parameters<RowsWorld['activation']>[0]['fields'] & object) =>
+      (await world.bench.plan(world.activation({ fields }))).planned.update;
+    expect(await plan([{ field: 'extra' }, { field: 'name' }])).toBe(0);
+    expect(await plan([{ field: 'name' }])).toBe(2);
+    expect(await plan([...both, { field: 'currency', value: 'EUR' }])).toBe(2);
+    expect(
+      await plan([
+        { field: 'name', from: 'extra' },
+        { field: 'extra', from: 'name' },
+      ]),
+    ).toBe(2);
+    expect(await plan([{ field: 'title', from: 'name' }, { field: 'extra' }])).toBe(2);
+    expect(await plan([{ field: 'name', nulls: 'skip' }, { field: 'extra' }])).toBe(2);
+    // What is written on insert only says nothing of rows that are there.
+    expect(await plan([...both, { field: 'first', from: 'name', write: 'on_insert' }])).toBe(0);
+    await world.sync({ fields: [...both, { field: 'currency', value: 'EUR' }] });
+    expect(world.endpoint.rows.get('1')).toBe('{"name":"a","extra":"x","currency":"EUR"}');
+    const changed = await world.sync({ fields: [...both, { field: 'currency', value: 'USD' }] });
+    expect(changed.plan.planned.update).toBe(2);
+  });
+
+  it('leave out, empty or name a NULL as the mapping says', async () => {
+    await hold([[1, null]]);
+    const fields = (['skip', 'clear', 'null'] as const).map((nulls) => ({ field: nulls, from: 'name', nulls }));
+    expect((await world.sync({ fields })).log).toEqual(['insert 1 {"clear":null,"null":null}']);
+    expect((await world.sync({ fields: [{ field: 'name', nulls: 'skip' }] })).log).toEqual(['update 1 {}']);
+  });
+
+  it('write once what is written on insert only', async () => {
+    await hold([[1, 'a', 'x']]);
+    const fields = [{ field: 'name' }, { field: 'extra', write: 'on_insert' as const }];
+    expect((await world.sync({ fields })).log).toEqual(['insert 1 {"name":"a","extra":"x"}']);
+    await hold([[1, 'b', 'y']]);
+    expect((await world.sync({ fields })).log).toEqual(['update 1 {"name":"b"}']);
+    expect((await world.sync({ fields, everything: true })).log).toEqual(['update 1 {"name":"b"}']);
+  });
+
+  it('are not sent where the operation is not among those allowed', async () => {
+    await hold([
+      [1, 'a'],
+      [2, 'b'],
+    ]);
+    await world.sync({ operations: ['insert'] });
+    await hold([
+      [1, 'x'],
+      [3, 'c'],
+    ]);
+    const { plan, log } = await world.sync({ operations: ['insert'] });
+    expect({ log, staying: plan.staying }).toEqual({ log: ['insert 3 {"name":"c"}'], staying: 1 });
+    expect((await world.sync({ operations: ['update'] })).log).toEqual(['update 1 {"name":"x"}']);
+    // A change of operations picks up what was left.
+    expect((await world.sync()).log).toEqual(['delete 2']);
+    await hold([
+      [2, 'b'],
+      [3, 'c'],
+    ]);
+    expect((await world.sync()).log).toEqual(['delete 1', 'insert 2 {"name":"b"}']);
+  });
+
+  it('that come back unchanged before they could be removed are not sent', async () => {
+    await hold([
+      [1, 'a'],
+      [2, 'b'],
+    ]);
+    await world.sync();
+    await hold([[1, 'a']]);
+    await world.sync({ operations: ['insert', 'update'] });
+    await hold([
+      [1, 'a'],
+      [2, 'b'],
+    ]);
+    expect((await world.sync()).plan).toMatchObject({ planned: NONE, unchanged: 2, staying: 0 });
+    expect((await world.sync()).plan).toMatchObject({ planned: NONE, unchanged: 2, snapshotRows: 2 });
+  });
+});
+
+describe('events', () => {
+  const facts = rowsFacts('events');
+  const shape = { facts, eventTime: 'TIMESTAMP' } as const;
+  const happen = (rows: readonly (readonly [number | null, string])[]) =>
+    world.bench.fill(
+      'rows',
+      'id bigint, happened timestamp, name varchar',
+      rows.map(([id, at]) => [id, `2026-02-${at}`, 'x']),
+    );
+  const keys = (log: readonly string[]) => log.map((line) => line.split(' ').slice(0, 2).join(' '));
+
+  it('are sent once, late ones too while they are not too old', async () => {
+    await happen([
+      [1, '10 10:00'],
+      [2, '11 10:00'],
+    ]);
+    const eventsFrom = '2026-02-10T12:00:00.000Z';
+    const first = await world.sync({ ...shape, eventsFrom });
+    expect({ keys: keys(first.log), rows: first.plan.segmentRows }).toEqual({ keys: ['insert 2'], rows: 1 });
+    await happen([
+      [1, '10 10:00'],
+      [2, '11 10:00'],
+      [3, '10 13:00'],
+      [4, '09 10:00'],
+    ]);
+    const second = await world.sync({ ...shape, eventsFrom });
+    expect(keys(second.log)).toEqual(['insert 3']);
+    expect(second.plan).toMatchObject({ unchanged: 1, planned: { insert: 1, update: 0, delete: 0 } });
+    // What changes or disappears after it was acknowledged is not sent, and not removed.
+    await happen([[3, '10 14:00']]);
+    expect((await world.sync({ ...shape, eventsFrom })).log).toEqual([]);
+    expect((await world.sync({ ...shape, mode: 'full', eventsFrom })).log).toEqual([]);
+    expect(keys((await world.sync({ ...shape, mode: 'full', eventsFrom, resendEvents: true })).log)).toEqual([
+      'insert 3',
+    ]);
+  });
+
+  it('of a key that is not sound are not sent, unless it was acknowledged before', async () => {
+    await happen([
+      [1, '10 10:00'],
+      [1, '10 10:00'],
+      [null, '10 10:00'],
+      [2, '10 10:00'],
+    ]);
+    expect((await world.sync(shape)).plan).toMatchObject({
+      invalid: { 'duplicate-key': 2, 'null-key': 1 },
+      planned: { insert: 1 },
+    });
+    await happen([
+      [2, '10 10:00'],
+      [2, '10 10:00'],
+    ]);
+    expect((await world.sync(shape)).plan).toMatchObject({ invalid: {}, planned: NONE });
+  });
+
+  it('without an answer are repeated where that has no effect, and nowhere else', async () => {
+    for (const deduplicates of [true, false]) {
+      const mine = { ...shape, id: `events.${deduplicates}`, facts: rowsFacts('events', { deduplicates }) };
+      await happen([
+        [1, '10 10:00'],
+        [2, '10 10:00'],
+      ]);
+      world.endpoint.fault = (_batch, apply) => {
+        apply();
+        return lost;
+      };
+      expect((await world.sync(mine)).counts).toMatchObject({ unknown: 2 });
+      world.endpoint.fault = null;
+      const again = await world.sync(mine);
+      expect(keys(again.log)).toEqual(deduplicates ? ['insert 1', 'insert 2'] : []);
+      expect(again.plan.planned).toEqual({ insert: deduplicates ? 2 : 0, update: 0, delete: 0 });
+      expect((await world.sync(mine)).log).toEqual([]);
+    }
+  });
+
+  it('that never went out are still sent where nothing may be repeated', async () => {
+    const mine = {
+      ...shape,
+      facts: rowsFacts('events', {
+        deduplicates: false,
+        limits: { ...facts.limits, connectionsMax: 1, rowsPerRequestMax: 1 },
+      }),
+    };
+    await happen([
+      [1, '10 10:00'],
+      [2, '10 10:00'],
+      [3, '10 10:00'],
+    ]);
+    const stopping = new AbortController();
+    world.endpoint.fault = () => {
+      stopping.abort();
+      return null;
+    };
+    const cut = await world.sync({ ...mine, signal: stopping.signal });
+    expect(cut).toMatchObject({
+      stop: { kind: 'interrupted' },
+      counts: { accepted: { insert: 1 }, unknown: 0, deferred: 2 },
+    });
+    world.endpoint.fault = null;
+    expect((await world.sync(mine)).counts?.accepted.insert).toBe(2);
+    expect([...world.endpoint.taken.values()]).toEqual([1, 1, 1]);
+  });
+
+  it('of a service that takes updates are new keys only, all the same', async () => {
+    const mine = { ...shape, facts: rowsFacts('audiences'), mode: 'incremental' as const };
+    await happen([
+      [1, '10 10:00'],
+      [2, '10 10:00'],
+    ]);
+    await world.sync(mine);
+    await happen([
+      [1, '12 10:00'],
+      [3, '10 10:00'],
+    ]);
+    expect(keys((await world.sync(mine)).log)).toEqual(['insert 3']);
+    world.endpoint.fault = () => lost;
+    await happen([[4, '10 10:00']]);
+    await world.sync(mine);
+    world.endpoint.fault = null;
+    expect(keys((await world.sync(mine)).log)).toEqual(['update 4']);
+  });
+});
