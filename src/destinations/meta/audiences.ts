@@ -31,11 +31,13 @@ function createSession(
   audienceId: string,
   given: { readonly context: ServiceContext; readonly rowsMax: number },
 ): Session {
-  const schema = schemaOf(given.context.identifierKinds);
   return {
     audienceId,
     account: null,
     async send(batch, signal) {
+      // A removal carries what was sent once, also of kinds that the mapping has no more.
+      const sent = batch.rows.flatMap((row) => row.identifiers);
+      const schema = schemaOf([...given.context.identifierKinds, ...sent]);
       const data = batch.rows.flatMap((row) => renderMember(row, schema));
       if (data.length === 0) return { kind: 'counted', accepted: batch.rows.length, code: '', message: '' };
       if (data.length > given.rowsMax) return tooManyRows(batch, data.length);

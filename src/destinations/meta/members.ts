@@ -1,5 +1,5 @@
 import type { IdentifierKind } from '../../artifacts/annotation.ts';
-import type { OutgoingRow, ServiceContext } from '../destination.ts';
+import type { OutgoingRow } from '../destination.ts';
 
 /** Meta's schema keys in the order that every request of ours uses, with the identifier kind that fills each. */
 const KEYS: readonly (readonly [key: string, kind: IdentifierKind, part: number])[] = [
@@ -24,10 +24,11 @@ const MATCHING: ReadonlySet<IdentifierKind> = new Set(['external_id', 'email', '
 type Schema = readonly (typeof KEYS)[number][];
 
 /**
- * The schema of an audience: fixed by the kinds that the activation sends, since Meta refuses another one later (2650).
+ * The schema for identifiers of these kinds: always an array of keys, never a single one, since Meta refuses an audience
+ * another family of schema than its first (2650).
  */
-export function schemaOf(identifierKinds: ServiceContext['identifierKinds']): Schema {
-  const kinds = new Set(identifierKinds.map((identifier) => identifier.kind));
+export function schemaOf(identifiers: readonly { readonly kind: IdentifierKind }[]): Schema {
+  const kinds = new Set(identifiers.map(({ kind }) => kind));
   return KEYS.filter(([, kind]) => kinds.has(kind));
 }
 
