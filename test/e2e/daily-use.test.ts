@@ -112,6 +112,38 @@ describe('lists', () => {
     expect(platforms.meta.members('Loyal buyers')).toEqual([stranger]);
   });
 
+  test('a removal survives a failed attempt, a rename, another mode and another mapping, all at once', {
+    timeout: 120_000,
+  }, async () => {
+    await must(workspace.dinmo('sync', '--select', 'loyal.meta_people'));
+    // Of each third somebody leaves, the others change an identifier; and Meta takes no removals today.
+    await workspace.sql(
+      'delete from raw.people where id % 3 = 0 and id % 2 = 0',
+      "update raw.people set phone = '+33699' || lpad(id::varchar, 6, '0') where id % 4 = 1",
+      "update raw.people set email = 'moved' || id || '@example.com' where id % 5 = 1",
+    );
+    platforms.trouble(({ method }) =>
+      method === 'DELETE' ? { status: 400, body: { error: { code: 100, message: 'no' } } } : null,
+    );
+    const failed = await workspace.json('sync', '--select', 'loyal.meta_people');
+    expect(failed.code, failed.stderr).not.toBe(0);
+    expect(failed.activations[0]?.accepted?.delete).toBe(0);
+    platforms.trouble(() => null);
+    workspace.edit(
+      'dinmo/people.yml',
+      'meta_people: {audience: Loyal buyers}',
+      'ads: {to: meta_people, was: loyal.meta_people, audience: Loyal buyers, mode: full, identifiers: [email]}',
+    );
+    const full = await workspace.json('sync', '--select', 'loyal.ads');
+    expect(full, full.stderr).toMatchObject({ code: 0, error: null });
+    const people = (await expectedStates(workspace)).people.flatMap(({ EMAIL }) =>
+      EMAIL === undefined ? [] : [{ EMAIL }],
+    );
+    expectPeople(platforms.meta.members('Loyal buyers'), people);
+    expect(platforms.meta.audiences.size).toBe(1);
+    expect(platforms.violations).toEqual([]);
+  });
+
   test('who left without delete being allowed stays, and leaves when it is', async () => {
     workspace.edit(
       'dinmo/people.yml',
@@ -208,6 +240,30 @@ describe('a termination', () => {
   });
 });
 
+describe('a secret that is missing', () => {
+  test('fails the activations that need it, named, and no other', async () => {
+    Reflect.deleteProperty(workspace.env, 'META_TOKEN');
+    expect((await workspace.json('plan')).code).toBe(0);
+    const synced = await workspace.json('sync', '--select', 'loyal.hook', 'loyal.meta_people');
+    expect(synced.activations, synced.stderr).toMatchObject([{ status: 'succeeded' }, { status: 'failed' }]);
+    expect(synced.activations[1]?.reason).toMatch(/META_TOKEN/);
+    expect(synced.code).toBe(2);
+  });
+});
+
+describe('two activations of one audience', () => {
+  test('are refused', async () => {
+    workspace.edit(
+      'dinmo/people.yml',
+      '      hook: {operations: [insert, update, delete], mapping: {mail: email}}',
+      '      meta_people: {audience: Loyal buyers}',
+    );
+    const checked = await workspace.dinmo('check');
+    expect(checked.all).toMatch(/dinmo\/people\.yml:\d+:\d+[^\n]*error[\s\S]*Loyal buyers/);
+    expect(checked.code).toBe(1);
+  });
+});
+
 describe('files', () => {
   test('a full export is one file with exactly the rows; a delta has one file a run', async () => {
     workspace.edit(
@@ -230,6 +286,7 @@ describe('files', () => {
       `    where: {attribute: opted_out, is_true: true}\n${activations}`,
     );
     await must(workspace.dinmo('sync', '--select', 'opted_out'));
+    const [first] = readdirSync(`${workspace.folder}/out/opted_out.delta_out`);
     await workspace.sql(
       'update raw.people set opted_out = true where id = 1',
       'update raw.people set opted_out = false where id = 7',
@@ -243,10 +300,10 @@ describe('files', () => {
     const rows = await workspace.sql('select email as mail, spend from raw.people where opted_out order by id');
     const bare = lines.map(({ mail, spend }) => ({ mail, spend: String(spend) }));
     expect(bare.sort(byMail)).toEqual([...rows].sort(byMail));
-    const runs = readdirSync(`${workspace.folder}/out/opted_out.delta_out`).sort();
+    const runs = readdirSync(`${workspace.folder}/out/opted_out.delta_out`);
     expect(runs.length).toBe(2);
     const last = workspace
-      .read(`out/opted_out.delta_out/${runs[1]}`)
+      .read(`out/opted_out.delta_out/${runs.find((name) => name !== first)}`)
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
