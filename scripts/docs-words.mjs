@@ -252,4 +252,6 @@ export const STATE_TEXTS = {
   'identifiers_<activation>':
     'Identifiers as they were sent (hashed where the platform wants hashes), which a later removal needs. `owed`: still on the platform, claimed by no row.',
   'changes_<activation>': 'The frozen changes of one run; gone at settlement.',
+  'change_identifiers_<activation>':
+    'Identifiers of those changes: of members that are sent (`new`), and those that a removal carries (`carried`); gone at settlement.',
 };

@@ -7,7 +7,13 @@ import { fileURLToPath } from 'node:url';
 import { FINDING_DOCS } from '../src/checks/registry.ts';
 import { createProgram } from '../src/cli/program.ts';
 import { serviceLookup } from '../src/destinations/registry.ts';
-import { CHANGE_COLUMNS, IDENTIFIER_COLUMNS, SHARED_TABLES, SNAPSHOT_COLUMNS } from '../src/diff/state-tables.ts';
+import {
+  CHANGE_COLUMNS,
+  CHANGE_IDENTIFIER_COLUMNS,
+  IDENTIFIER_COLUMNS,
+  SHARED_TABLES,
+  SNAPSHOT_COLUMNS,
+} from '../src/diff/state-tables.ts';
 import { LEDGER_TABLES } from '../src/models/ledger-columns.ts';
 import { allServices, limitsText, operationsText } from '../src/report/platforms.ts';
 import { readErrors } from './docs-errors.mjs';
@@ -97,11 +103,13 @@ function tablesPage() {
     state('snapshot_<activation>', SNAPSHOT_COLUMNS),
     state('identifiers_<activation>', IDENTIFIER_COLUMNS),
     state('changes_<activation>', CHANGE_COLUMNS),
+    state('change_identifiers_<activation>', CHANGE_IDENTIFIER_COLUMNS),
   ].join('\n\n');
 }
 
 const TABLES_TEXT = `All state lives in the schema in which the generated model \`dinmo_delta_storage\` stands (\`DINMO_DELTA_STORAGE\`, as your
-project names schemas), in the same database as your models; each target has its own. With \`--sandbox\` it is that schema's
+project names schemas), in the same database as your models; each target has its own. So settle how schemas are named before
+the first sync: where that schema is called something else afterwards, nothing is known of what was sent before. With \`--sandbox\` it is that schema's
 name with \`_SANDBOX\` behind it.
 
 \`runs\` and \`rejections\` are public: their names and meanings are stable. The generated models \`sync_runs\` and

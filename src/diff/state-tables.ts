@@ -63,7 +63,7 @@ export const SHARED_TABLES = {
     completed_at: 'timestamp',
     invocation_id: 'text',
   }),
-  /** Facts about the storage itself: `sandbox_instance`, `layout`. */
+  /** Facts about the storage itself: `sandbox_instance`. */
   facts: columns({ name: 'text', value: 'text' }),
 } as const;
 

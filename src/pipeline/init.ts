@@ -105,7 +105,7 @@ function schemaProposals(dir: string, project: string, profile: Profile | null):
     const target = realTarget(profile) ?? 'prod';
     proposals.push({
       file: 'dbt_project.yml',
-      why: 'With the package: schemas are called DINMO_SEGMENTS and so on in the targets listed; elsewhere dbt’s own rule holds.',
+      why: 'With the package, and before the first sync, since the state moves with its schema: schemas are called DINMO_SEGMENTS and so on in the targets listed; elsewhere dbt’s own rule holds.',
       text: [
         ...['dispatch:', '  - macro_namespace: dbt', `    search_order: [${project}, dinmo, dbt]`, ''],
         ...['vars:', `  dinmo_exact_schema_targets: [${target}]`, ''],
