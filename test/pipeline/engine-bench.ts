@@ -85,6 +85,7 @@ export class EngineBench {
   readonly #folder: string | null;
   #warehouse: Warehouse | null = null;
   #runs = 0;
+  readonly #known = new Set<string>();
   /** Called at every await point of a run; throws to die there. */
   mayDie: (where: string) => void = () => {};
 
@@ -130,9 +131,12 @@ export class EngineBench {
     const ledger = new Ledger(warehouse, SCHEMA);
     const tables = stateTables(SCHEMA, tableSuffix(activation.id));
     const runId = `run-${++this.#runs}`;
-    await ledger.create();
-    await ledger.createSnapshot(tables);
-    await this.#introduce(ledger, activation);
+    if (!this.#known.has(activation.id)) {
+      await ledger.create();
+      await ledger.createSnapshot(tables);
+      await this.#introduce(ledger, activation);
+      this.#known.add(activation.id);
+    }
     const lease = await Lease.acquire({
       ledger,
       activationId: activation.id,
