@@ -54,6 +54,7 @@ export class NodeColumns {
   /** By folded name: the listed ones in YAML's order, then those that only the catalog or something learned has. */
   readonly #columns = new Map<string, NodeColumn>();
   readonly #catalogKeys: ReadonlySet<string> | null;
+  /** What the warehouse has now; else what was recorded. */
   readonly #learnedKeys: ReadonlySet<string>;
   readonly #adapterType: string;
 
@@ -64,7 +65,8 @@ export class NodeColumns {
     const catalog = project.catalog.get(node.uniqueId) ?? null;
     const types = { catalog: this.#foldCatalog(catalog), learned: this.#foldLearned(learned) };
     this.#catalogKeys = catalog === null ? null : new Set(types.catalog.keys());
-    this.#learnedKeys = new Set(types.learned.keys());
+    const described = learned.filter(({ from }) => from.source === 'warehouse').map(({ name }) => this.fold(name));
+    this.#learnedKeys = new Set(described.length > 0 ? described : types.learned.keys());
     for (const column of node.columns.values()) {
       const key = this.fold(column.name);
       this.#columns.set(key, { name: column.name, listed: column, ...this.#typeOf(key, column, types) });
@@ -88,11 +90,11 @@ export class NodeColumns {
     return [...this.node.columns.values()].map((column) => column.name);
   }
 
-  /** Every column there is, in the relation's order where the catalog knows it: for `columns: all`. */
+  /** Every column there is, in the relation's order where that is known: for `columns: all`. What only a record has is gone. */
   get allNames(): readonly string[] {
     const order = this.#catalogKeys ?? this.#learnedKeys;
     const first = [...order].flatMap((key) => this.#columns.get(key)?.name ?? []);
-    return [...first, ...this.names.filter((name) => !order.has(this.fold(name)))];
+    return [...first, ...this.listedNames.filter((name) => !order.has(this.fold(name)))];
   }
 
   fold(name: string): string {

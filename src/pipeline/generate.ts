@@ -93,15 +93,22 @@ function undescribedNodes({ project, store }: Context): ReadonlyMap<string, stri
   );
   const nodes = new Map<string, string>();
   for (const entity of store.entities.values()) {
-    if (whole.has(entity.node.uniqueId)) add(entity.node);
+    if (whole.has(entity.node.uniqueId)) addUnlessInCatalog(entity.node);
     for (const { customAttribute, typeFrom } of entity.properties.values()) {
-      if (typeFrom === null || typeFrom.source === 'generated') add(customAttribute?.node ?? entity.node);
+      const node = customAttribute?.node ?? entity.node;
+      // A catalog may be older than the column.
+      if (typeFrom === null) add(node);
+      else if (typeFrom.source === 'generated') addUnlessInCatalog(node);
     }
   }
   return nodes;
 
   function add({ uniqueId, relationName }: EntityNode): void {
-    if (relationName !== null && !project.catalog.has(uniqueId)) nodes.set(uniqueId, relationName);
+    if (relationName !== null) nodes.set(uniqueId, relationName);
+  }
+
+  function addUnlessInCatalog(node: EntityNode): void {
+    if (!project.catalog.has(node.uniqueId)) add(node);
   }
 }
 

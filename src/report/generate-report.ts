@@ -32,7 +32,10 @@ export function renderGenerate(report: GenerateReport, style: Style): string {
   return [...lines, lastLine(report)].join('\n');
 }
 
-function lastLine({ written, removed, stale, refused, unchanged }: GenerateReport): string {
+function lastLine({ written, removed, stale, refused, unchanged, findings }: GenerateReport): string {
+  if (findings.some(({ severity }) => severity === 'error')) {
+    return 'Nothing was written: the project has errors.';
+  }
   if (stale.length > 0) return `${formatMany(stale.length, 'generated file')} out of date: run \`dinmo generate\`.`;
   if (written.length + removed.length + refused.length === 0) {
     return unchanged === 0 ? 'Nothing to do.' : `${formatMany(unchanged, 'generated file')}, all up to date.`;

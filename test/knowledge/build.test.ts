@@ -126,6 +126,20 @@ describe('properties', () => {
       'email',
     ]);
     const recorded = { columns: ['email: VARCHAR', 'zip: BIGINT'] };
+    // A column that the warehouse has no more is gone, though an earlier record has it.
+    const project = projectOf({ models: { customers: all, entity_customer: recorded }, tests: TESTS });
+    const described = new Map([
+      [
+        idOf('customers'),
+        new Map([
+          ['city', 'VARCHAR'],
+          ['email', 'VARCHAR'],
+        ]),
+      ],
+    ]);
+    const now = buildKnowledgeStore(project, SERVICE_LOOKUP, described).store.entities.get('customer');
+    expect([...(now?.properties.keys() ?? [])].slice(0, 2)).toEqual(['city', 'email']);
+    expect(now?.properties.has('zip')).toBe(false);
     const fromRecord = build({ models: { customers: all, entity_customer: recorded } });
     expect(fromRecord.store.entities.get('customer')?.properties.get('zip')).toMatchObject({
       type: { kind: 'integer' },
