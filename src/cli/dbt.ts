@@ -8,6 +8,7 @@ import type { Shell } from './shell.ts';
 /** Generated models carry the tag; what they stand on comes along. */
 const SELECTION = '+tag:dinmo';
 
+/** The dbt commands that `dinmo run` needs. What dbt prints goes to stderr. */
 export interface Dbt {
   /** False when the project cannot be parsed. */
   parse(): Promise<boolean>;

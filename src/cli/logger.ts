@@ -1,6 +1,7 @@
 import { type LogData, type Logger, mask } from '../log.ts';
 import type { Output } from './output.ts';
 
+/** How the log was asked for. */
 export interface LogWishes {
   readonly debug: boolean;
   readonly format: 'text' | 'json';

@@ -9,6 +9,7 @@ export const SANDBOX_URL = 'http://127.0.0.1:8900';
 /** The value of `--sandbox` without an address. */
 const USUAL_SANDBOX = 'usual';
 
+/** Flags of every command, as commander gives them. */
 export interface GeneralOptions {
   readonly output: 'text' | 'json';
   readonly quiet?: boolean;
@@ -17,6 +18,7 @@ export interface GeneralOptions {
   readonly logFormat: 'text' | 'json';
 }
 
+/** Flags of the commands that read a project; each command takes some of them. */
 export interface ProjectFlags extends GeneralOptions {
   readonly projectDir?: string;
   readonly profilesDir?: string;
@@ -31,6 +33,7 @@ export interface ProjectFlags extends GeneralOptions {
   readonly sandbox?: string;
 }
 
+/** Flags of plan, sync, run and retry. `gate` is false with `--no-gate`. */
 export interface SyncFlags extends ProjectFlags {
   readonly fullRefresh?: boolean;
   readonly resendEvents?: boolean;
@@ -83,6 +86,7 @@ export function addSelectOptions(command: Command): Command {
     .option('--exclude <activation...>', 'all but these');
 }
 
+/** Redirection to simulated platforms. */
 export function addSandboxOption(command: Command): Command {
   return command.option(
     '--sandbox [url]',
@@ -128,6 +132,7 @@ export function toCommandOptions(shell: Shell, flags: ProjectFlags): CommandOpti
   };
 }
 
+/** The flags of plan, sync, run and retry as the public API takes them. Throws DinmoError `sandbox-not-local`. */
 export function toSyncOptions(shell: Shell, flags: SyncFlags): SyncOptions {
   const { fullRefresh, resendEvents, gate, allowDeletes, allowEmpty, allowKeyChurn, resume } = flags;
   return {

@@ -1,6 +1,7 @@
 /** What the shell sees of a process that a signal ended: 128 and the signal's number. */
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 
+/** The signals of the process, as a command sees them. */
 export interface Signals {
   /** Aborts at the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;

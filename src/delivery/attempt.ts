@@ -14,6 +14,7 @@ export interface RetryPolicy {
   readonly retryAfterMsMax: number;
 }
 
+/** Six tries over some seconds: what lasts longer is for the next run. */
 export const DEFAULT_RETRY: RetryPolicy = {
   attemptsMax: 6,
   baseDelayMs: 150,
@@ -21,6 +22,7 @@ export const DEFAULT_RETRY: RetryPolicy = {
   retryAfterMsMax: 120_000,
 };
 
+/** What sending a batch takes beside its rows: the same for all batches of one delivery. */
 export interface SendContext {
   readonly runId: string;
   readonly session: Session;

@@ -28,10 +28,12 @@ export interface DeliveryStop {
   readonly fix: string | null;
 }
 
+/** How a delivery ended. What became of each row stands in the journal. */
 export interface DeliveryOutcome {
   readonly stop: DeliveryStop | null;
 }
 
+/** What is delivered, within which limits, and where it is written down. */
 export interface DeliveryInput {
   /** Changes of one phase, in order, in pages. */
   readonly phases: readonly (() => AsyncIterable<readonly OutgoingChange[]>)[];

@@ -16,6 +16,7 @@ export interface Platform {
   readonly services: readonly Service[];
 }
 
+/** One service of a platform: what it can do as data, and how its changes travel. */
 export interface Service {
   readonly facts: ServiceFacts;
   /**
@@ -57,6 +58,7 @@ export interface Normaliser {
   ): string | null;
 }
 
+/** Why our own side does not send a row. */
 export interface Invalidity {
   /** Stable, kebab-case: `no-identifier`, `event-too-old`. */
   readonly code: string;
@@ -165,6 +167,7 @@ export type BatchOutcome =
   /** The whole activation's fault: credentials, rights, a missing audience. Nothing more is sent. */
   | { readonly kind: 'refused'; readonly code: string; readonly message: string; readonly fix: string };
 
+/** A service that was opened for one activation: it takes batches until it is finished or abandoned. */
 export interface Session {
   /** The platform's id of the audience, to be recorded; null where the service has none. */
   readonly audienceId: string | null;
@@ -178,6 +181,7 @@ export interface Session {
   abandon(): Promise<void>;
 }
 
+/** What a service is opened with. */
 export interface ServiceContext {
   readonly activation: string;
   readonly syncId: string;

@@ -41,6 +41,7 @@ export interface DeliveryPlan {
   readonly guards: readonly GuardVerdict[];
 }
 
+/** Rows that our own code refuses, whatever the code. */
 export function invalidRows(plan: Pick<DeliveryPlan, 'invalid'>): number {
   return Object.values(plan.invalid).reduce((sum, count) => sum + count, 0);
 }

@@ -13,12 +13,14 @@ export interface KnownResult {
   readonly invocationId: string | null;
 }
 
+/** Whether an activation may be synced, as far as dbt's results go. */
 export interface GateVerdict {
   readonly open: boolean;
   /** Names the node that blocks, and what to do; null when open. */
   readonly reason: string | null;
 }
 
+/** What the gate is judged by. */
 export interface GateInput {
   readonly manifest: Manifest;
   /** unique_ids that the activation reads: its segment's and entities' generated models, and so on. Their ancestors follow. */
@@ -30,6 +32,7 @@ export interface GateInput {
   readonly currentFile: (node: ManifestNode) => CurrentFile | null;
 }
 
+/** A file as it stands on disk. */
 export interface CurrentFile {
   readonly text: string;
   readonly modifiedMs: number;

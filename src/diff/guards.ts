@@ -2,6 +2,7 @@ import type { Guards } from '../artifacts/annotation.ts';
 import type { GuardVerdict } from './delivery-plan.ts';
 import type { Overrides } from './job.ts';
 
+/** What the guards look at. `reconciles` is false where a run only adds: then nothing is removed, and nothing is guarded. */
 export interface GuardFigures {
   readonly reconciles: boolean;
   readonly segmentRows: number;

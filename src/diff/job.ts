@@ -18,6 +18,7 @@ export interface Source {
   readonly destinationKey: TypedExpression | null;
 }
 
+/** A column whose values are identifiers of one kind. `matching`: the service matches on it. */
 export interface SourceIdentifier extends TypedExpression {
   readonly kind: IdentifierKind;
   readonly rank: number;
@@ -50,6 +51,7 @@ export type PreparedRow =
   /** `leaves`: what the destination holds for the row is removed (no valid identifier is left). */
   | { readonly kind: 'invalid'; readonly code: string; readonly leaves: boolean };
 
+/** An identifier as it goes over the wire: normalised, and hashed where the platform wants it. */
 export interface PreparedIdentifier {
   readonly kind: IdentifierKind;
   readonly rank: number;
@@ -63,6 +65,7 @@ export interface Preparer {
   prepare(row: RawRow): PreparedRow;
 }
 
+/** Guards that one run may pass. */
 export interface Overrides {
   readonly allowDeletes: boolean;
   readonly allowEmpty: boolean;

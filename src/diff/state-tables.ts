@@ -8,6 +8,7 @@ export interface StateSchema {
   readonly schema: string;
 }
 
+/** A column of a table of our own. */
 export interface StateColumn {
   readonly name: string;
   readonly type: StateType;
@@ -136,6 +137,7 @@ export const CHANGE_IDENTIFIER_COLUMNS = columns({
   value: 'text',
 });
 
+/** The tables of one activation. */
 export interface StateTables {
   readonly snapshot: TableName;
   readonly identifiers: TableName;
@@ -152,6 +154,7 @@ export function tableSuffix(activationId: string): string {
   return `${slug}_${createHash('sha256').update(activationId).digest('hex').slice(0, 8)}`;
 }
 
+/** The tables of the activation whose names end in `suffix`. */
 export function stateTables(schema: StateSchema, suffix: string): StateTables {
   const named = (kind: string): TableName => ({ ...schema, name: `${kind}_${suffix}` });
   return {

@@ -9,6 +9,7 @@ import type { ActivateReport } from '../report/activate-report.ts';
 import { type Context, loadContext } from './context.ts';
 import type { CommandOptions } from './options.ts';
 
+/** Options of activate. */
 export interface ActivateOptions extends CommandOptions {
   /** A segment or an entity. */
   readonly segment: string;

@@ -29,6 +29,7 @@ export async function findUnfinished(ledger: Ledger, activationId: string): Prom
   }));
 }
 
+/** The tables that settling a run of this activation reads and writes. */
 export function settlementTables(ledger: Ledger, tables: StateTables): SettlementTables {
   return {
     ...tables,
@@ -66,6 +67,7 @@ export function countColumns(counts: SettledCounts): Readonly<Record<string, num
   };
 }
 
+/** The columns of `runs` for one count per operation. */
 export function operationColumns(
   what: 'planned' | 'accepted',
   counts: OperationCounts,

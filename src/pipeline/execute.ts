@@ -24,6 +24,7 @@ export interface Equipment {
   readonly pacers: Map<string, Pacer>;
 }
 
+/** One run's frozen changes, and everything that sending them takes. */
 export interface Execution {
   readonly options: SyncOptions;
   readonly prepared: Prepared;

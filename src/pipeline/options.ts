@@ -19,6 +19,7 @@ export interface CommandOptions extends ProjectOptions {
   readonly progress?: (event: ProgressEvent) => void;
 }
 
+/** How far one activation is. `done` and `total` count rows; `total` is null where nobody knows. */
 export interface ProgressEvent {
   readonly activation: string;
   readonly stage: 'gate' | 'plan' | 'deliver' | 'record';
@@ -26,6 +27,7 @@ export interface ProgressEvent {
   readonly total: number | null;
 }
 
+/** Options of plan, sync and retry. Everything is off unless stated. */
 export interface SyncOptions extends CommandOptions {
   /** Send everything again; removals that the snapshot knows are still sent. */
   readonly fullRefresh?: boolean;
@@ -38,6 +40,7 @@ export interface SyncOptions extends CommandOptions {
   readonly resume?: boolean;
 }
 
+/** Options of clear. */
 export interface ClearOptions extends CommandOptions {
   /** The activation's id. */
   readonly activation: string;
@@ -45,12 +48,15 @@ export interface ClearOptions extends CommandOptions {
   readonly yes: boolean;
 }
 
+/** The clock of a command: the system's unless stated. */
 export function clockOf(options: CommandOptions): Clock {
   return options.clock ?? systemClock;
 }
 
+/** The log of a command: none unless stated. */
 export function loggerOf(options: CommandOptions): Logger {
   return options.logger ?? silentLogger;
 }
 
+/** How long a command waits for a lock unless told otherwise. */
 export const LOCK_TIMEOUT_MS = 60_000;

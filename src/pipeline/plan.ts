@@ -42,6 +42,7 @@ async function planOne(
   return plannedResult(prepared, plan, verdictsOf(plan, prepared.gate, options));
 }
 
+/** An activation that `clear` paused: nothing runs until somebody says so. */
 export function pausedResult(activation: Activation): ActivationResult {
   return plainResult(activation, 'skipped', 'paused since it was cleared: dinmo sync --resume takes the pause off', 0);
 }

@@ -168,6 +168,7 @@ function currentFile(projectDir: string, node: ManifestNode): CurrentFile | null
   }
 }
 
+/** What the diff of one prepared activation is made of. `rejections`: null before the first sync. */
 export interface JobInput {
   readonly context: Context;
   readonly options: SyncOptions;
@@ -214,6 +215,7 @@ export async function buildJob(input: JobInput): Promise<DiffJob> {
   };
 }
 
+/** Which guards this run may pass. */
 export function overridesOf(options: SyncOptions): Overrides {
   return {
     allowDeletes: options.allowDeletes === true,

@@ -24,6 +24,7 @@ export interface Bench {
   readonly equipment: Equipment;
 }
 
+/** What a command does with each activation, and what it needs for it. */
 export interface Conduct {
   readonly options: CommandOptions;
   /** `write`: state is made and moved. `read`: nothing is written. */

@@ -52,6 +52,7 @@ export async function syncActivation(run: SyncRun, prepared: Prepared): Promise<
     if ('result' in begun) return begun.result;
     return await send(run, prepared, { begun, lease });
   } finally {
+    // It ends by itself, and at once where this process has ended: not worth losing the result for.
     await lease.release().catch(() => {});
   }
 }

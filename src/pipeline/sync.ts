@@ -61,6 +61,7 @@ async function syncOne(
   return await syncActivation(syncRun(bench, options, syncId), prepared);
 }
 
+/** What the activations of one command share, made of its bench. */
 export function syncRun(
   { context, storage, dialect, equipment }: Bench,
   options: SyncOptions,

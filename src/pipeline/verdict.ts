@@ -9,6 +9,7 @@ import { failureText } from '../report/failure.ts';
 import type { SyncOptions } from './options.ts';
 import type { Prepared } from './prepare-run.ts';
 
+/** What became of one activation: the stable report, and what a person is told beside it. */
 export interface ActivationResult {
   readonly report: ActivationReport;
   readonly detail: ActivationDetail;
@@ -20,6 +21,7 @@ export interface Verdicts {
   readonly overridden: readonly string[];
 }
 
+/** Judges a plan. A clear is asked for by name and confirmed: neither gate nor guards stop it. */
 export function verdictsOf(
   plan: DeliveryPlan | null,
   gate: GateVerdict,
@@ -117,6 +119,7 @@ function plannedReport(
   };
 }
 
+/** An activation that gate or guards stopped, with the counts of its plan. */
 export function blockedResult(prepared: Prepared, plan: DeliveryPlan, verdicts: Verdicts): ActivationResult {
   return {
     report: plannedReport(prepared, plan, 'blocked', verdicts.blocking),
@@ -133,6 +136,7 @@ export function plannedResult(prepared: Prepared, plan: DeliveryPlan, verdicts: 
   };
 }
 
+/** A run after its settlement. */
 export interface SettledInput {
   readonly prepared: Prepared;
   readonly plan: DeliveryPlan;
@@ -142,6 +146,7 @@ export interface SettledInput {
   readonly durationMs: number;
 }
 
+/** What became of an activation that was sent. */
 export function settledResult({
   prepared,
   plan,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Clock } from '../clock.ts';
-import { DinmoError } from '../errors.ts';
+import { DinmoError, messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -13,12 +13,14 @@ export interface ProcessIdentity {
   readonly started: string | null;
 }
 
+/** The processes of this host, as far as a lease has to know them. */
 export interface ProcessTable {
   readonly self: ProcessIdentity;
   /** Whether that process of this host still runs. */
   isAlive(process: ProcessIdentity): boolean;
 }
 
+/** The processes that the operating system knows. */
 export const systemProcesses: ProcessTable = {
   self: { host: hostname(), pid: process.pid, started: statOf(process.pid)[1] },
   isAlive: ({ pid, started }) => {
@@ -45,11 +47,13 @@ function statOf(pid: number): readonly [state: string | null, started: string | 
   }
 }
 
+/** How long a lease lasts that nobody renews: a holder elsewhere that died is waited for so long. */
 export const LEASE_MS = 150_000;
 /** A request may take this long (the HTTP client's timeout): nothing is sent when the lease would end before. */
 export const REQUEST_MS_MAX = 60_000;
 const POLL_MS = 500;
 
+/** Which activation is locked, for whom, and how long to wait for it. */
 export interface LeaseOptions {
   readonly ledger: Ledger;
   readonly activationId: string;
@@ -113,7 +117,8 @@ export class Lease {
   renew(): void {
     if (this.#renewal) return;
     this.#renewal = this.#extend()
-      .catch(() => {})
+      // Left out once, it is tried again before long; left out for good, assertMaySend stops the run.
+      .catch((thrown: unknown) => this.#options.logger.debug('lease.not-renewed', { reason: messageOf(thrown) }))
       .finally(() => {
         this.#renewal = null;
       });

@@ -22,6 +22,7 @@ export interface SettlementTables extends StateTables {
   readonly runs: TableName;
 }
 
+/** What became of a run's changes. */
 export interface SettledCounts {
   readonly accepted: OperationCounts;
   readonly rejected: number;

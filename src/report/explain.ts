@@ -22,6 +22,7 @@ function renderEntity({ entity, node, facts, unused }: EntityExplanation, style:
   return lines.join('\n');
 }
 
+/** The `explanation` of `check --explain --output json`. */
 export function explanationJson(entities: readonly EntityExplanation[]): readonly object[] {
   return entities.map(({ entity, node, facts, unused }) => ({
     entity,

@@ -37,6 +37,7 @@ function summarise(findings: readonly Finding[], style: Style): string {
   return parts.length === 0 ? style.green('No problems found.') : `${parts.join(', ')}.`;
 }
 
+/** How many findings there are of each severity. */
 export function countFindings(findings: readonly Finding[]): Readonly<Record<Severity, number>> {
   const count = (severity: Severity): number => findings.filter((finding) => finding.severity === severity).length;
   return { error: count('error'), warning: count('warning'), info: count('info') };

@@ -36,6 +36,7 @@ export function apiText({ api }: ServiceFacts): string {
   return `, API ${api.version}${api.sunset === null ? '' : ` until ${api.sunset}`}`;
 }
 
+/** `insert, update; on request: delete` */
 export function operationsText({ operations, defaultOperations }: ServiceFacts): string {
   const rest = operations.filter((operation) => !defaultOperations.includes(operation));
   const more = rest.length === 0 ? '' : `; on request: ${rest.join(', ')}`;
@@ -83,6 +84,7 @@ function fieldLines({ fields, defaultMapping }: ServiceFacts): readonly string[]
   return open.length === 0 ? [] : [`fields       ${open.join(', ')}; without a mapping: ${without[defaultMapping]}`];
 }
 
+/** `10,000 rows and 16,000,000 bytes a request` */
 export function limitsText({ limits }: ServiceFacts): string {
   const rate = limits.requestsPerSecondMax === null ? '' : `, ${limits.requestsPerSecondMax} requests a second`;
   return `${formatCount(limits.rowsPerRequestMax)} rows and ${formatCount(limits.requestBytesMax)} bytes a request${rate}`;

@@ -3,6 +3,7 @@ import { formatCount, formatMany, renderTable, type TableColumn } from './layout
 import type { Style } from './style.ts';
 import { renderOrphans } from './sync.ts';
 
+/** Where one activation stands. Counts are null before its first sync. */
 export interface ActivationStatusRow {
   readonly activation: string;
   readonly destination: string;
@@ -21,6 +22,7 @@ export interface ActivationStatusRow {
   readonly unfinished: boolean;
 }
 
+/** A row that a destination rejected and has not accepted since. */
 export interface RejectionRow {
   readonly activation: string;
   /** Masked where the key is an identifier. */

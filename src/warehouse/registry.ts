@@ -7,6 +7,7 @@ import type { Logger } from '../log.ts';
 import type { SqlDialect } from './dialect.ts';
 import type { Warehouse } from './warehouse.ts';
 
+/** How a warehouse is opened. */
 export interface ConnectOptions {
   readonly readOnly: boolean;
   readonly projectDir: string;
@@ -30,6 +31,7 @@ const WAREHOUSES: Readonly<Record<string, Entry>> = {
   snowflake: { dialect: async () => (await import('./snowflake/dialect.ts')).snowflakeDialect, connect: null },
 };
 
+/** dbt's adapter types that models can be generated for. */
 export const warehouseTypes: readonly string[] = Object.keys(WAREHOUSES);
 
 function entryOf(type: string): Entry {

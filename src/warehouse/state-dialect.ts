@@ -44,6 +44,7 @@ export interface StateDialect {
   instantText(expression: string): string;
 }
 
+/** An SQL expression with the warehouse's own name of its type. */
 export interface TypedExpression {
   /** Name inside a composite key's JSON. */
   readonly name: string;

@@ -4,8 +4,10 @@ export type { TableName } from './state-dialect.ts';
 
 /** A value as the engine reads it: 64-bit and larger integers as bigint, decimals and everything else that JavaScript lacks as text. */
 export type Value = string | number | bigint | boolean | null;
+/** A row by column name. */
 export type Row = Readonly<Record<string, Value>>;
 
+/** A column of a query or table. */
 export interface WarehouseColumn {
   readonly name: string;
   /** The warehouse's own name of the type. */
