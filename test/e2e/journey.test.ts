@@ -18,6 +18,7 @@ beforeAll(async () => {
   platforms = await BakeryPlatforms.start();
   workspace = await buildBakery(platforms.places, 60);
   built = workspace.copy();
+  built.inProcess = true;
 });
 afterAll(async () => {
   await platforms?.close();
@@ -25,7 +26,18 @@ afterAll(async () => {
   built?.dispose();
 });
 
+/** Now and then the mapping and the mode of the list change, too. */
+function changeMapping(workspace: Workspace, below: (below: number) => number): readonly string[] {
+  const kinds = [['email', 'phone'], ['email'], ['phone']][below(3)] ?? [];
+  const mode = below(3) === 0 ? 'full' : 'delta';
+  const file = workspace.read('dinmo/people.yml');
+  const block = `meta_people: {audience: Loyal buyers, mode: ${mode}, identifiers: [${kinds.join(', ')}]}`;
+  workspace.write('dinmo/people.yml', file.replace(/meta_people: \{.*\}/, block));
+  return kinds;
+}
+
 describe('round after round of changed data', () => {
+  let kinds: readonly string[] = ['email', 'phone'];
   const below = randomNumbers(SEED);
 
   test('the first sync fills the platforms, the second sends nothing', { timeout: ENOUGH_TIME }, async () => {
@@ -37,6 +49,7 @@ describe('round after round of changed data', () => {
     expect(first.activations.map(({ accepted }) => accepted)).toEqual(planned.activations.map((one) => one.planned));
     await expectEqual(workspace, platforms);
     await expectEvents(workspace, platforms);
+    workspace.inProcess = true;
     const sent = platforms.calls.length;
     expect((await workspace.json('sync')).code).toBe(0);
     expect(
@@ -49,6 +62,7 @@ describe('round after round of changed data', () => {
     { timeout: ENOUGH_TIME },
     async (round) => {
       await workspace.sql(...randomChanges(below, round));
+      if (round % 3 === 0) kinds = changeMapping(workspace, below);
       if (round % 2 === 0) {
         platforms.trouble(randomFaults(below));
         const troubled = await workspace.json('sync');
@@ -57,7 +71,7 @@ describe('round after round of changed data', () => {
       }
       const outcome = await workspace.json('sync');
       expect(outcome, outcome.stderr).toMatchObject({ code: 0, error: null });
-      await expectEqual(workspace, platforms);
+      await expectEqual(workspace, platforms, kinds);
       await expectEvents(workspace, platforms);
     },
   );
@@ -78,13 +92,15 @@ describe('killed at any moment, and run again', () => {
   });
 
   test(`${KILLS} deaths, and the platforms are right after each third`, { timeout: ENOUGH_TIME }, async () => {
+    let kinds: readonly string[] = ['email', 'phone'];
     for (let death = 1; death <= KILLS; death += 1) {
       await killed.sql(...randomChanges(below, death));
+      if (death % 4 === 0) kinds = changeMapping(killed, below);
       await endAtRandom(death % 6 === 0 ? 'SIGTERM' : 'SIGKILL');
       if (death % 3 !== 0 && death !== KILLS) continue;
       const outcome = await killed.json('sync');
       expect(outcome, `after death ${death}: ${outcome.stderr}`).toMatchObject({ code: 0, error: null });
-      await expectEqual(killed, restarted);
+      await expectEqual(killed, restarted, kinds);
       await expectEvents(killed, restarted);
     }
     // A death costs at most the batches in flight.
