@@ -1,9 +1,18 @@
 import { DinmoError, type ExitCode } from '../errors.ts';
 import type { Finding } from '../finding.ts';
+import type { KnowledgeStore } from '../knowledge/store.ts';
 import { type Context, connectWarehouse, loadContext } from './context.ts';
 import type { CommandOptions } from './options.ts';
-import type { CheckReport } from './reports.ts';
 import { findOrphans, viewStorage } from './storage.ts';
+
+/** The answer of `check`. */
+export interface CheckReport {
+  readonly findings: readonly Finding[];
+  /** What could be derived, also of a project with errors. */
+  readonly store: KnowledgeStore;
+  /** 1 with any error, else 0. */
+  readonly exitCode: ExitCode;
+}
 
 /** Everything that is wrong with a project, at once. Needs no warehouse and no secret. Throws DinmoError for what cannot be read at all. */
 export async function checkProject(options: CommandOptions): Promise<CheckReport> {

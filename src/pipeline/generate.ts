@@ -6,11 +6,11 @@ import { nameFindings } from '../models/name-findings.ts';
 import { prune } from '../models/prune.ts';
 import { generatedRoot, renderModels } from '../models/render.ts';
 import { checkStale, writeModels } from '../models/write.ts';
+import type { GenerateReport } from '../report/generate-report.ts';
 import type { SqlDialect } from '../warehouse/dialect.ts';
 import { loadDialect } from '../warehouse/registry.ts';
 import { buildContext, type Context, connectWarehouse, loadContext } from './context.ts';
 import { type CommandOptions, loggerOf } from './options.ts';
-import type { GenerateReport } from './reports.ts';
 
 export interface GenerateOptions extends CommandOptions {
   /** Say what would change, write nothing. */

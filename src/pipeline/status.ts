@@ -1,9 +1,9 @@
 import { stateTables } from '../diff/state-tables.ts';
 import type { Activation } from '../knowledge/store.ts';
+import type { ActivationStatusRow, RejectionRow, StatusReport } from '../report/status-report.ts';
 import type { Row, Warehouse } from '../warehouse/warehouse.ts';
 import { connectWarehouse, loadContext, selectActivations } from './context.ts';
 import type { CommandOptions } from './options.ts';
-import type { ActivationStatusRow, RejectionRow, StatusReport } from './reports.ts';
 import { type KeyContext, shownKey } from './shown-key.ts';
 import { findOrphans, type Storage, stateOf, viewStorage } from './storage.ts';
 
