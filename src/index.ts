@@ -1,6 +1,7 @@
 /**
  * The public API of dbt-dinmo: what the command line does, as functions. Every function takes dbt's own options
- * (`CommandOptions`), answers with a value, and throws `DinmoError` for what a user can cause.
+ * (`CommandOptions`), answers with a value, and throws `DinmoError` for what a user can cause. Those that look at activations
+ * one by one (plan, sync, retry, clear) do not throw it: it stands in their answer, beside what was computed by then.
  */
 
 export { serviceLookup } from './destinations/registry.ts';
