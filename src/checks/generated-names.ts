@@ -9,6 +9,7 @@ import {
   SYNC_REJECTIONS_MODEL,
   SYNC_RUNS_MODEL,
   segmentModelName,
+  unmatchedModelName,
 } from '../models/names.ts';
 import type { Check, CheckContext } from './check.ts';
 
@@ -30,7 +31,9 @@ function namesOf(context: CheckContext): ReadonlyMap<string, SourceLocation | nu
     names.set(name, null);
   for (const entity of entities.values()) names.set(entityModelName(entity.name), entity.origin.locate(['name']));
   for (const segment of segments.values()) {
-    names.set(segmentModelName(segment.name), segment.origin.locate(segment.at));
+    const place = segment.origin.locate(segment.at);
+    names.set(segmentModelName(segment.name), place);
+    if (segment.definition.kind === 'sql') names.set(unmatchedModelName(segment.name), place);
   }
   return names;
 }
