@@ -1,6 +1,6 @@
 import { TEMPORARY } from '../diff/candidates.ts';
 import type { OperationCounts } from '../diff/delivery-plan.ts';
-import { CHANGE_COLUMNS, type StateTables } from '../diff/state-tables.ts';
+import type { StateTables } from '../diff/state-tables.ts';
 import type { StateDialect } from '../warehouse/state-dialect.ts';
 import type { TableName, Value, Warehouse } from '../warehouse/warehouse.ts';
 
@@ -32,9 +32,25 @@ export interface SettledCounts {
   readonly parked: number;
 }
 
+/** Columns of the changes that settlement reads: what was sent is not among them. */
+const SETTLED_COLUMNS = [
+  'seq',
+  'op',
+  'part',
+  'key',
+  'fast',
+  'strong',
+  'record_id',
+  'previous_key',
+  'may_delete',
+  'owner_key',
+] as const;
+
 const OUTCOMES = 'dinmo_outcomes';
 const SETTLED = 'dinmo_settled';
 const RECORDS = 'dinmo_records';
+/** Changes whose record ids pass through this process at a time: memory stays flat. */
+const RECORDS_PAGE = 20_000;
 
 /**
  * Moves the snapshot by exactly what was acknowledged, and marks as dirty what may have been applied. Run it inside a
@@ -84,7 +100,13 @@ async function count(warehouse: Warehouse): Promise<Omit<SettledCounts, 'parked'
 async function storeRecordIds(warehouse: Warehouse, sql: SettleSql): Promise<void> {
   const text = warehouse.state.type('text');
   await warehouse.run(`create or replace temporary table ${RECORDS} (kind ${text}, value ${text}, record_id ${text})`);
-  const rows = await warehouse.query(sql.identifierRecords());
+  const [size] = await warehouse.query(sql.lastIdentifierRecord());
+  const last = Number(size?.['last'] ?? -1);
+  for (let from = 0; from <= last; from += RECORDS_PAGE) await storeRecordPage(warehouse, sql.identifierRecords(from));
+}
+
+async function storeRecordPage(warehouse: Warehouse, select: string): Promise<void> {
+  const rows = await warehouse.query(select);
   const found = new Map<string, Value[]>();
   for (const row of rows) {
     for (const [identifier, recordId] of Object.entries(
@@ -118,13 +140,17 @@ class SettleSql {
 
   outcomes(complete: boolean): string {
     const free = complete ? "'accepted'" : "'none'";
-    const columns = CHANGE_COLUMNS.map(({ name }) => `c.${name}`).join(', ');
+    const columns = SETTLED_COLUMNS.map((name) => `c.${name}`).join(', ');
+    // A row for each change, since a join on ranges costs by their product.
+    const ofRun = (table: TableName, names: readonly string[]): string =>
+      `(${this.#d.expandRanges(`(select * from ${this.#d.table(table)} where run_id = ${this.#run}) as ranges`, names)})`;
+    const answer = ['status', 'code', 'message', 'record_id', 'created', 'record_created_at'];
     return `select ${columns},
-    case when r.status is not null then r.status when c.part = 'free' then ${free} when s.run_id is not null then 'unknown' else 'none' end as status,
+    case when r.status is not null then r.status when c.part = 'free' then ${free} when s.seq is not null then 'unknown' else 'none' end as status,
     r.code, r.message, r.record_id as new_record_id, r.created as new_created, r.record_created_at
   from ${this.#d.table(this.#t.changes)} as c
-  left join (select * from ${this.#d.table(this.#t.receipts)} where run_id = ${this.#run}) as r on c.seq >= r.lo and c.seq <= r.hi
-  left join (select * from ${this.#d.table(this.#t.sends)} where run_id = ${this.#run}) as s on c.seq >= s.lo and c.seq <= s.hi`;
+  left join ${ofRun(this.#t.receipts, answer)} as r on r.seq = c.seq
+  left join ${ofRun(this.#t.sends, [])} as s on s.seq = c.seq`;
   }
 
   /**
@@ -158,8 +184,16 @@ select v.* exclude (status),
 from verdicts as v`;
   }
 
-  identifierRecords(): string {
-    return `select identifier_records from ${this.#d.table(this.#t.receipts)} where run_id = ${this.#run} and identifier_records is not null`;
+  lastIdentifierRecord(): string {
+    return `select max(lo) as last from ${this.#identified()}`;
+  }
+
+  identifierRecords(from: number): string {
+    return `select identifier_records from ${this.#identified()} and lo between ${from} and ${from + RECORDS_PAGE - 1}`;
+  }
+
+  #identified(): string {
+    return `${this.#d.table(this.#t.receipts)} where run_id = ${this.#run} and identifier_records is not null`;
   }
 
   /** Identifiers of settled members; runs before the snapshot moves. */
