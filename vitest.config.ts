@@ -5,7 +5,8 @@ import { SummaryReporter } from './scripts/summary-reporter.ts';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    testTimeout: 60_000,
+    // For what hangs, not for what is slow: a test may run dbt several times, on a machine that has other work.
+    testTimeout: 240_000,
     hookTimeout: 300_000,
     pool: 'forks',
     maxWorkers: 2,
