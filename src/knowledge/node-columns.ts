@@ -65,7 +65,7 @@ export class NodeColumns {
     const catalog = project.catalog.get(node.uniqueId) ?? null;
     const types = { catalog: this.#foldCatalog(catalog), learned: this.#foldLearned(learned) };
     this.#catalogKeys = catalog === null ? null : new Set(types.catalog.keys());
-    const described = learned.filter(({ from }) => from.source === 'warehouse').map(({ name }) => this.fold(name));
+    const described = learned.filter(isDescribed).map(({ name }) => this.#stored(name).key);
     this.#learnedKeys = new Set(described.length > 0 ? described : types.learned.keys());
     for (const column of node.columns.values()) {
       const key = this.fold(column.name);
@@ -121,19 +121,26 @@ export class NodeColumns {
 
   #foldCatalog(catalog: CatalogColumns | null): Map<string, { name: string; dataType: string | null }> {
     const folded = new Map<string, { name: string; dataType: string | null }>();
-    for (const [name, dataType] of catalog ?? []) {
-      // A catalog names columns as stored: on Snowflake CUSTOMER_ID is what everybody writes customer_id.
-      const plain = this.#adapterType === 'snowflake' && name === name.toUpperCase() ? name.toLowerCase() : name;
-      folded.set(foldColumn(this.#adapterType, name, true), { name: plain, dataType });
+    for (const [stored, dataType] of catalog ?? []) {
+      const { key, name } = this.#stored(stored);
+      folded.set(key, { name, dataType });
     }
     return folded;
+  }
+
+  /** Catalog and warehouse name columns as stored: on Snowflake CUSTOMER_ID is what everybody writes customer_id. */
+  #stored(stored: string): { readonly key: string; readonly name: string } {
+    const isFolded = this.#adapterType === 'snowflake' && stored === stored.toUpperCase();
+    return { key: foldColumn(this.#adapterType, stored, true), name: isFolded ? stored.toLowerCase() : stored };
   }
 
   #foldLearned(learned: readonly LearnedColumn[]): Map<string, LearnedColumn> {
     const columns = new Map<string, LearnedColumn>();
     for (const column of learned) {
-      const key = this.fold(column.name);
-      if (!columns.get(key)?.dataType) columns.set(key, { ...column, name: columns.get(key)?.name ?? column.name });
+      const { key, name } = isDescribed(column)
+        ? this.#stored(column.name)
+        : { key: this.fold(column.name), name: column.name };
+      if (!columns.get(key)?.dataType) columns.set(key, { ...column, name: columns.get(key)?.name ?? name });
     }
     return columns;
   }
@@ -157,6 +164,11 @@ export class NodeColumns {
     if (column?.dataType) return { dataType: column.dataType, typeFrom: column.from };
     return { dataType: null, typeFrom: null };
   }
+}
+
+/** Whether the warehouse itself tells of it. */
+function isDescribed({ from }: LearnedColumn): boolean {
+  return from.source === 'warehouse';
 }
 
 /** One letter off, or two in a long name; names that differ in a number only are different columns. */

@@ -140,6 +140,23 @@ describe('properties', () => {
     const now = buildKnowledgeStore(project, SERVICE_LOOKUP, described).store.entities.get('customer');
     expect([...(now?.properties.keys() ?? [])].slice(0, 2)).toEqual(['city', 'email']);
     expect(now?.properties.has('zip')).toBe(false);
+    const stored = new Map([
+      [
+        idOf('customers'),
+        new Map([
+          ['EMAIL', 'TEXT'],
+          ['CITY', 'TEXT'],
+          ['odd Name', 'TEXT'],
+        ]),
+      ],
+    ]);
+    const snowflake = { ...project.manifest, metadata: { ...project.manifest.metadata, adapterType: 'snowflake' } };
+    const folded = buildKnowledgeStore({ ...project, manifest: snowflake }, SERVICE_LOOKUP, stored).store;
+    expect([...(folded.entities.get('customer')?.properties.keys() ?? [])].slice(0, 3)).toEqual([
+      'email',
+      'city',
+      'odd Name',
+    ]);
     const fromRecord = build({ models: { customers: all, entity_customer: recorded } });
     expect(fromRecord.store.entities.get('customer')?.properties.get('zip')).toMatchObject({
       type: { kind: 'integer' },
