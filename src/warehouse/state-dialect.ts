@@ -36,6 +36,8 @@ export interface StateDialect {
   isArray(dataType: string): boolean;
   createTemporary(name: string, select: string): string;
   dropTemporary(name: string): string;
+  /** One row for each number from `lo` to `hi` of the ranges in a FROM item: `seq`, and the columns named. */
+  expandRanges(from: string, columns: readonly string[]): string;
   /** `timestamp` expression minus a span, compared as instants. */
   minusSpan(expression: string, amount: number, unit: string): string;
   /** Any date or timestamp as an instant. */

@@ -51,6 +51,8 @@ export const duckdbState: StateDialect = {
   isArray: (dataType) => dataType.endsWith(']'),
   createTemporary: (name, select) => `create or replace temporary table ${duckdbState.identifier(name)} as ${select}`,
   dropTemporary: (name) => `drop table if exists temp.main.${duckdbState.identifier(name)}`,
+  expandRanges: (from, columns) =>
+    `select ${['unnest(generate_series(lo, hi)) as seq', ...columns].join(', ')} from ${from}`,
   minusSpan: (expression, amount, unit) => `(${expression} - interval '${amount} ${unit}')`,
   instant: (expression, dataType) => {
     const type = dataType.toUpperCase();
