@@ -5,10 +5,10 @@ import { type AnnotationCollector, NODE_KEYS } from './annotation-collector.ts';
 import { NAME } from './block-reader.ts';
 import type { DbtProject } from './dbt-project.ts';
 import type { Manifest, ManifestNode } from './manifest.ts';
-import { describe, isMap } from './parse-operand.ts';
 import type { Path } from './position.ts';
 import { yamlFilesUnder } from './properties-files.ts';
 import { openOwnFile } from './settings.ts';
+import { describe, isMap } from './shape.ts';
 import type { YamlFile } from './yaml-file.ts';
 
 const FILE_KEYS = ['segments', 'models'];

@@ -1,6 +1,6 @@
 import { nearest } from '../finding.ts';
-import { describe, isMap, type ShapeProblems } from './parse-operand.ts';
 import type { Path } from './position.ts';
+import { describe, isMap, type ShapeProblems } from './shape.ts';
 
 /** What entities, segments, activations, destinations and relationships may be called. */
 export const NAME = /^[a-z][a-z0-9_]{0,39}$/;

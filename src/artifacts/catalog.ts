@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { DinmoError } from '../errors.ts';
 import { type Loose, mapAt, readJson, textAt } from './json-file.ts';
-import { isMap } from './parse-operand.ts';
+import { isMap } from './shape.ts';
 
 /** Column types of a relation: column name → the warehouse's own type name. */
 export type CatalogColumns = ReadonlyMap<string, string>;

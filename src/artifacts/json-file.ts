@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { isMap } from './parse-operand.ts';
+import { isMap } from './shape.ts';
 
 /** A JSON object or map as it came from outside: any key may be missing, null or of another type. */
 export type Loose = Readonly<Record<string, unknown>>;

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Loose, listAt, mapAt, plainPath, textAt, textsAt } from './json-file.ts';
-import { isMap } from './parse-operand.ts';
+import { isMap } from './shape.ts';
 
 /** A column as the manifest lists it. */
 export interface ManifestColumn {

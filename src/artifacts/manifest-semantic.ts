@@ -1,6 +1,6 @@
 import { type Loose, listAt, mapAt, textAt, textsAt } from './json-file.ts';
-import { isMap } from './parse-operand.ts';
 import type { ReferenceIndex } from './reference.ts';
+import { isMap } from './shape.ts';
 
 export interface SemanticEntity {
   readonly name: string;

@@ -4,8 +4,8 @@ import { type Loose, mapAt, plainPath, readJson, textAt, textsAt } from './json-
 import { type ManifestNode, readNode } from './manifest-node.ts';
 import { readSemanticModels, type SemanticModel } from './manifest-semantic.ts';
 import { type ManifestTest, readTest } from './manifest-test.ts';
-import { isMap } from './parse-operand.ts';
 import { ReferenceIndex } from './reference.ts';
+import { isMap } from './shape.ts';
 
 export type { ManifestColumn, ManifestConstraint, ManifestNode } from './manifest-node.ts';
 export type { SemanticModel } from './manifest-semantic.ts';

@@ -9,8 +9,9 @@ import {
   type Operation,
 } from './annotation.ts';
 import { BlockReader, NAME } from './block-reader.ts';
-import { describe, isMap, parseDottedPath, parseWindow, type ShapeProblems } from './parse-operand.ts';
+import { parseDottedPath, parseWindow } from './parse-operand.ts';
 import type { Path } from './position.ts';
+import { describe, isMap, type ShapeProblems } from './shape.ts';
 
 export const IDENTIFIER_KINDS: readonly IdentifierKind[] = [...MATCHING_KINDS, ...HINT_KINDS];
 const MODES: readonly Mode[] = ['full', 'incremental', 'delta'];

@@ -9,9 +9,9 @@ import {
 } from './annotation.ts';
 import { BlockReader } from './block-reader.ts';
 import { IDENTIFIER_KINDS } from './parse-activation.ts';
-import { describe, isMap, type ShapeProblems } from './parse-operand.ts';
 import { parseSegment, readActivations, readWhere } from './parse-segment.ts';
 import type { Path } from './position.ts';
+import { describe, isMap, type ShapeProblems } from './shape.ts';
 
 const ENTITY_KEYS = [
   ...['name', 'type', 'class', 'label', 'description', 'primary_key', 'event_time', 'plural', 'columns', 'where'],

@@ -1,15 +1,8 @@
 import { nearest } from '../finding.ts';
-import {
-  describe,
-  isMap,
-  parseDottedPath,
-  parseFlag,
-  parseOperand,
-  parseWindow,
-  type ShapeProblems,
-} from './parse-operand.ts';
+import { parseDottedPath, parseFlag, parseOperand, parseWindow } from './parse-operand.ts';
 import type { Path } from './position.ts';
 import { AGGREGATES, type Aggregate, type Comparison, OPERATORS, type Operator, type Rule } from './rule.ts';
+import { describe, isMap, type ShapeProblems } from './shape.ts';
 
 const CONDITIONS = ['all', 'any', 'none', 'not', 'attribute', 'relation', 'segment'] as const;
 type Condition = (typeof CONDITIONS)[number];

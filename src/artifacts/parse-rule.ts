@@ -1,8 +1,9 @@
 import type { SegmentBlock } from './annotation.ts';
 import { parseCondition } from './parse-condition.ts';
-import { describe, isMap, parseDottedPath, ShapeProblems } from './parse-operand.ts';
+import { parseDottedPath } from './parse-operand.ts';
 import type { Path } from './position.ts';
 import type { Rule, ShapeProblem } from './rule.ts';
+import { describe, isMap, ShapeProblems } from './shape.ts';
 
 /**
  * Reads a filter as written in YAML (`where:`) into a rule. `at` leads from the root of the annotation to `value`.

@@ -1,10 +1,10 @@
 import type { ActivationBlock, SegmentBlock, SqlSegmentBlock } from './annotation.ts';
 import { BlockReader } from './block-reader.ts';
 import { parseActivation } from './parse-activation.ts';
-import type { ShapeProblems } from './parse-operand.ts';
 import { parseHoldout, parseRule, parseSegmentLimit } from './parse-rule.ts';
 import type { Path } from './position.ts';
 import type { Rule } from './rule.ts';
+import type { ShapeProblems } from './shape.ts';
 
 const SEGMENT_KEYS = ['label', 'description', 'where', 'limit', 'holdout', 'materialized', 'activations'];
 const SQL_SEGMENT_KEYS = ['name', 'entity', 'label', 'description', 'limit', 'holdout', 'materialized', 'activations'];

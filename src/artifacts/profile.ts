@@ -8,7 +8,7 @@ import { dbtVariable, type Environment, JinjaEnvironment, MissingVariableError }
 import { renderJinja, renderJinjaDeep } from './jinja.ts';
 import { JinjaError } from './jinja-expression.ts';
 import { type Loose, mapAt, readText } from './json-file.ts';
-import { isMap } from './parse-operand.ts';
+import { isMap } from './shape.ts';
 import { parseYaml11 } from './yaml-file.ts';
 
 /** The target that dbt would use, rendered. Values of secrets are registered with the log's mask when it is read. */

@@ -7,11 +7,11 @@ import { type CatalogColumns, readCatalog } from './catalog.ts';
 import { type DbtProject, findProjectDir, findTargetPath, readDbtProject } from './dbt-project.ts';
 import { type Environment, withDotenv } from './environment.ts';
 import { isWrittenByDbt2, type Manifest, readManifest } from './manifest.ts';
-import { isMap } from './parse-operand.ts';
 import { type Profile, readProfile } from './profile.ts';
 import { readAnnotations } from './read-annotations.ts';
 import { type RunResults, readRunResults } from './run-results.ts';
 import { readSettings, type Settings } from './settings.ts';
+import { isMap } from './shape.ts';
 import { parseYaml11 } from './yaml-file.ts';
 
 export type { CatalogColumns } from './catalog.ts';

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { DbtProject } from './dbt-project.ts';
 import { readText } from './json-file.ts';
 import type { ManifestNode } from './manifest.ts';
-import { isMap } from './parse-operand.ts';
 import type { Path } from './position.ts';
+import { isMap } from './shape.ts';
 import { YamlFile } from './yaml-file.ts';
 
 /** A `dinmo` block where a user wrote it in dbt's YAML. */

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { hasJinja } from './jinja.ts';
-import { isMap } from './parse-operand.ts';
 import type { Path } from './position.ts';
+import { isMap } from './shape.ts';
 
 /** A place where the manifest's reading of a value and YAML 1.2's differ. */
 export interface ReadingDifference {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { DinmoError } from '../errors.ts';
 import { type Loose, listAt, mapAt, readJson, textAt } from './json-file.ts';
-import { isMap } from './parse-operand.ts';
+import { isMap } from './shape.ts';
 
 /** What happened to one node in one dbt invocation. */
 export interface NodeResult {

@@ -2,8 +2,8 @@ import type { Guards, IdentifierKind, ServiceKind } from './annotation.ts';
 import { BlockReader } from './block-reader.ts';
 import { hasJinja } from './jinja.ts';
 import { IDENTIFIER_KINDS, readGuards, readSchedule } from './parse-activation.ts';
-import { describe, type ShapeProblems } from './parse-operand.ts';
 import type { Origin, Path } from './position.ts';
+import { describe, type ShapeProblems } from './shape.ts';
 
 /** A value of `config` or `credentials`: `env_var(...)` still as written; see `resolveSetting` and `resolveCredential`. */
 export type SettingValue = string | number | boolean | readonly string[];

@@ -1,7 +1,7 @@
 import type { Finding } from '../finding.ts';
-import { ShapeProblems } from './parse-operand.ts';
 import type { Path } from './position.ts';
 import type { ShapeProblem } from './rule.ts';
+import { ShapeProblems } from './shape.ts';
 import type { BlockOrigin } from './yaml-file.ts';
 
 /** Runs a parser of a block and turns what it finds wrong into findings, each with its place. `ignored` leaves out what lies under these paths. */

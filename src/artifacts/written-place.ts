@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Finding } from '../finding.ts';
 import type { Manifest, ManifestNode } from './manifest.ts';
-import { isMap } from './parse-operand.ts';
 import type { Path } from './position.ts';
 import type { PropertiesFiles, WrittenBlock } from './properties-files.ts';
 import { compareReadings, type ReadingDifference } from './reading-difference.ts';
+import { isMap } from './shape.ts';
 import { type BlockOrigin, originAt } from './yaml-file.ts';
 
 /** One annotation of the manifest, matched with the place where it was written. */
