@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Manifest, ManifestNode, ManifestTest } from '../artifacts/manifest.ts';
 import type { NodeResult, RunResults } from '../artifacts/run-results.ts';
 import { GENERATED_TAG } from '../models/names.ts';
@@ -11,6 +12,8 @@ export interface KnownResult {
   /** ISO, UTC. */
   readonly completedAt: string;
   readonly invocationId: string | null;
+  /** Fingerprint of the code that was built, of generated models; null where it is not known. */
+  readonly builtFrom: string | null;
 }
 
 /** Whether an activation may be synced, as far as dbt's results go. */
@@ -83,12 +86,13 @@ function judgeBuild(node: ManifestNode, input: GateInput): string | null {
   return null;
 }
 
-/** The manifest of the build itself holds the file's text; a later manifest only when the file is older than the build. */
+/** The manifest of the build itself holds the file's text; without its fingerprint, a file that is older than the build is the one. */
 function isBuiltFromFile(node: ManifestNode, result: KnownResult, { manifest, currentFile }: GateInput): boolean {
   const file = currentFile(node);
   if (file === null) return false;
   if (plainText(node.rawCode) !== plainText(file.text)) return false;
   if (manifest.metadata.invocationId === result.invocationId) return true;
+  if (result.builtFrom !== null) return result.builtFrom === fingerprint(file.text);
   return (
     Date.parse(manifest.metadata.generatedAt) <= Date.parse(result.completedAt) ||
     file.modifiedMs <= Date.parse(result.completedAt)
@@ -98,6 +102,10 @@ function isBuiltFromFile(node: ManifestNode, result: KnownResult, { manifest, cu
 /** Line ends and white space at the ends are not kept in manifests. */
 function plainText(code: string): string {
   return code.replaceAll('\r\n', '\n').trim();
+}
+
+function fingerprint(code: string): string {
+  return createHash('sha256').update(plainText(code)).digest('hex');
 }
 
 /** A relation of its own that a dbt command makes. */
@@ -121,15 +129,19 @@ export function ancestorsOf(manifest: Manifest, roots: readonly string[]): Reado
 export function newestResults(
   recorded: Iterable<KnownResult>,
   files: readonly RunResults[],
+  manifest: Manifest,
 ): ReadonlyMap<string, KnownResult> {
   const results = new Map<string, KnownResult>();
   for (const known of recorded) results.set(known.uniqueId, known);
   for (const file of files) {
     for (const result of file.results.values()) {
-      const known = knownResult(result, file);
+      const known = knownResult(result, { file, manifest });
       if (!known) continue;
       const before = results.get(known.uniqueId);
       if (before && Date.parse(before.completedAt) > Date.parse(known.completedAt)) continue;
+      // Read again after another dbt command, the same result has lost sight of the code that it was built from.
+      const isSame = before !== undefined && Date.parse(before.completedAt) === Date.parse(known.completedAt);
+      if (isSame && known.builtFrom === null) continue;
       results.set(known.uniqueId, known);
     }
   }
@@ -137,7 +149,10 @@ export function newestResults(
 }
 
 /** `compile`, `docs` and `test` say `success` of models that they never built; and a skipped test says nothing. */
-function knownResult(result: NodeResult, file: RunResults): KnownResult | null {
+function knownResult(
+  result: NodeResult,
+  { file, manifest }: { readonly file: RunResults; readonly manifest: Manifest },
+): KnownResult | null {
   const isTest = result.uniqueId.startsWith('test.') || result.uniqueId.startsWith('unit_test.');
   if (isTest && (file.which === 'compile' || file.which === 'generate' || result.status === 'skipped')) return null;
   if (!isTest && !file.builds) return null;
@@ -148,7 +163,14 @@ function knownResult(result: NodeResult, file: RunResults): KnownResult | null {
     status,
     completedAt: result.completedAt,
     invocationId: file.invocationId,
+    builtFrom: builtFrom(result.uniqueId, file, manifest),
   };
+}
+
+function builtFrom(uniqueId: string, file: RunResults, manifest: Manifest): string | null {
+  const node = manifest.nodes.get(uniqueId);
+  const isOfBuild = file.invocationId !== null && file.invocationId === manifest.metadata.invocationId;
+  return isOfBuild && node?.tags.includes(GENERATED_TAG) ? fingerprint(node.rawCode) : null;
 }
 
 /** A test of one of these nodes; a singular test, when it reads nothing else. */

@@ -63,6 +63,7 @@ export const SHARED_TABLES = {
     status: 'text',
     completed_at: 'timestamp',
     invocation_id: 'text',
+    built_from: 'text',
   }),
   /** Facts about the storage itself: `sandbox_instance`. */
   facts: columns({ name: 'text', value: 'text' }),

@@ -40,7 +40,7 @@ export async function openStorage(context: Context, warehouse: Warehouse, instan
   await ledger.create();
   if (instance !== null && (await readFact(ledger, 'sandbox_instance')) === null)
     await ledger.insert('facts', { name: 'sandbox_instance', value: instance });
-  const results = newestResults(await readResults(ledger), context.project.runResults);
+  const results = knownResults(context, await readResults(ledger));
   await recordResults(ledger, results);
   return { ledger, existing: await ledger.tables(), states: await readActivationStates(ledger), results };
 }
@@ -54,14 +54,17 @@ export async function viewStorage(context: Context, warehouse: Warehouse, instan
     existing.has('runs') &&
     existing.has('rejections');
   const mine = complete && (instance === null || (await readFact(ledger, 'sandbox_instance')) === instance);
-  if (!mine)
-    return { ledger, existing: new Set(), states: new Map(), results: newestResults([], context.project.runResults) };
+  if (!mine) return { ledger, existing: new Set(), states: new Map(), results: knownResults(context, []) };
   return {
     ledger,
     existing,
     states: await readActivationStates(ledger),
-    results: newestResults(await readResults(ledger), context.project.runResults),
+    results: knownResults(context, await readResults(ledger)),
   };
+}
+
+function knownResults({ project }: Context, recorded: readonly KnownResult[]): ReadonlyMap<string, KnownResult> {
+  return newestResults(recorded, project.runResults, project.manifest);
 }
 
 /** A new sandbox starts empty, and so does what we think it holds. */
@@ -88,6 +91,7 @@ async function readResults(ledger: Ledger): Promise<readonly KnownResult[]> {
     status: String(row['status']),
     completedAt: String(row['completed_at']),
     invocationId: row['invocation_id'] === null ? null : String(row['invocation_id']),
+    builtFrom: row['built_from'] === null ? null : String(row['built_from']),
   }));
 }
 
@@ -97,8 +101,15 @@ async function recordResults(ledger: Ledger, results: ReadonlyMap<string, KnownR
     await ledger.warehouse.run(`delete from ${ledger.sql('node_results')}`);
     await ledger.warehouse.append(
       ledger.table('node_results'),
-      ['text', 'text', 'text', 'timestamp', 'text'],
-      rows.map((result) => [result.uniqueId, result.kind, result.status, result.completedAt, result.invocationId]),
+      ['text', 'text', 'text', 'timestamp', 'text', 'text'],
+      rows.map(({ uniqueId, kind, status, completedAt, invocationId, builtFrom }) => [
+        uniqueId,
+        kind,
+        status,
+        completedAt,
+        invocationId,
+        builtFrom,
+      ]),
     );
   });
 }
