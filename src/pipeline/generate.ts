@@ -52,6 +52,25 @@ export async function generateModels(options: GenerateOptions): Promise<Generate
   };
 }
 
+/**
+ * Generated views that no longer say what the project's annotations say, relative to the project: a filter was edited and
+ * `generate` not run since. What is synced is still what was built.
+ */
+export async function staleViews(context: Context): Promise<readonly string[]> {
+  const { project, store } = context;
+  const files = renderModels({
+    store,
+    manifest: project.manifest,
+    settings: project.settings,
+    modelPaths: project.modelPaths,
+    dialects: await dialects(context),
+  });
+  const root = generatedRoot(project.settings, project.modelPaths);
+  return checkStale(project.dir, files, { root, modelPaths: project.modelPaths })
+    .map((file) => file.path)
+    .filter((path) => /\/(segments|entities)\/[^/]+\.sql$/.test(path));
+}
+
 async function dialects({ project }: Context): Promise<[SqlDialect, ...SqlDialect[]]> {
   const own = project.manifest.metadata.adapterType;
   const others = (project.settings.adapters ?? []).filter((adapter) => adapter !== own);

@@ -11,6 +11,7 @@ import type { Warehouse } from '../warehouse/warehouse.ts';
 import { type Context, connectWarehouse, loadContext, requireSound, selectActivations } from './context.ts';
 import { readEndpoint } from './endpoint.ts';
 import type { Equipment } from './execute.ts';
+import { staleViews } from './generate.ts';
 import { type CommandOptions, loggerOf } from './options.ts';
 import { findOrphans, openStorage, type Storage, viewStorage } from './storage.ts';
 import { type ActivationResult, failedResult, plainResult } from './verdict.ts';
@@ -46,6 +47,7 @@ export async function conduct(input: Conduct): Promise<SyncReport> {
     requireSound(context);
     const selected = selectActivations(context.store, input.options);
     input.allow(context);
+    await warnOfStaleViews(context);
     const warehouse = await connectWarehouse(context, { readOnly: input.access === 'read' });
     const http = createHttpClient();
     try {
@@ -70,6 +72,15 @@ export async function conduct(input: Conduct): Promise<SyncReport> {
       exitCode: worst([thrown.exitCode, ...results.map(({ detail }) => detail.exitCode)]),
     };
   }
+}
+
+async function warnOfStaleViews(context: Context): Promise<void> {
+  const stale = await staleViews(context);
+  if (stale.length === 0) return;
+  loggerOf(context.options).warn('generated models are stale', {
+    files: stale.join(', '),
+    fix: 'run dinmo generate, then dbt build: what is sent is what was built before',
+  });
 }
 
 async function one(input: Conduct, bench: Bench, activation: Activation): Promise<ActivationResult> {
