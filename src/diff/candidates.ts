@@ -1,6 +1,6 @@
 import type { StateDialect, TypedExpression } from '../warehouse/state-dialect.ts';
 import type { Warehouse } from '../warehouse/warehouse.ts';
-import type { DiffJob, SourceField } from './job.ts';
+import type { DiffJob } from './job.ts';
 import { SNAPSHOT_COLUMNS } from './state-tables.ts';
 
 /** Temporary tables of the plan, in the order in which they are made. */
@@ -17,8 +17,9 @@ export const TEMPORARY = {
 } as const;
 
 /**
- * Compares the segment with the snapshot and leaves every row that differs in the temporary table `dinmo_candidates`
- * (numbered by `n`) and rows whose key occurs more than once in `dinmo_duplicates` (key, copies).
+ * Compares the segment with the snapshot and leaves every row that differs in the temporary table `dinmo_joined` (numbered by
+ * `n`, with its content), what it is in `dinmo_candidates` (by `n`, without), and rows whose key occurs more than once in
+ * `dinmo_duplicates` (key, copies).
  *
  * The `kind` of a candidate is what it is before our own rules and the ledger's rejections have their say: `insert`, `update`,
  * `leaver`; `same` (only the fast fingerprint or the owner moved), `return` (a departed member is back, unchanged, and nobody
@@ -27,7 +28,12 @@ export const TEMPORARY = {
  */
 export async function collectCandidates(warehouse: Warehouse, job: DiffJob): Promise<void> {
   const sql = new CandidateSql(warehouse.state, job);
-  await warehouse.run(warehouse.state.createTemporary(TEMPORARY.joined, sql.joined()));
+  await warehouse.run(
+    warehouse.state.createTemporary(
+      TEMPORARY.joined,
+      `select row_number() over () as n, d.* from (${sql.joined()}) as d`,
+    ),
+  );
   await warehouse.run(warehouse.state.createTemporary(TEMPORARY.duplicates, sql.duplicates()));
   await warehouse.run(warehouse.state.createTemporary(TEMPORARY.candidates, sql.candidates()));
 }
@@ -128,24 +134,15 @@ class CandidateSql {
   }
 
   candidates(): string {
-    const { source } = this.#job;
     const byField = isKeyedByField(this.#job);
     const strong = this.#d.strongHash([
       { name: 'signature', sql: this.#d.text(this.#signature()), dataType: 'VARCHAR' },
       ...this.#fingerprinted(),
     ]);
-    const identifiers = source.identifiers.map(
-      (i, index) => `, ${this.#d.rawText(`j.${i.sql}`, i.dataType)} as raw_${index}`,
-    );
-    const event = source.eventTime
-      ? this.#d.instantText(this.#d.instant(source.eventTime.sql, source.eventTime.dataType))
-      : `cast(null as ${this.#d.type('text')})`;
     const bad = byField
       ? "when owner_key is null and s_key is null then 'null_key'\n      when copies > 1 then 'duplicate'\n      when c_key is null and s_key is null then 'insert'\n      when place > 1 then 'shadowed'\n      when s_key is not null and c_key is null and s_owner_key in (select key from dinmo_duplicates) then 'stuck'"
       : "when c_key is null and s_key is null then 'null_key'\n      when c_key in (select key from dinmo_duplicates) then 'duplicate'";
-    return `select row_number() over () as n, kinds.*
-  from (
-    select
+    return `select
       case
       ${bad}
       when c_key is null then 'leaver'
@@ -155,24 +152,8 @@ class CandidateSql {
       else 'same' end as kind,
       h.*
     from (
-      select coalesce(c_key, s_key) as key, c_key, c_owner as owner_key, c_fast as fast, ${strong} as strong, s_key, s_strong, s_dirty, s_departed, s_record_id, s_created, s_unsure_since, s_owner_key${byField ? ', copies, place' : ''}, ${event} as event_time,
-        ${this.#fieldsJson('insert')} as insert_fields, ${this.#fieldsJson('update')} as update_fields${identifiers.join('')}
+      select n, coalesce(c_key, s_key) as key, c_key, c_owner as owner_key, c_fast as fast, ${strong} as strong, s_key, s_strong, s_dirty, s_departed, s_record_id, s_created, s_unsure_since, s_owner_key${byField ? ', copies, place' : ''}
       from ${TEMPORARY.joined} as j
-    ) as h
-  ) as kinds`;
-  }
-
-  /** The mapped fields as JSON text, as an insert or an update sends them. */
-  #fieldsJson(operation: 'insert' | 'update'): string {
-    const members = this.#job.source.fields
-      .filter((field) => operation === 'insert' || field.mapped.write === 'always')
-      .map((field) => this.#member(field));
-    return members.length === 0 ? "'{}'" : this.#d.jsonObject(members);
-  }
-
-  #member({ mapped, column, constantJson }: SourceField): string {
-    if (column === null) return this.#d.jsonMember(mapped.field, this.#d.text(constantJson ?? 'null'));
-    const value = this.#d.valueJson(column.sql, column.dataType);
-    return this.#d.jsonMember(mapped.field, mapped.nulls === 'skip' ? value : `coalesce(${value}, 'null')`);
+    ) as h`;
   }
 }

@@ -2,12 +2,13 @@ import type { StateDialect } from '../warehouse/state-dialect.ts';
 import type { Warehouse } from '../warehouse/warehouse.ts';
 import { TEMPORARY } from './candidates.ts';
 import type { DiffJob } from './job.ts';
+import { RowContent } from './row-content.ts';
 import { CHANGE_COLUMNS } from './state-tables.ts';
 
 /**
  * Turns actions into what is sent, in order: 1 inserts, and updates that keep their identifiers; 2 removals of leavers and
  * of changed members' old identifiers; 3 changed members, whole. Left in the temporary table `dinmo_changes`, numbered by
- * `seq`. A leaver that has nothing to carry is `free`: it needs no request.
+ * `seq`, without their content. A leaver that has nothing to carry is `free`: it needs no request.
  */
 export async function arrangeChanges(warehouse: Warehouse, job: DiffJob): Promise<void> {
   const sql = new ChangeSql(warehouse.state, job);
@@ -18,6 +19,14 @@ export async function arrangeChanges(warehouse: Warehouse, job: DiffJob): Promis
     return;
   }
   await warehouse.run(warehouse.state.createTemporary(TEMPORARY.changes, sql.numbered(sql.rows())));
+}
+
+/**
+ * The changes with their content, as a query over the temporary tables in the order of `seq`, with the columns of the change
+ * table.
+ */
+export function frozenChanges(dialect: StateDialect, job: DiffJob): string {
+  return new ChangeSql(dialect, job).frozen();
 }
 
 class ChangeSql {
@@ -65,23 +74,22 @@ class ChangeSql {
 
   members(): string {
     const base =
-      'a.key, a.fast, a.strong, a.event_time, a.s_record_id as record_id, cast(null as varchar) as previous_key, false as may_delete, null as created_since, a.owner_key, a.n';
-    const nothing = `cast(null as ${this.#d.type('text')})`;
+      'a.key, a.fast, a.strong, a.s_record_id as record_id, cast(null as varchar) as previous_key, false as may_delete, null as created_since, a.owner_key, a.n';
     return `with carried as (${this.#wire()}),
 changed as (${this.#changed()})
-select 1 as phase, a.action as op, 'whole' as part, a.action as wire, ${this.#fields()} as fields, a.wire_ids, ${base}
+select 1 as phase, a.action as op, 'whole' as part, a.action as wire, ${this.#fresh()} as fresh, a.wire_ids, ${base}
   from ${TEMPORARY.actions} as a where a.action = 'insert' or (a.action = 'update' and a.n not in (select n from changed))
 union all
-select 2, 'delete', case when c.key is null then 'free' else 'whole' end, 'delete', ${nothing}, c.wire_ids, ${base}
+select 2, 'delete', case when c.key is null then 'free' else 'whole' end, 'delete', null, c.wire_ids, ${base}
   from ${TEMPORARY.actions} as a left join carried as c on c.key = a.key where a.action = 'delete'
 union all
-select 2, 'update', 'remove', 'delete', ${nothing}, c.wire_ids, ${base}
+select 2, 'update', 'remove', 'delete', null, c.wire_ids, ${base}
   from ${TEMPORARY.actions} as a join carried as c on c.key = a.key where a.action = 'update' and a.n in (select n from changed)
 union all
-select 3, 'update', case when c.key is null then 'whole' else 'add' end, 'update', ${this.#fields()}, a.wire_ids, ${base}
+select 3, 'update', case when c.key is null then 'whole' else 'add' end, 'update', ${this.#fresh()}, a.wire_ids, ${base}
   from ${TEMPORARY.actions} as a left join carried as c on c.key = a.key where a.action = 'update' and a.n in (select n from changed)
 union all
-select 2, 'delete', 'owed', 'delete', ${nothing}, c.wire_ids, c.key, null, null, null, null, null, false, null, null, null
+select 2, 'delete', 'owed', 'delete', null, c.wire_ids, c.key, null, null, null, null, false, null, null, null
   from carried as c where c.key not in (select key from ${TEMPORARY.actions} where action in ('update', 'delete') and key is not null)`;
   }
 
@@ -93,27 +101,34 @@ select 2, 'delete', 'owed', 'delete', ${nothing}, c.wire_ids, c.key, null, null,
     return `select case a.action when 'rekey' then 1 when 'delete' then 3 else 2 end as phase,
     case when a.action = 'rekey' then 'update' else a.action end as op, 'whole' as part,
     case when a.action = 'rekey' then 'update' else a.action end as wire,
-    case when a.action <> 'delete' then ${this.#fields()} end as fields, a.wire_ids,
-    a.key, a.fast, a.strong, a.event_time,
+    ${this.#fresh()} as fresh, a.wire_ids, a.key, a.fast, a.strong,
     -- In doubt, which record stands under the key is for the platform to say.
     case when a.action = 'delete' and a.s_dirty then null else coalesce(a.in_place_id, a.s_record_id) end as record_id,
     a.previous_key, a.may_delete, case when a.action = 'delete' then a.created_since end as created_since, a.owner_key, a.n
   from ${TEMPORARY.actions} as a where a.action in ('insert', 'update', 'rekey', 'delete')`;
   }
 
-  #fields(): string {
-    return "case when (a.s_key is null or a.s_unsure_since is not null) and a.action <> 'rekey' then a.insert_fields else a.update_fields end";
+  /** Whether the platform gets the row for the first time, as far as we know. */
+  #fresh(): string {
+    return "((a.s_key is null or a.s_unsure_since is not null) and a.action <> 'rekey')";
   }
 
   numbered(select: string): string {
     const wireOrder = "case wire when 'insert' then 1 when 'update' then 2 else 3 end";
+    return `select row_number() over (order by phase, ${wireOrder}, n, key) as seq, arranged.* from (${select}) as arranged`;
+  }
+
+  frozen(): string {
+    const content = new RowContent(this.#d, this.#job);
     const keyColumns = this.#job.source.destinationKey
       ? [{ ...this.#job.source.destinationKey, dataType: 'VARCHAR' }]
       : this.#job.source.keys;
-    const columns = CHANGE_COLUMNS.map(({ name }) => {
-      if (name === 'seq') return `row_number() over (order by phase, ${wireOrder}, n, key) as seq`;
-      return name === 'key_json' ? `${this.#d.keyJson('key', keyColumns)} as key_json` : name;
-    });
-    return `select ${columns.join(', ')}, n from (${select}) as arranged`;
+    const made: Readonly<Record<string, string>> = {
+      key_json: this.#d.keyJson('c.key', keyColumns),
+      fields: `case when c.wire <> 'delete' then ${content.fields('c.fresh')} end`,
+      event_time: content.eventTime(),
+    };
+    const columns = CHANGE_COLUMNS.map(({ name }) => `${made[name] ?? `c.${name}`} as ${name}`);
+    return `select ${columns.join(', ')} from ${TEMPORARY.changes} as c left join ${TEMPORARY.joined} as j on j.n = c.n order by c.seq`;
   }
 }

@@ -1,6 +1,7 @@
 import type { Value, Warehouse } from '../warehouse/warehouse.ts';
 import { TEMPORARY } from './candidates.ts';
 import type { DiffJob, PreparedIdentifier, Preparer, RawRow, SourceIdentifier } from './job.ts';
+import { RowContent } from './row-content.ts';
 import { createTable, type StateColumn } from './state-tables.ts';
 
 const PAGE_ROWS = 20_000;
@@ -45,9 +46,12 @@ export async function prepareCandidates(warehouse: Warehouse, job: DiffJob): Pro
 
 async function preparePage(warehouse: Warehouse, job: DiffJob, preparer: Preparer, from: number): Promise<void> {
   const { identifiers } = job.source;
-  const raw = identifiers.map((_, index) => `, raw_${index}`).join('');
+  const content = new RowContent(warehouse.state, job);
+  const page = `n between ${from} and ${from + PAGE_ROWS - 1}`;
   const rows = await warehouse.query(
-    `select n, key, insert_fields, event_time${raw} from ${TEMPORARY.candidates} where n between ${from} and ${from + PAGE_ROWS - 1} and kind in ('insert', 'update') and key is not null`,
+    `select ${['c.n', 'c.key', 'fields', 'event_time', ...identifiers.map((_, index) => `raw_${index}`)].join(', ')}
+    from (select n, key from ${TEMPORARY.candidates} where ${page} and kind in ('insert', 'update') and key is not null) as c
+    join (select ${['n', `${content.fields('true')} as fields`, `${content.eventTime()} as event_time`, ...content.identifiers()].join(', ')} from ${TEMPORARY.joined} where ${page}) as j on j.n = c.n`,
   );
   const prepared: Value[][] = [];
   const found: Value[][] = [];
@@ -57,7 +61,7 @@ async function preparePage(warehouse: Warehouse, job: DiffJob, preparer: Prepare
     const outcome = preparer.prepare({
       key,
       identifiers: rawIdentifiers(identifiers, (index) => row[`raw_${index}`] ?? null),
-      fieldsJson: row['insert_fields'] === null ? null : String(row['insert_fields']),
+      fieldsJson: row['fields'] === null ? null : String(row['fields']),
       eventTime: row['event_time'] === null ? null : String(row['event_time']),
     });
     if (outcome.kind === 'invalid') {

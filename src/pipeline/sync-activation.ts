@@ -1,9 +1,9 @@
 import type { DeliveryOutcome } from '../delivery/deliver.ts';
 import { TEMPORARY } from '../diff/candidates.ts';
+import { frozenChanges } from '../diff/changes.ts';
 import { type DeliveryPlan, invalidRows, NO_OPERATIONS } from '../diff/delivery-plan.ts';
 import type { DiffJob } from '../diff/job.ts';
 import { planDelivery } from '../diff/plan.ts';
-import { CHANGE_COLUMNS } from '../diff/state-tables.ts';
 import { DinmoError } from '../errors.ts';
 import { Lease, systemProcesses } from '../record/lease.ts';
 import type { Ledger } from '../record/ledger.ts';
@@ -164,9 +164,8 @@ async function jobOf(run: SyncRun, prepared: Prepared, runId: string): Promise<D
 /** The changes as they will be sent, whatever happens to the rows they came from. */
 export async function freeze(ledger: Ledger, job: DiffJob): Promise<void> {
   const { warehouse } = ledger;
-  const names = CHANGE_COLUMNS.map(({ name }) => name).join(', ');
   await warehouse.run(
-    `create or replace table ${warehouse.state.table(job.tables.changes)} as select ${names} from ${TEMPORARY.changes} order by seq`,
+    `create or replace table ${warehouse.state.table(job.tables.changes)} as ${frozenChanges(warehouse.state, job)}`,
   );
   const carried =
     job.facts.identifiers === null
