@@ -173,6 +173,9 @@ export async function freeze(ledger: Ledger, job: DiffJob): Promise<void> {
       : ` union all select 'carried', c.key, c.kind, c.rank, c.value from ${TEMPORARY.carried} as c`;
   await warehouse.run(`create or replace table ${warehouse.state.table(job.tables.changeIdentifiers)} as
     select 'new' as side, i.key, i.kind, i.rank, i.value from ${TEMPORARY.newIdentifiers} as i join ${TEMPORARY.actions} as a on a.n = i.n where a.action in ('insert', 'update')${carried}`);
+  // Settlement asks the plan only for what was decided: the rest would be held in memory while delivery goes on.
+  const { actions, duplicates, ...spent } = TEMPORARY;
+  for (const name of Object.values(spent)) await warehouse.run(warehouse.state.dropTemporary(name));
 }
 
 /** A new name goes to the platform at once, not with the next change. */
