@@ -6,21 +6,29 @@ import { isMap } from './shape.ts';
 /** Column types of a relation: column name → the warehouse's own type name. */
 export type CatalogColumns = ReadonlyMap<string, string>;
 
+/** What catalog.json says, and when it was said. */
+export interface Catalog {
+  /** By unique_id. */
+  readonly relations: ReadonlyMap<string, CatalogColumns>;
+  /** ISO; null when there is no catalog, or it does not say. */
+  readonly generatedAt: string | null;
+}
+
 /**
  * Reads the column types of catalog.json (`dbt docs generate`), by unique_id. Empty when there is no file. Names are as the
  * warehouse has them: upper case on Snowflake, whatever the YAML says.
  * Throws DinmoError `catalog-unreadable` (artifact).
  */
-export function readCatalog(path: string): ReadonlyMap<string, CatalogColumns> {
-  const catalog = new Map<string, CatalogColumns>();
-  if (!existsSync(path)) return catalog;
+export function readCatalog(path: string): Catalog {
+  const relations = new Map<string, CatalogColumns>();
+  if (!existsSync(path)) return { relations, generatedAt: null };
   const root = readRoot(path);
   for (const section of ['nodes', 'sources']) {
     for (const [uniqueId, node] of Object.entries(mapAt(root, section))) {
-      if (isMap(node)) catalog.set(uniqueId, readColumns(mapAt(node, 'columns')));
+      if (isMap(node)) relations.set(uniqueId, readColumns(mapAt(node, 'columns')));
     }
   }
-  return catalog;
+  return { relations, generatedAt: textAt(mapAt(root, 'metadata'), 'generated_at') };
 }
 
 function readColumns(columns: Loose): CatalogColumns {

@@ -41,8 +41,10 @@ export interface Project {
   readonly targetPath: string;
   readonly vars: Readonly<Record<string, unknown>>;
   readonly manifest: Manifest;
-  /** unique_id → columns, from catalog.json; empty when there is none. */
+  /** unique_id → columns, from a catalog.json as new as the manifest; empty when there is none. */
   readonly catalog: ReadonlyMap<string, CatalogColumns>;
+  /** The same of an older catalog.json: it tells of columns and types, and proves nothing missing. */
+  readonly olderCatalog?: ReadonlyMap<string, CatalogColumns>;
   readonly settings: Settings;
   readonly annotations: readonly Annotation[];
   /** What was wrong with the shape of the annotations and of dinmo.yml. */
@@ -104,7 +106,7 @@ export function readProject(options: ProjectOptions = {}): Project {
     targetPath,
     vars,
     manifest,
-    catalog: readCatalog(join(targetPath, 'catalog.json')),
+    ...readCatalogOf(manifest, targetPath),
     settings,
     annotations: annotated.annotations,
     findings: [...findings, ...annotated.findings].sort(compareFindings),
@@ -119,6 +121,13 @@ function readManifestOf(project: DbtProject, targetPath: string): Manifest {
   const manifest = readManifest(join(targetPath, 'manifest.json'));
   if (manifest.metadata.projectName !== '') return manifest;
   return { ...manifest, metadata: { ...manifest.metadata, projectName: project.name } };
+}
+
+/** A build after `dbt docs generate` may have given relations columns that the catalog does not know. */
+function readCatalogOf(manifest: Manifest, targetPath: string): Pick<Project, 'catalog' | 'olderCatalog'> {
+  const { relations, generatedAt } = readCatalog(join(targetPath, 'catalog.json'));
+  const isOlder = generatedAt !== null && Date.parse(generatedAt) < Date.parse(manifest.metadata.generatedAt);
+  return isOlder ? { catalog: new Map(), olderCatalog: relations } : { catalog: relations };
 }
 
 function readAllRunResults(targetPath: string, named: readonly string[], cwd: string): readonly RunResults[] {

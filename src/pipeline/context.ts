@@ -38,7 +38,11 @@ export function buildContext(
   described: ReadonlyMap<string, CatalogColumns> = new Map(),
 ): Context {
   const services = serviceLookup();
-  const { store, checkable, findings: built } = buildKnowledgeStore(project, services, described);
+  const {
+    store,
+    checkable,
+    findings: built,
+  } = buildKnowledgeStore(project, services, new Map([...(project.olderCatalog ?? []), ...described]));
   const checked = runChecks({
     project,
     store: checkable,

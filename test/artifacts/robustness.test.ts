@@ -159,7 +159,7 @@ describe('nothing but DinmoError, whatever a file holds', () => {
   it('run_results.json', () => holds('target/run_results.json', JSON.stringify(RESULTS), json(RESULTS), project));
   it('catalog.json', () => {
     const catalog = { nodes: { a: { columns: { c: { name: 'c', type: 'INT', index: 1 } } } } };
-    holds('catalog.json', '{}', json(catalog), () => [...readCatalog(join(folder, 'catalog.json'))]);
+    holds('catalog.json', '{}', json(catalog), () => [...readCatalog(join(folder, 'catalog.json')).relations]);
   });
   it('dinmo.yml', () => holds('dinmo.yml', SETTINGS, damaged(SETTINGS), project));
   it('dinmo/', () => holds('dinmo/s.yml', SEGMENTS, damaged(SEGMENTS), project));

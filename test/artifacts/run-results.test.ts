@@ -94,12 +94,12 @@ describe('catalog', () => {
       sources: { 'source.shop.b.c': { columns: {} } },
       errors: null,
     };
-    const catalog = readCatalog(join(writeFiles(tempFolder(), { 'catalog.json': root }), 'catalog.json'));
+    const catalog = readCatalog(join(writeFiles(tempFolder(), { 'catalog.json': root }), 'catalog.json')).relations;
     expect([...(catalog.get('model.shop.a') ?? [])]).toEqual([
       ['A', 'TEXT'],
       ['B', 'NUMBER(38,0)'],
     ]);
     expect(catalog.get('source.shop.b.c')?.size).toBe(0);
-    expect(readCatalog(join(tempFolder(), 'catalog.json')).size).toBe(0);
+    expect(readCatalog(join(tempFolder(), 'catalog.json')).relations.size).toBe(0);
   });
 });
