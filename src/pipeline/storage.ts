@@ -64,7 +64,10 @@ export async function viewStorage(context: Context, warehouse: Warehouse, instan
 }
 
 function knownResults({ project }: Context, recorded: readonly KnownResult[]): ReadonlyMap<string, KnownResult> {
-  return newestResults(recorded, project.runResults, project.manifest);
+  // Results of another target speak of other relations.
+  const { targetName } = project.profile();
+  const files = project.runResults.filter(({ target }) => target === null || target === targetName);
+  return newestResults(recorded, files, project.manifest);
 }
 
 /** A new sandbox starts empty, and so does what we think it holds. */
