@@ -5,6 +5,8 @@ const LISTS = '/crm/lists/2026-09';
 
 export interface Contact {
   readonly id: string;
+  /** As HubSpot's objects API tells it with every record. */
+  readonly createdAt: string;
   properties: Record<string, string>;
 }
 
@@ -31,7 +33,7 @@ export class HubSpotPlatform implements Platform {
 
   /** A contact that somebody else made. */
   own(properties: Record<string, string>): Contact {
-    const contact = { id: String(this.#next++), properties: { ...properties } };
+    const contact = { id: String(this.#next++), createdAt: new Date().toISOString(), properties: { ...properties } };
     this.contacts.set(contact.id, contact);
     return contact;
   }
@@ -99,7 +101,7 @@ export class HubSpotPlatform implements Platform {
     const property = readObject(call.body)?.['idProperty'];
     const found = ids.flatMap((id) => {
       const contact = property === 'email' ? this.#findByEmail(id) : this.contacts.get(id);
-      return contact ? [{ id: contact.id, properties: contact.properties }] : [];
+      return contact ? [describeContact(contact)] : [];
     });
     const missing = ids.length - found.length;
     const errors =
@@ -139,7 +141,7 @@ export class HubSpotPlatform implements Platform {
     const found = this.#findByEmail(id);
     const contact = found ?? this.own({ email: id });
     contact.properties = { ...contact.properties, ...(input['properties'] as Record<string, string>), email: id };
-    return { id: contact.id, new: found === undefined, properties: contact.properties };
+    return { ...describeContact(contact), new: found === undefined };
   }
 
   #update(input: Record<string, unknown>, email: string): object | string {
@@ -152,7 +154,7 @@ export class HubSpotPlatform implements Platform {
       ...(input['properties'] as Record<string, string>),
       ...(email ? { email } : {}),
     };
-    return { id: contact.id, properties: contact.properties };
+    return describeContact(contact);
   }
 
   #findByEmail(email: string): Contact | undefined {
@@ -246,4 +248,8 @@ function describeList([listId, { name, members }]: readonly [string, List]): obj
     processingType: 'MANUAL',
     additionalProperties: { hs_list_size: String(members.size) },
   };
+}
+
+function describeContact({ id, createdAt, properties }: Contact): object {
+  return { id, createdAt, updatedAt: createdAt, archived: false, properties };
 }
