@@ -121,8 +121,9 @@ class CandidateSql {
       : 's.s_key is null or c.c_key is null or s.s_dirty or s.s_departed or c.c_fast <> s.s_fast';
     if (!isKeyedByField(this.#job))
       return `select c.*, s.* from (${this.#current()}) as c full join ${this.#snapshot()} as s on c.c_key = s.s_key where ${differs}`;
-    // Rows that lost their destination key to another row, or whose own key is not sound, join nothing.
-    return `select c.*, s.* from (${this.#current()}) as c full join ${this.#snapshot()} as s on c.c_key = s.s_key and c.place = 1 where coalesce(c.place, 1) <> 1 or ${differs} or c.c_owner is distinct from s.s_owner_key`;
+    // Rows that lost their destination key to another row, or whose own key is not sound, join nothing. One equality and no
+    // more: anything else would be compared pair by pair.
+    return `select c.*, s.* from (${this.#current()}) as c full join ${this.#snapshot()} as s on case when c.place = 1 then c.c_key end = s.s_key where coalesce(c.place, 1) <> 1 or ${differs} or c.c_owner is distinct from s.s_owner_key`;
   }
 
   duplicates(): string {
