@@ -227,7 +227,9 @@ from verdicts as v`;
       `select s.key, s.fast, s.strong, s.verdict <> 'present' as dirty, false as departed,
         case when s.verdict <> 'moving' then coalesce(s.new_record_id, s.record_id, p.record_id) end as record_id,
         (coalesce(p.created, false) and (s.new_record_id is null or p.record_id is null or s.new_record_id = p.record_id))
-          or coalesce(s.new_created, false) or coalesce(s.record_created_at >= coalesce(q.unsure_since, r.started_at), false) as created,
+          or coalesce(s.new_created, false) or coalesce(s.record_created_at >= coalesce(q.unsure_since, r.started_at), false)
+          -- Nothing says when it was made: that we sent it before, without an answer, is the evidence there is.
+          or (q.unsure_since is not null and s.record_created_at is null and s.new_record_id is not null) as created,
         case when s.verdict = 'moving' or (s.verdict = 'dirty' and (p.key is null or p.unsure_since is not null)) then coalesce(q.unsure_since, r.started_at) end as unsure_since,
         s.owner_key, ${this.#run} as run_id
       from ${SETTLED} as s

@@ -105,9 +105,11 @@ async function deleteRows(work: Work, batch: Batch, signal: AbortSignal): Promis
   if (looked?.kind === 'outcome') return looked.outcome;
   const ids = batch.rows.map((row) => {
     const id = row.recordId ?? looked?.ids.get(row.key.toLowerCase()) ?? null;
-    // A record that may have been there before us goes only if it is younger than our first word of it.
+    // A record that may have been there before us stays if it is older than our first word of it. HubSpot says when it
+    // was made; where nothing says so, our own word is all the evidence there is.
     const createdAt = id === null ? undefined : looked?.createdAt.get(id);
-    const stays = row.createdSince != null && !(Date.parse(createdAt ?? '') >= Date.parse(row.createdSince));
+    const stays =
+      row.createdSince != null && createdAt !== undefined && !(Date.parse(createdAt) >= Date.parse(row.createdSince));
     return stays ? null : id;
   });
   const refusal = await archiveRecords(records, [...new Set(ids.filter((id) => id !== null))]);
@@ -213,7 +215,8 @@ function receiptOf(
     return { seq: row.seq, status: 'unknown', code: 'no-verdict', message: 'HubSpot’s answer does not name the row' };
   }
   const sentAt = work.created.unanswered.get(row.key);
-  const isYounger = sentAt !== undefined && Date.parse(record.createdAt ?? '') >= sentAt - CLOCK_MARGIN_MS;
+  const isYounger =
+    sentAt !== undefined && (record.createdAt === null || Date.parse(record.createdAt) >= sentAt - CLOCK_MARGIN_MS);
   if (record.created || (isYounger && row.recordId === null)) work.created.ids.add(record.id);
   const { id, createdAt } = record;
   return {
