@@ -7,6 +7,7 @@ import { Pacer } from '../delivery/pace.ts';
 import type { Session } from '../destinations/destination.ts';
 import type { HttpClient } from '../destinations/http.ts';
 import type { DiffJob } from '../diff/job.ts';
+import { DinmoError } from '../errors.ts';
 import { HeldJournal, Journal } from '../record/journal.ts';
 import type { Lease } from '../record/lease.ts';
 import type { Ledger } from '../record/ledger.ts';
@@ -49,7 +50,7 @@ export async function execute(execution: Execution): Promise<DeliveryOutcome> {
   const heartbeat = every(10_000, () => lease.renew());
   let done = 0;
   try {
-    const outcome = await deliver({
+    const delivered = await deliver({
       phases: [1, 2, 3].map((phase) => () => readPhase(reader, job.tables.changes, phase)),
       limits,
       journal: held ?? journal,
@@ -71,8 +72,8 @@ export async function execute(execution: Execution): Promise<DeliveryOutcome> {
         tally: { accepted: 0, narrowed: 0 },
       },
     });
-    if (outcome.stop === null) await execution.session.finish();
-    else await execution.session.abandon();
+    const outcome = delivered.stop === null ? await finish(execution.session) : delivered;
+    if (outcome.stop !== null) await execution.session.abandon();
     if (held) await held.publish(outcome.stop === null ? 'kept' : 'dropped');
     return outcome;
   } catch (thrown) {
@@ -81,6 +82,17 @@ export async function execute(execution: Execution): Promise<DeliveryOutcome> {
   } finally {
     heartbeat();
     await reader.close();
+  }
+}
+
+/** A destination that cannot publish what it was sent (a full disk) has failed: the run is closed with that, not left open. */
+async function finish(session: Session): Promise<DeliveryOutcome> {
+  try {
+    await session.finish();
+    return { stop: null };
+  } catch (thrown) {
+    if (!(thrown instanceof DinmoError)) throw thrown;
+    return { stop: { kind: 'refused', code: thrown.code, message: thrown.message, fix: thrown.fix } };
   }
 }
 

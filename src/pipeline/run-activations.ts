@@ -121,7 +121,11 @@ async function sandboxInstance(options: CommandOptions, http: Equipment['http'])
   } catch {
     // Told below: whatever went wrong, there is no sandbox at that address.
   }
-  throw new DinmoError({
+  throw unreachable(url);
+}
+
+function unreachable(url: string): DinmoError {
+  return new DinmoError({
     kind: 'destination',
     code: 'sandbox-unreachable',
     message: `No sandbox answers at ${url}.`,
@@ -141,13 +145,21 @@ async function furnishSandbox(context: Context, http: Equipment['http']): Promis
       ...(credentials['secret'] === undefined ? {} : { secret: credentials['secret'] }),
       ...(typeof config['path'] === 'string' ? { folder: config['path'] } : {}),
     };
-    await http.request({
+    const body = JSON.stringify(setup);
+    const request = {
       method: 'POST',
       url,
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(setup),
+      body,
       timeoutMs: 5_000,
-    });
+    } as const;
+    const answer = await http.request(request).catch(() => null);
+    if (answer === null) throw unreachable(context.options.sandboxUrl ?? '');
+    if (answer.status >= 300)
+      loggerOf(context.options).warn('the sandbox did not take what it was told', {
+        destination: destination.name,
+        status: answer.status,
+      });
   }
 }
 

@@ -8,6 +8,7 @@ import { DELTA_STORAGE_MODEL, findGenerated } from '../models/names.ts';
 import { type ActivationState, Ledger, readActivationStates } from '../record/ledger.ts';
 import type { Warehouse } from '../warehouse/warehouse.ts';
 import type { Context } from './context.ts';
+import { loggerOf } from './options.ts';
 
 /** Where the ledger lives: read back from the manifest; with --sandbox beside it. Throws DinmoError `not-generated`. */
 export function storageSchema(context: Context): StateSchema {
@@ -37,6 +38,7 @@ export interface Storage {
 export async function openStorage(context: Context, warehouse: Warehouse, instance: string | null): Promise<Storage> {
   const ledger = new Ledger(warehouse, storageSchema(context));
   if (instance !== null) await dropOtherInstance(ledger, instance);
+  else await warnOfOtherStorage(context, ledger);
   await ledger.create();
   if (instance !== null && (await readFact(ledger, 'sandbox_instance')) === null)
     await ledger.insert('facts', { name: 'sandbox_instance', value: instance });
@@ -68,6 +70,25 @@ function knownResults({ project }: Context, recorded: readonly KnownResult[]): R
   const { targetName } = project.profile();
   const files = project.runResults.filter(({ target }) => target === null || target === targetName);
   return newestResults(recorded, files, project.manifest);
+}
+
+/**
+ * Before the first sync into this schema: state of the same kind elsewhere in the database may be another target's, or it
+ * may be ours, left behind by a change of schema names; then everything would be sent as new.
+ */
+async function warnOfOtherStorage(context: Context, ledger: Ledger): Promise<void> {
+  if ((await ledger.tables()).has('activations')) return;
+  const { warehouse, schema } = ledger;
+  const rows = await warehouse.query(
+    `select table_schema from information_schema.tables where table_name in ('activations', 'sends', 'receipts', 'node_results') and table_schema <> ${ledger.text(schema.schema)}${schema.database === null ? '' : ` and table_catalog = ${ledger.text(schema.database)}`} group by table_schema having count(*) = 4`,
+  );
+  const others = rows.map((row) => String(row['table_schema'])).filter((name) => !name.endsWith('_SANDBOX'));
+  if (others.length === 0) return;
+  loggerOf(context.options).warn('this is the first sync into a new schema, and other schemas hold state', {
+    schema: schema.schema,
+    others: others.join(', '),
+    fix: 'if the schema was only renamed, stop, and move its tables: what they remember is otherwise sent as new',
+  });
 }
 
 /** A new sandbox starts empty, and so does what we think it holds. */
