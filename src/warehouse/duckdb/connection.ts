@@ -5,6 +5,7 @@ import { DinmoError, messageOf } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { AppendType, Row, TableName, Value, Warehouse, WarehouseColumn } from '../warehouse.ts';
 import { duckdbState } from './state-dialect.ts';
+import { SharedTurns } from './turns.ts';
 
 export interface DuckdbFile {
   /** Absolute path of the database file. */
@@ -159,6 +160,8 @@ class DuckdbSession implements Warehouse {
   readonly #instance: DuckDBInstance;
   readonly #connection: DuckDBConnection;
   readonly #owner: boolean;
+  /** A lease that is renewed and a journal that is written meet here: the driver takes one statement at a time. */
+  readonly #turns = new SharedTurns();
 
   constructor(instance: DuckDBInstance, connection: DuckDBConnection, owner: boolean) {
     this.#instance = instance;
@@ -211,15 +214,17 @@ class DuckdbSession implements Warehouse {
   }
 
   async transaction<T>(work: () => Promise<T>): Promise<T> {
-    await this.run('begin transaction');
-    try {
-      const result = await work();
-      await this.run('commit');
-      return result;
-    } catch (thrown) {
-      await this.run('rollback').catch(() => {});
-      throw thrown;
-    }
+    return await this.#turns.takeAll(async () => {
+      await this.run('begin transaction');
+      try {
+        const result = await work();
+        await this.run('commit');
+        return result;
+      } catch (thrown) {
+        await this.run('rollback').catch(() => {});
+        throw thrown;
+      }
+    });
   }
 
   async describe(sql: string): Promise<readonly WarehouseColumn[]> {
@@ -242,7 +247,7 @@ class DuckdbSession implements Warehouse {
 
   async #guard<T>(sql: string, work: () => Promise<T>): Promise<T> {
     try {
-      return await work();
+      return await this.#turns.take(work);
     } catch (thrown) {
       if (thrown instanceof DinmoError) throw thrown;
       throw statementError(messageOf(thrown), sql, thrown);
