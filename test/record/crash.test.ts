@@ -154,5 +154,5 @@ describe.each([
     } finally {
       await close();
     }
-  }, 120_000);
+  }, 1_200_000);
 });
