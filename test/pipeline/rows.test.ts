@@ -184,6 +184,131 @@ describe('rows by key', () => {
   });
 });
 
+describe('rows that the destination refuses', () => {
+  const refuse = (bad: (keyJson: string, operation: string) => boolean) => {
+    world.endpoint.fault = ({ rows, operation }) => ({
+      kind: 'receipts',
+      receipts: rows.map(({ seq, keyJson }) =>
+        bad(keyJson, operation)
+          ? { seq, status: 'rejected', code: 'bad', message: 'no good' }
+          : { seq, status: 'accepted' },
+      ),
+    });
+  };
+  const rejections = () =>
+    world.bench.query(
+      'select key, operation, attempts::integer as attempts, parked from "DELTA".rejections order by key',
+    );
+
+  it('block no others, are tried as often as said, and are forgotten once accepted or gone', async () => {
+    await hold([
+      [1, 'a'],
+      [2, 'b'],
+      [3, 'c'],
+      [4, 'd'],
+    ]);
+    refuse((key) => key === '1' || key === '2');
+    const shape = { attempts: 2 };
+    expect((await world.sync(shape)).counts).toMatchObject({ accepted: { insert: 2 }, rejected: 2, parked: 0 });
+    const second = await world.sync(shape);
+    expect(second).toMatchObject({ plan: { planned: { insert: 2 } }, counts: { rejected: 2, parked: 2 } });
+    expect(await rejections()).toEqual([
+      { key: '1', operation: 'insert', attempts: 2, parked: true },
+      { key: '2', operation: 'insert', attempts: 2, parked: true },
+    ]);
+    const third = await world.sync(shape);
+    expect(third).toMatchObject({ plan: { planned: NONE, parked: 2 }, counts: { rejected: 0, parked: 0 } });
+    // Changed data is tried at once, and counts from one again; who left is forgotten.
+    await hold([
+      [1, 'x'],
+      [3, 'c'],
+      [4, 'd'],
+    ]);
+    expect((await world.sync(shape)).counts).toMatchObject({ rejected: 1, parked: 0 });
+    expect(await rejections()).toEqual([{ key: '1', operation: 'insert', attempts: 1, parked: false }]);
+    world.endpoint.fault = null;
+    expect((await world.sync(shape)).counts).toMatchObject({ accepted: { insert: 1 } });
+    expect(await rejections()).toEqual([]);
+  });
+
+  it('keep what was accepted of them before', async () => {
+    await hold([[1, 'a']]);
+    await world.sync();
+    await hold([[1, 'x']]);
+    refuse(() => true);
+    await world.sync({ attempts: 1 });
+    expect((await world.sync({ attempts: 1 })).plan).toMatchObject({ parked: 1, planned: NONE, snapshotRows: 1 });
+    // Back to what the destination has: nothing to do, nothing to remember.
+    await hold([[1, 'a']]);
+    expect((await world.sync({ attempts: 1 })).plan).toMatchObject({ parked: 0, planned: NONE, unchanged: 1 });
+    expect(await rejections()).toEqual([]);
+  });
+
+  it('are never parked as removals, and a parked row is removed when it leaves', async () => {
+    await hold([
+      [1, 'a'],
+      [2, 'b'],
+    ]);
+    await world.sync();
+    await hold([[2, 'x']]);
+    refuse((_key, operation) => operation !== 'insert');
+    for (let attempt = 1; attempt <= 4; attempt++) {
+      const { plan } = await world.sync({ attempts: 2 });
+      expect(plan.planned).toEqual({ insert: 0, update: attempt <= 2 ? 1 : 0, delete: 1 });
+    }
+    expect(await rejections()).toEqual([
+      { key: '1', operation: 'delete', attempts: 4, parked: false },
+      { key: '2', operation: 'update', attempts: 2, parked: true },
+    ]);
+    world.endpoint.fault = null;
+    await hold([]);
+    expect((await world.sync()).log).toEqual(['delete 1', 'delete 2']);
+    expect(await rejections()).toEqual([]);
+  });
+
+  it('do not count an attempt that had no answer', async () => {
+    await hold([[1, 'a']]);
+    world.endpoint.fault = () => ({ kind: 'refused', code: 'no', message: 'no right', fix: 'ask' });
+    for (let attempt = 0; attempt < 3; attempt++)
+      expect((await world.sync({ attempts: 1 })).counts).toMatchObject({ rejected: 0, deferred: 1 });
+    world.endpoint.fault = null;
+    expect((await world.sync({ attempts: 1 })).counts).toMatchObject({ accepted: { insert: 1 } });
+  });
+});
+
+describe('guards', () => {
+  it('that trip send nothing, over removals of those who stayed behind too', async () => {
+    const guards = { max_delete_percent: 20, min_delete_rows: 1, allow_empty: false };
+    await hold([
+      [1, 'a'],
+      [2, 'b'],
+      [3, 'c'],
+      [4, 'd'],
+    ]);
+    await world.sync({ guards });
+    await hold([
+      [1, 'a'],
+      [2, 'x'],
+    ]);
+    const first = await world.sync({ guards });
+    expect(first).toMatchObject({
+      counts: null,
+      log: [],
+      plan: { guards: [{ guard: 'delete-percent', overridden: false }] },
+    });
+    expect((await world.sync({ guards, operations: ['insert', 'update'] })).log).toEqual(['update 2 {"name":"x"}']);
+    expect((await world.sync({ guards })).counts).toBeNull();
+    const overrides = { allowDeletes: true, allowEmpty: false, allowKeyChurn: false };
+    expect((await world.sync({ guards, overrides })).log).toEqual(['delete 3', 'delete 4']);
+    await hold([]);
+    expect((await world.sync({ guards, overrides })).plan.guards.map(({ guard }) => guard)).toEqual([
+      'empty-segment',
+      'delete-percent',
+    ]);
+    expect(world.endpoint.rows.size).toBe(2);
+  });
+});
+
 describe('events', () => {
   const facts = rowsFacts('events');
   const shape = { facts, eventTime: 'TIMESTAMP' } as const;
