@@ -60,7 +60,8 @@ interface Work {
 
 /**
  * Which records this sync made. A request whose answer was lost says `new: false` when it is sent again, so a record that
- * is younger than the first send of its row (less a minute for the clocks) is ours all the same.
+ * is younger than the first send of its row (less two seconds for the clocks) is ours all the same. Clocks that differ by
+ * more leave a record of ours behind, rather than delete one that was there before.
  */
 interface CreatedRecords {
   readonly ids: Set<string>;
@@ -68,7 +69,7 @@ interface CreatedRecords {
   readonly unanswered: Map<string, number>;
 }
 
-const CLOCK_MARGIN_MS = 60_000;
+const CLOCK_MARGIN_MS = 2_000;
 
 function createSession(api: HubspotApi, context: ServiceContext, account: string | null): Session {
   const work: Work = {
