@@ -2,10 +2,11 @@ import type { CatalogColumns } from '../artifacts/project.ts';
 import { locateProject } from '../artifacts/project.ts';
 import { messageOf } from '../errors.ts';
 import type { EntityNode } from '../knowledge/store.ts';
+import type { GeneratedFile } from '../models/header.ts';
 import { nameFindings } from '../models/name-findings.ts';
 import { prune } from '../models/prune.ts';
 import { generatedRoot, renderModels } from '../models/render.ts';
-import { checkStale, writeModels } from '../models/write.ts';
+import { checkStale, type GeneratedFolders, writeModels } from '../models/write.ts';
 import type { GenerateReport } from '../report/generate-report.ts';
 import type { SqlDialect } from '../warehouse/dialect.ts';
 import { loadDialect } from '../warehouse/registry.ts';
@@ -23,19 +24,12 @@ export interface GenerateOptions extends CommandOptions {
  */
 export async function generateModels(options: GenerateOptions): Promise<GenerateReport> {
   const context = await withWarehouseTypes(await loadContext(options));
-  const { project, store, findings } = context;
+  const { project, findings } = context;
   const nothing = { findings, written: [], removed: [], unchanged: 0, refused: [], stale: [] };
   if (findings.some((finding) => finding.severity === 'error')) return { ...nothing, exitCode: 1 };
-  const files = renderModels({
-    store,
-    manifest: project.manifest,
-    settings: project.settings,
-    modelPaths: project.modelPaths,
-    dialects: await dialects(context),
-  });
+  const { files, folders } = await render(context);
   const taken = nameFindings(files, project.manifest);
   if (taken.length > 0) return { ...nothing, findings: [...findings, ...taken], exitCode: 1 };
-  const folders = { root: generatedRoot(project.settings, project.modelPaths), modelPaths: project.modelPaths };
   if (options.check === true) {
     const stale = checkStale(project.dir, files, folders).map((file) => file.path);
     return { ...nothing, unchanged: files.length - stale.length, stale, exitCode: stale.length > 0 ? 1 : 0 };
@@ -57,18 +51,25 @@ export async function generateModels(options: GenerateOptions): Promise<Generate
  * `generate` not run since. What is synced is still what was built.
  */
 export async function staleViews(context: Context): Promise<readonly string[]> {
-  const { project, store } = context;
-  const files = renderModels({
-    store,
-    manifest: project.manifest,
-    settings: project.settings,
-    modelPaths: project.modelPaths,
-    dialects: await dialects(context),
-  });
-  const root = generatedRoot(project.settings, project.modelPaths);
-  return checkStale(project.dir, files, { root, modelPaths: project.modelPaths })
+  const { files, folders } = await render(context);
+  return checkStale(context.project.dir, files, folders)
     .map((file) => file.path)
     .filter((path) => /\/(segments|entities)\/[^/]+\.sql$/.test(path));
+}
+
+/** Everything that `generate` would have the project hold, in memory, and where it may stand. */
+async function render(
+  context: Context,
+): Promise<{ readonly files: readonly GeneratedFile[]; readonly folders: GeneratedFolders }> {
+  const { manifest, settings, modelPaths } = context.project;
+  const files = renderModels({
+    store: context.store,
+    manifest,
+    settings,
+    modelPaths,
+    dialects: await dialects(context),
+  });
+  return { files, folders: { root: generatedRoot(settings, modelPaths), modelPaths } };
 }
 
 async function dialects({ project }: Context): Promise<[SqlDialect, ...SqlDialect[]]> {
