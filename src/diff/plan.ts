@@ -3,7 +3,7 @@ import { decideActions } from './actions.ts';
 import { collectCandidates, eligibleRows, isAppendOnly, isKeyedByField, TEMPORARY } from './candidates.ts';
 import { arrangeChanges } from './changes.ts';
 import type { DeliveryPlan, OperationCounts } from './delivery-plan.ts';
-import { checkGuards } from './guards.ts';
+import { checkGuards, type GuardFigures } from './guards.ts';
 import type { DiffJob } from './job.ts';
 import { prepareCandidates } from './prepare.ts';
 
@@ -23,8 +23,12 @@ export async function planDelivery(warehouse: Warehouse, job: DiffJob): Promise<
 async function summarise(warehouse: Warehouse, job: DiffJob): Promise<DeliveryPlan> {
   const planned = await countOperations(warehouse);
   const invalid = await countInvalid(warehouse);
-  const figures = await countFigures(warehouse, job);
-  const guards = checkGuards({ reconciles: !isAppendOnly(job), ...figures }, job.guards, job.overrides);
+  const { joiners, leavers, ...figures } = await countFigures(warehouse, job);
+  const guards = checkGuards(
+    { reconciles: !isAppendOnly(job), joiners, leavers, ...figures },
+    job.guards,
+    job.overrides,
+  );
   return { activation: job.activationId, mode: job.mode, planned, invalid, ...figures, guards };
 }
 
@@ -44,17 +48,9 @@ async function countInvalid(warehouse: Warehouse): Promise<Record<string, number
   return Object.fromEntries(rows.map((row) => [String(row['reason']), Number(row['rows'])]).sort());
 }
 
-interface Figures {
-  readonly parked: number;
-  readonly unchanged: number;
-  readonly segmentRows: number;
-  readonly snapshotRows: number;
-  readonly staying: number;
-  readonly removals: number;
-  readonly changes: number;
-  readonly joiners: number;
-  readonly leavers: number;
-}
+/** What is counted of a plan, with what only the guards look at. */
+type Figures = Omit<DeliveryPlan, 'activation' | 'mode' | 'planned' | 'invalid' | 'guards'> &
+  Pick<GuardFigures, 'joiners' | 'leavers'>;
 
 async function countFigures(warehouse: Warehouse, job: DiffJob): Promise<Figures> {
   const snapshot = warehouse.state.table(job.tables.snapshot);

@@ -2,7 +2,7 @@ import type { Value, Warehouse } from '../warehouse/warehouse.ts';
 import { TEMPORARY } from './candidates.ts';
 import type { DiffJob, PreparedIdentifier, Preparer, RawRow, SourceIdentifier } from './job.ts';
 import { RowContent } from './row-content.ts';
-import { createTable, type StateColumn } from './state-tables.ts';
+import { createTemporaryTable, type StateColumn } from './state-tables.ts';
 
 const PAGE_ROWS = 20_000;
 
@@ -30,13 +30,7 @@ export async function prepareCandidates(warehouse: Warehouse, job: DiffJob): Pro
     [TEMPORARY.prepared, PREPARED],
     [TEMPORARY.newIdentifiers, NEW_IDENTIFIERS],
   ] as const) {
-    await warehouse.run(state.dropTemporary(name));
-    await warehouse.run(
-      createTable(state, { database: null, schema: null, name }, shape).replace(
-        'create table',
-        'create temporary table',
-      ),
-    );
+    await warehouse.run(createTemporaryTable(state, name, shape));
   }
   if (job.preparer === null) return;
   const [size] = await warehouse.query(`select coalesce(max(n), 0) as top from ${TEMPORARY.candidates}`);

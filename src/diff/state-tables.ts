@@ -172,6 +172,14 @@ export function createTable(dialect: StateDialect, table: TableName, shape: read
   return `create table if not exists ${dialect.table(table)} (\n${lines.join(',\n')}\n)`;
 }
 
+/** An empty temporary table of this shape, in the place of any of its name. */
+export function createTemporaryTable(dialect: StateDialect, name: string, shape: readonly StateColumn[]): string {
+  const fields = shape.map(
+    (column) => `cast(null as ${dialect.type(column.type)}) as ${dialect.identifier(column.name)}`,
+  );
+  return dialect.createTemporary(name, `select ${fields.join(', ')} where false`);
+}
+
 function columns(shape: Readonly<Record<string, StateType>>): readonly StateColumn[] {
   return Object.entries(shape).map(([name, type]) => ({ name, type }));
 }

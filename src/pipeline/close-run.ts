@@ -2,7 +2,7 @@ import type { OperationCounts } from '../diff/delivery-plan.ts';
 import {
   CHANGE_COLUMNS,
   CHANGE_IDENTIFIER_COLUMNS,
-  createTable,
+  createTemporaryTable,
   IDENTIFIER_COLUMNS,
   SNAPSHOT_COLUMNS,
   type StateColumn,
@@ -143,10 +143,7 @@ async function temporary(
 ): Promise<TableName> {
   if (filled) return await copyOf(ledger, real);
   const name: TableName = { database: null, schema: null, name: `plan_${real.name}` };
-  await ledger.warehouse.run(ledger.warehouse.state.dropTemporary(name.name));
-  await ledger.warehouse.run(
-    createTable(ledger.warehouse.state, name, shape).replace('create table', 'create temporary table'),
-  );
+  await ledger.warehouse.run(createTemporaryTable(ledger.warehouse.state, name.name, shape));
   return name;
 }
 

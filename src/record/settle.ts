@@ -1,6 +1,6 @@
 import { TEMPORARY } from '../diff/candidates.ts';
 import type { OperationCounts } from '../diff/delivery-plan.ts';
-import type { StateTables } from '../diff/state-tables.ts';
+import { createTemporaryTable, type StateColumn, type StateTables } from '../diff/state-tables.ts';
 import type { StateDialect } from '../warehouse/state-dialect.ts';
 import type { TableName, Value, Warehouse } from '../warehouse/warehouse.ts';
 
@@ -49,6 +49,11 @@ const SETTLED_COLUMNS = [
 const OUTCOMES = 'dinmo_outcomes';
 const SETTLED = 'dinmo_settled';
 const RECORDS = 'dinmo_records';
+const RECORD_COLUMNS: readonly StateColumn[] = [
+  { name: 'kind', type: 'text' },
+  { name: 'value', type: 'text' },
+  { name: 'record_id', type: 'text' },
+];
 /** Changes whose record ids pass through this process at a time: memory stays flat. */
 const RECORDS_PAGE = 20_000;
 
@@ -98,8 +103,7 @@ async function count(warehouse: Warehouse): Promise<Omit<SettledCounts, 'parked'
 
 /** Record ids of single identifiers come as JSON beside the receipts: a row each, joined by what was sent. */
 async function storeRecordIds(warehouse: Warehouse, sql: SettleSql): Promise<void> {
-  const text = warehouse.state.type('text');
-  await warehouse.run(`create or replace temporary table ${RECORDS} (kind ${text}, value ${text}, record_id ${text})`);
+  await warehouse.run(createTemporaryTable(warehouse.state, RECORDS, RECORD_COLUMNS));
   const [size] = await warehouse.query(sql.lastIdentifierRecord());
   const last = Number(size?.['last'] ?? -1);
   for (let from = 0; from <= last; from += RECORDS_PAGE) await storeRecordPage(warehouse, sql.identifierRecords(from));
