@@ -34,6 +34,8 @@ export interface PlatformServer {
   readonly calls: Call[];
   /** Consulted before each request; replace it to make trouble. */
   fault: (call: Call) => Fault;
+  /** How long an answer takes, in milliseconds, after the request was applied. */
+  latencyMs: number;
   close(): Promise<void>;
 }
 
@@ -56,8 +58,12 @@ export async function startPlatform(platform: Platform): Promise<PlatformServer>
       if (fault === 'cut-before') return request.socket.destroy();
       const reply = fault === null || fault === 'cut-after' ? platform.answer(call) : fault;
       if (fault === 'cut-after') return request.socket.destroy();
-      response.writeHead(reply.status, { 'content-type': 'application/json', ...reply.headers });
-      response.end(reply.body === undefined ? '' : JSON.stringify(reply.body));
+      const respond = (): void => {
+        response.writeHead(reply.status, { 'content-type': 'application/json', ...reply.headers });
+        response.end(reply.body === undefined ? '' : JSON.stringify(reply.body));
+      };
+      if (handle.latencyMs > 0) setTimeout(respond, handle.latencyMs);
+      else respond();
       return undefined;
     });
   });
@@ -67,6 +73,7 @@ export async function startPlatform(platform: Platform): Promise<PlatformServer>
     url: `http://127.0.0.1:${port}`,
     calls,
     fault: () => null,
+    latencyMs: 0,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { type Call, isObject, type Platform, type Reply, readObject } from './platform-server.ts';
 
 interface Settings {
@@ -89,7 +89,8 @@ export class WebhookPlatform implements Platform {
     const id = call.headers['idempotency-key'];
     if (typeof id !== 'string' || id === '') return 'no Idempotency-Key';
     const before = this.#seen.get(id);
-    this.#seen.set(id, call.body);
-    return before === undefined || before === call.body ? null : `Idempotency-Key ${id} shared by two batches`;
+    const content = createHash('sha256').update(call.body).digest('base64');
+    this.#seen.set(id, content);
+    return before === undefined || before === content ? null : `Idempotency-Key ${id} shared by two batches`;
   }
 }
