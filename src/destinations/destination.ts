@@ -199,6 +199,8 @@ export interface ServiceContext {
   readonly audienceId: string | null;
   /** The name that the audience had then: where it differs from the wanted one, the audience is renamed. */
   readonly audienceNameBefore: string | null;
+  /** The account that was recorded at the first sync; null before. In another one nothing may be changed: the caller refuses it. */
+  readonly accountBefore: string | null;
   /** Fields of the mapping in order with the property types, for services that write a schema (files). */
   readonly columns: readonly { readonly field: string; readonly dataType: string }[];
   /** The kinds of identifier that this activation sends: fixed for the life of an audience. */

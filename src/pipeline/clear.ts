@@ -1,8 +1,12 @@
+import type { DeliveryPlan } from '../diff/delivery-plan.ts';
+import { planDelivery } from '../diff/plan.ts';
 import { DinmoError } from '../errors.ts';
 import type { Activation } from '../knowledge/store.ts';
 import type { SyncReport } from '../report/activation-report.ts';
+import { formatMany } from '../report/layout.ts';
+import { findUnfinished, tablesForPlan } from './close-run.ts';
 import { type ClearOptions, clockOf } from './options.ts';
-import { prepareActivation } from './prepare-run.ts';
+import { buildJob, type Prepared, prepareActivation } from './prepare-run.ts';
 import { type Bench, conduct } from './run-activations.ts';
 import { newId } from './storage.ts';
 import { requireTarget, syncRun } from './sync.ts';
@@ -38,29 +42,42 @@ async function clearOne(
     });
   }
   const prepared = await prepareActivation(bench.context, bench.storage, { activation, secrets: 'needed' });
+  const { state, destination } = prepared;
+  if (state === null) return nothingToClear(activation, 0);
+  const plan = await planClearing(bench, { options, prepared, id: state.activationId });
+  if (plan.changes === 0) return nothingToClear(activation, plan.staying);
+  if (!options.yes) {
+    const rows = formatMany(plan.planned.delete, 'row');
+    const reason = `${rows} would be removed from ${destination.name}${stayingNote(plan.staying)}: confirm with --yes`;
+    return plainResult(activation, 'blocked', reason, 1);
+  }
   const { ledger } = bench.storage;
-  const held = prepared.state === null ? 0 : await countHeld(bench, prepared.tables.snapshot);
-  if (held === 0) return plainResult(activation, 'skipped', 'the destination holds nothing of this activation', 0);
-  if (!options.yes)
-    return plainResult(
-      activation,
-      'blocked',
-      `${held} rows would be removed from ${prepared.destination.name}: confirm with --yes`,
-      1,
-    );
-  await ledger.update(
-    'activations',
-    { paused: true },
-    `activation_id = ${ledger.text(prepared.state?.activationId ?? activation.id)}`,
-  );
+  await ledger.update('activations', { paused: true }, `activation_id = ${ledger.text(state.activationId)}`);
   return await syncActivation({ ...syncRun(bench, options, syncId), clearing: true }, prepared);
 }
 
-async function countHeld(
-  { storage, warehouse }: Bench,
-  snapshot: Parameters<typeof warehouse.state.table>[0],
-): Promise<number> {
-  if (!storage.existing.has(snapshot.name)) return 0;
-  const [row] = await warehouse.query(`select count(*) as rows from ${warehouse.state.table(snapshot)}`);
-  return Number(row?.['rows'] ?? 0);
+function nothingToClear(activation: Activation, staying: number): ActivationResult {
+  const reason = `the destination holds nothing of this activation that may be removed${stayingNote(staying)}`;
+  return plainResult(activation, 'skipped', reason, 0);
+}
+
+function stayingNote(staying: number): string {
+  return staying === 0 ? '' : `; ${formatMany(staying, 'row')} that it may not delete will stay`;
+}
+
+/** What a clear would remove: identifiers that are owed too, and not what was there before or is held by another activation. */
+async function planClearing(
+  { context, storage, warehouse, dialect }: Bench,
+  { options, prepared, id }: { readonly options: ClearOptions; readonly prepared: Prepared; readonly id: string },
+): Promise<DeliveryPlan> {
+  const { ledger } = storage;
+  const existing = await ledger.tables();
+  const unfinished = await findUnfinished(ledger, id);
+  const { tables, rejections } = await tablesForPlan({ ledger, tables: prepared.tables, existing, unfinished });
+  const job = await buildJob({
+    ...{ context, options, storage, prepared, warehouse, dialect, tables, rejections },
+    runId: 'plan',
+  });
+  const source = { ...job.source, sql: `select * from (${job.source.sql}) as cleared where false` };
+  return await warehouse.transaction(() => planDelivery(warehouse, { ...job, mode: 'full', everything: true, source }));
 }

@@ -1,6 +1,7 @@
 import type { Session } from '../destinations/destination.ts';
 import type { DiffJob } from '../diff/job.ts';
 import { DinmoError } from '../errors.ts';
+import { type ActivationState, readActivationStates } from '../record/ledger.ts';
 import { clockOf, loggerOf } from './options.ts';
 import type { Prepared } from './prepare-run.ts';
 import type { SyncRun } from './sync-run.ts';
@@ -22,6 +23,7 @@ export async function openSession(run: SyncRun, prepared: Prepared, job: DiffJob
       audienceName: activation.audience,
       audienceId: state?.audienceId ?? null,
       audienceNameBefore: state?.audience ?? null,
+      accountBefore: state?.account ?? null,
       columns: job.source.fields.map(({ mapped, column }) => ({
         field: mapped.field,
         dataType: column?.dataType ?? 'VARCHAR',
@@ -37,6 +39,11 @@ export async function openSession(run: SyncRun, prepared: Prepared, job: DiffJob
       await session.abandon();
       return accountChanged(prepared);
     }
+    const owner = await findOwner(run, prepared, session);
+    if (owner !== null) {
+      await session.abandon();
+      return audienceTaken(prepared, owner);
+    }
     await ledger.update(
       'activations',
       {
@@ -51,6 +58,44 @@ export async function openSession(run: SyncRun, prepared: Prepared, job: DiffJob
     if (thrown instanceof DinmoError && thrown.kind !== 'warehouse') return thrown;
     throw thrown;
   }
+}
+
+/**
+ * The other activation of this project that fills the audience already. Names tell most of them apart before anything is sent;
+ * where only the credentials know the account, or the platform could not rename, it shows here.
+ */
+async function findOwner(
+  { context, storage }: SyncRun,
+  { activation, destination, endpoint, state }: Prepared,
+  session: Session,
+): Promise<ActivationState | null> {
+  // The audience that this activation has been filling is its own.
+  if (session.audienceId === null || state?.audienceId === session.audienceId) return null;
+  const living = new Set(
+    [...context.store.activations.values()].flatMap(({ id, was }) => (was === null ? id : [id, was])),
+  );
+  const others = [...(await readActivationStates(storage.ledger)).values()];
+  const owner = others.find(
+    (other) =>
+      other.activationId !== activation.id &&
+      living.has(other.activationId) &&
+      other.platform === destination.platform &&
+      other.service === destination.service &&
+      other.core === endpoint.core &&
+      other.audienceId === session.audienceId &&
+      (other.account === null || session.account === null || other.account === session.account),
+  );
+  return owner ?? null;
+}
+
+function audienceTaken({ activation, destination }: Prepared, owner: ActivationState): DinmoError {
+  return new DinmoError({
+    kind: 'configuration',
+    code: 'audience-taken',
+    message: `The audience of ${activation.id} is the one that ${owner.activationId} fills: ${destination.name} and ${owner.destination} reach one account.`,
+    fix: 'Give one of the two another `audience:`, or make one segment of both: each would remove the other’s members.',
+    location: activation.origin.locate([...activation.at, 'audience']),
+  });
 }
 
 function accountChanged({ destination }: Prepared): DinmoError {

@@ -27,7 +27,7 @@ async function planOne(
   const { ledger, existing } = storage;
   const unfinished = prepared.state === null ? [] : await findUnfinished(ledger, prepared.state.activationId);
   const { tables, rejections } = await tablesForPlan({ ledger, tables: prepared.tables, existing, unfinished });
-  const job = await buildJob({
+  const built = await buildJob({
     context,
     options,
     storage,
@@ -38,6 +38,8 @@ async function planOne(
     tables,
     rejections,
   });
+  // The ledger knows a renamed activation by its former id until its first sync under the new one.
+  const job = { ...built, activationId: prepared.state?.activationId ?? activation.id };
   const plan = await warehouse.transaction(() => planDelivery(warehouse, job));
   return plannedResult(prepared, plan, verdictsOf(plan, prepared.gate, options));
 }

@@ -88,6 +88,7 @@ export function makeContext(part: Partial<ServiceContext> = {}): ServiceContext 
     audienceName: null,
     audienceId: null,
     audienceNameBefore: null,
+    accountBefore: null,
     columns: [],
     identifierKinds: [],
     destinationKeyField: null,

@@ -23,8 +23,11 @@ export function createAudiences(facts: ServiceFacts): Service {
     validate: null,
     async open(context) {
       const api = createApi(context);
-      const listId = await openList(api, context);
-      return hideRowValues(createSession(api, listId, await readAccount(api)));
+      const account = await readAccount(api);
+      const isOther = account !== null && context.accountBefore !== null && account !== context.accountBefore;
+      // In another account the recorded id is somebody else's list: it is not renamed.
+      const listId = await openList(api, isOther ? { ...context, audienceNameBefore: null } : context);
+      return hideRowValues(createSession(api, listId, account));
     },
     async verify(context) {
       const answer = await createApi(context).call({ method: 'GET', path: `${objectPath(TYPE)}?limit=1` });

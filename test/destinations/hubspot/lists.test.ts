@@ -91,6 +91,7 @@ describe('lists of contacts', () => {
 
   it('refuse an active list, whose members nobody can set', async () => {
     const { http: scripted } = scriptedHttp([
+      { status: 200, body: { portalId: 1 } },
       { status: 200, body: { list: { listId: '1', name: 'VIP', processingType: 'DYNAMIC' } } },
     ]);
     await expect(open('x', { http: scripted })).rejects.toMatchObject({ code: 'list-is-dynamic' });
