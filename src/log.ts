@@ -16,7 +16,7 @@ const secrets = new Set<string>();
 export function registerSecret(value: string): void {
   if (value.length < 4) return;
   secrets.add(value);
-  secrets.add(encodeURIComponent(value));
+  secrets.add(encodeURIComponent(value.toWellFormed()));
   secrets.add(Buffer.from(value).toString('base64'));
 }
 
@@ -27,12 +27,28 @@ export function mask(text: string): string {
   return masked;
 }
 
-const EMAIL = /[^\s"'<>()[\]{},;:]+@[^\s"'<>()[\]{},;:]+/g;
+const EMAIL = /[^\s"'<>()[\]{},;:]+(?:@|%40)[^\s"'<>()[\]{},;:]+/gi;
 const LONG_NUMBER = /\+?\d[\d\s().-]{6,}\d/g;
-const HASH = /\b[0-9a-f]{32,}\b/gi;
+const HASH = /[0-9a-f]{32,}/gi;
+
+/** How much of a text is looked at: the patterns take time with the square of it, and a platform may send megabytes. */
+const SCRUBBED_MAX = 2_000;
 
 /** Text from a platform, fit to be logged or stored: secrets, e-mail addresses, long numbers and hashes are hidden, and it is cut at 300 characters. */
 export function scrub(text: string): string {
-  const scrubbed = mask(text).replace(EMAIL, '<email>').replace(HASH, '<hash>').replace(LONG_NUMBER, '<number>');
+  const scrubbed = headOf(mask(text))
+    .replace(EMAIL, '<email>')
+    .replace(HASH, '<hash>')
+    .replace(LONG_NUMBER, '<number>');
   return scrubbed.length > 300 ? `${scrubbed.slice(0, 299)}…` : scrubbed;
+}
+
+/** The beginning of a text, without the word or number that the cut goes through: half an address is not recognised as one. */
+function headOf(text: string): string {
+  if (text.length <= SCRUBBED_MAX) return text;
+  const head = text
+    .slice(0, SCRUBBED_MAX)
+    .replace(/[^\s"'<>()[\]{},;:]*$/, '')
+    .replace(/[\d\s().+-]*$/, '');
+  return `${head} …`;
 }

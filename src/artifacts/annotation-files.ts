@@ -8,7 +8,7 @@ import type { Manifest, ManifestNode } from './manifest.ts';
 import type { Path } from './position.ts';
 import { yamlFilesUnder } from './properties-files.ts';
 import { openOwnFile } from './settings.ts';
-import { describe, isMap } from './shape.ts';
+import { describe, isMap, shortened } from './shape.ts';
 import type { YamlFile } from './yaml-file.ts';
 
 const FILE_KEYS = ['segments', 'models'];
@@ -63,7 +63,7 @@ class FileContent {
       if (FILE_KEYS.includes(key)) continue;
       const near = nearest(key, FILE_KEYS);
       const fix = near === null ? `Use one of ${FILE_KEYS.join(', ')}.` : `Did you mean \`${near}\`?`;
-      this.#report('unknown-key', [key], `Unknown key \`${key}\`.`, fix);
+      this.#report('unknown-key', [key], `Unknown key \`${shortened(key)}\`.`, fix);
     }
   }
 
@@ -78,7 +78,7 @@ class FileContent {
   checkName(name: string, path: Path): boolean {
     if (NAME.test(name)) return true;
     const fix = 'Names begin with a lower-case letter and have up to 40 lower-case letters, digits and underscores.';
-    this.#report('invalid-key', path, `\`${name.slice(0, 60)}\` is not a valid name.`, fix);
+    this.#report('invalid-key', path, `\`${shortened(name)}\` is not a valid name.`, fix);
     return false;
   }
 
@@ -134,12 +134,12 @@ class ModelNames {
     const near = nearest(name, this.#names.keys());
     const fix =
       near === null ? 'Write the name of a model, seed or snapshot, or `source.table`.' : `Did you mean \`${near}\`?`;
-    const message = `The dbt project has no model, seed, snapshot or source called \`${name.slice(0, 60)}\`.`;
+    const message = `The dbt project has no model, seed, snapshot or source called \`${shortened(name)}\`.`;
     return count > 1
       ? {
           code: 'ambiguous-model',
           severity: 'error',
-          message: `${count} packages have something called \`${name}\`.`,
+          message: `${count} packages have something called \`${shortened(name)}\`.`,
           fix: `Write \`package.${name}\`.`,
           location,
         }

@@ -1,6 +1,6 @@
 import { nearest } from '../finding.ts';
 import type { Path } from './position.ts';
-import { describe, isMap, type ShapeProblems } from './shape.ts';
+import { describe, isMap, type ShapeProblems, shortened } from './shape.ts';
 
 /** What entities, segments, activations, destinations and relationships may be called. */
 export const NAME = /^[a-z][a-z0-9_]{0,39}$/;
@@ -141,7 +141,7 @@ export class BlockReader {
     this.problems.add(
       code,
       at,
-      `\`${name.slice(0, 60)}\` is not a valid name.`,
+      `\`${shortened(name)}\` is not a valid name.`,
       'Names begin with a lower-case letter and have up to 40 lower-case letters, digits and underscores.',
     );
     return false;
@@ -187,7 +187,7 @@ export class BlockReader {
     const choice = choices.find((candidate) => candidate === value);
     if (choice !== undefined) return choice;
     const near = typeof value === 'string' ? nearest(value, choices) : null;
-    const given = typeof value === 'string' ? `\`${value.slice(0, 60)}\`` : describe(value);
+    const given = typeof value === 'string' ? `\`${shortened(value)}\`` : describe(value);
     const fix = near === null ? `Use one of ${choices.join(', ')}.` : `Did you mean \`${near}\`?`;
     return this.problems.add('invalid-value', at, `${given} is not known here.`, fix);
   }
@@ -200,7 +200,7 @@ export class BlockReader {
     return this.problems.add(
       'repeated-item',
       [...this.path(key), repeated],
-      `\`${present[repeated]}\` is listed twice.`,
+      `\`${shortened(present[repeated] ?? '')}\` is listed twice.`,
       'Remove one.',
     );
   }

@@ -36,7 +36,8 @@ function readColumns(columns: Loose): CatalogColumns {
   for (const [key, column] of Object.entries(columns)) {
     if (!isMap(column)) continue;
     const type = textAt(column, 'type');
-    if (type !== null) types.push([textAt(column, 'name') ?? key, type, Number(column['index'] ?? 0)]);
+    const index = column['index'];
+    if (type !== null) types.push([textAt(column, 'name') ?? key, type, typeof index === 'number' ? index : 0]);
   }
   return new Map(types.sort((a, b) => a[2] - b[2]).map(([name, type]) => [name, type]));
 }

@@ -60,10 +60,10 @@ export class JinjaEnvironment {
     this.functions = {
       env_var: ([name, ...rest]) => this.#variable(name, rest),
       var: ([name, ...rest]) => {
-        const key = String(name);
-        if (Object.hasOwn(vars, key)) return vars[key];
+        if (typeof name !== 'string') throw new JinjaError('`var` needs the name of a variable');
+        if (Object.hasOwn(vars, name)) return vars[name];
         if (rest.length > 0) return rest[0];
-        throw new MissingVariableError(key, 'variable');
+        throw new MissingVariableError(name, 'variable');
       },
     };
   }

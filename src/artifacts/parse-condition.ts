@@ -2,7 +2,7 @@ import { nearest } from '../finding.ts';
 import { parseDottedPath, parseFlag, parseOperand, parseWindow } from './parse-operand.ts';
 import type { Path } from './position.ts';
 import { AGGREGATES, type Aggregate, type Comparison, OPERATORS, type Operator, type Rule } from './rule.ts';
-import { describe, isMap, type ShapeProblems } from './shape.ts';
+import { describe, isMap, type ShapeProblems, shortened } from './shape.ts';
 
 const CONDITIONS = ['all', 'any', 'none', 'not', 'attribute', 'relation', 'segment'] as const;
 type Condition = (typeof CONDITIONS)[number];
@@ -59,7 +59,7 @@ function missingCondition(value: Map, at: Path, problems: ShapeProblems): null {
     for (const key of misspelt) problems.unknownKey(key, at, CONDITIONS);
     return null;
   }
-  const has = keys.length === 0 ? 'is empty' : `has only ${keys.join(', ')}`;
+  const has = keys.length === 0 ? 'is empty' : `has only ${keys.slice(0, 5).map(shortened).join(', ')}`;
   return problems.add(
     'invalid-rule',
     at,

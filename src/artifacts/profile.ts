@@ -125,8 +125,8 @@ function findTarget(
   if (stated !== null) return stated;
   const written = profile['target'];
   if (written === undefined || written === null) return 'default';
-  if (typeof written !== 'string') return String(written);
-  return String(jinja.reveal(renderField(written, { jinja, where: `\`target\` in ${file}` })));
+  if (typeof written !== 'string') return scalarText(written);
+  return scalarText(jinja.reveal(renderField(written, { jinja, where: `\`target\` in ${file}` })));
 }
 
 interface Rendering {
@@ -196,13 +196,18 @@ function registerLines(secret: string): void {
 function place(type: string, fields: Loose): { readonly schema: string; readonly database: string | null } {
   const first = (...keys: readonly string[]): string | null => {
     const value = keys.map((key) => fields[key]).find((candidate) => candidate !== undefined && candidate !== null);
-    return value === undefined ? null : String(value);
+    return value === undefined ? null : scalarText(value);
   };
   const schema = first('schema', 'dataset') ?? (type === 'duckdb' ? 'main' : '');
   const database = first('database', 'dbname', 'project', 'catalog');
   if (database !== null || type !== 'duckdb') return { schema, database };
   const path = first('path') ?? ':memory:';
   return { schema, database: path === ':memory:' ? 'memory' : parse(path.replace(/^md:([^?]*).*$/, '$1')).name };
+}
+
+/** A setting that is one value as text; what is none (a list, a map) names nothing. */
+function scalarText(value: unknown): string {
+  return typeof value === 'object' && value !== null ? '' : String(value);
 }
 
 function choose(wanted: string, names: readonly string[], option: string): string {

@@ -147,8 +147,12 @@ function versionPath(entry: WrittenEntry, version: string): Path | null {
   const [model] = entry.holders;
   const versions = model === undefined ? null : entry.file.at([...model, 'versions']);
   if (model === undefined || !Array.isArray(versions)) return null;
-  const index = versions.findIndex((candidate) => isMap(candidate) && String(candidate['v']) === version);
+  const index = versions.findIndex((candidate) => isMap(candidate) && versionText(candidate['v']) === version);
   return index < 0 ? null : [...model, 'versions', index];
+}
+
+function versionText(value: unknown): string | null {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : null;
 }
 
 function blocksAt(file: YamlFile, holder: Path): readonly WrittenBlock[] {

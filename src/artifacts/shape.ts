@@ -14,8 +14,13 @@ export class ShapeProblems {
   unknownKey(key: string, at: Path, valid: readonly string[]): void {
     const near = nearest(key, valid);
     const fix = near === null ? `Use one of ${valid.join(', ')}.` : `Did you mean \`${near}\`?`;
-    this.add('unknown-key', [...at, key], `Unknown key \`${key}\`.`, fix);
+    this.add('unknown-key', [...at, key], `Unknown key \`${shortened(key)}\`.`, fix);
   }
+}
+
+/** A name that somebody wrote, fit for a sentence: one line, at most 60 characters. */
+export function shortened(name: string): string {
+  return name.slice(0, 60).replaceAll(/\s+/g, ' ');
 }
 
 /** Whether a value of YAML or JSON is a map. */

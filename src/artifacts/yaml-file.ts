@@ -57,13 +57,11 @@ export class YamlFile {
     this.file = file;
     this.text = readText(path);
     this.changedAt = statSync(path).mtimeMs;
-    this.#document = parseDocument(this.text, {
+    this.#document = parseText(this.text, {
       lineCounter: this.#lines,
       intAsBigInt: true,
       merge: true,
-      uniqueKeys: options.uniqueKeys,
       prettyErrors: false,
-      logLevel: 'silent',
     });
     const problems = this.#document.errors.map((error) => ({
       message: error.message,
@@ -71,7 +69,11 @@ export class YamlFile {
     }));
     let value: unknown;
     try {
-      value = withPlainIntegers(this.#document.toJS());
+      const repeated = inspect(this.#document);
+      if (options.uniqueKeys) {
+        problems.push(...repeated.map((at) => ({ message: 'Map keys must be unique', location: this.#place(at) })));
+      }
+      value = withPlainIntegers(this.#document.toJS({ maxAliasCount: ALIASES_MAX }));
     } catch (error) {
       problems.push({ message: messageOf(error), location: this.#place(0) });
     }
@@ -183,16 +185,72 @@ export class YamlFile {
 
 /** YAML as dbt 1.x reads it (1.1: `yes`, `012`, merge keys), save that dates stay text. Throws what the parser finds. */
 export function parseYaml11(text: string): unknown {
-  const document = parseDocument(text, {
+  const document = parseText(text, {
     version: '1.1',
     merge: true,
-    uniqueKeys: false,
-    logLevel: 'silent',
     customTags: (tags) => tags.filter((tag) => typeof tag === 'string' || tag.tag !== 'tag:yaml.org,2002:timestamp'),
   });
   const error = document.errors[0];
   if (error !== undefined) throw error;
-  return document.toJS();
+  inspect(document);
+  const value: unknown = document.toJS({ maxAliasCount: ALIASES_MAX });
+  requireShallow(value);
+  return value;
+}
+
+/**
+ * How deep maps and lists may stand in each other. No reader follows more; beyond it the YAML library takes time with the
+ * square of the depth, and everything that walks the value all of the stack.
+ */
+const DEPTH_MAX = 250;
+const TOO_DEEP = `maps and lists stand more than ${DEPTH_MAX} deep in each other, or one of them holds itself`;
+
+/** Uses of one anchor, those inside of other anchors multiplied. A large project may share a block between hundreds of places. */
+const ALIASES_MAX = 10_000;
+
+/** Keys that are repeated are for `inspect`: the library compares each key with every other. */
+function parseText(text: string, options: Parameters<typeof parseDocument>[1]): Document.Parsed {
+  try {
+    return parseDocument(text, { ...options, uniqueKeys: false, logLevel: 'silent' });
+  } catch (error) {
+    if (error instanceof RangeError) throw new Error(TOO_DEEP);
+    throw error;
+  }
+}
+
+/** Where keys stand that their map has already. Throws when the document is nested too deeply. */
+function inspect(document: Document.Parsed): readonly number[] {
+  const repeated: number[] = [];
+  const left: { readonly node: unknown; readonly depth: number }[] = [{ node: document.contents, depth: 0 }];
+  for (let next = left.pop(); next !== undefined; next = left.pop()) {
+    const { node, depth } = next;
+    if (depth > DEPTH_MAX) throw new Error(TOO_DEEP);
+    if (isYamlMap(node)) repeated.push(...repeatedKeys(node.items));
+    const items: readonly unknown[] = isCollection(node) ? node.items : [];
+    for (const item of items) {
+      const parts = isPair(item) ? [item.key, item.value] : [item];
+      for (const part of parts) if (isCollection(part)) left.push({ node: part, depth: depth + 1 });
+    }
+  }
+  return repeated;
+}
+
+function repeatedKeys(pairs: readonly Pair<unknown, unknown>[]): readonly number[] {
+  const seen = new Set<unknown>();
+  const repeated: number[] = [];
+  for (const { key } of pairs) {
+    if (!isScalar(key) || typeof key.value === 'symbol') continue;
+    if (seen.has(key.value)) repeated.push(key.range?.[0] ?? 0);
+    seen.add(key.value);
+  }
+  return repeated;
+}
+
+/** Throws for a value that is nested too deeply, as one that holds itself by an alias is. */
+function requireShallow(value: unknown, depth = 0): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (depth > DEPTH_MAX) throw new Error(TOO_DEEP);
+  for (const inner of Object.values(value)) requireShallow(inner, depth + 1);
 }
 
 function isNode(value: unknown): value is Node {
@@ -205,12 +263,14 @@ function keyText(pair: unknown): string | null {
   return typeof key === 'symbol' ? '<<' : String(key);
 }
 
-function withPlainIntegers(value: unknown): unknown {
+/** Throws for a value that is nested too deeply, as one that holds itself by an alias is. */
+function withPlainIntegers(value: unknown, depth = 0): unknown {
+  if (depth > DEPTH_MAX) throw new Error(TOO_DEEP);
   if (typeof value === 'bigint') {
     const number = Number(value);
     return Number.isSafeInteger(number) ? number : value;
   }
-  if (Array.isArray(value)) return value.map(withPlainIntegers);
+  if (Array.isArray(value)) return value.map((item) => withPlainIntegers(item, depth + 1));
   if (typeof value !== 'object' || value === null || value instanceof Date) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withPlainIntegers(inner)]));
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withPlainIntegers(inner, depth + 1)]));
 }

@@ -105,6 +105,18 @@ export function readCode(code: unknown): string {
   return /^[\w.:-]{1,64}$/.test(text) && scrub(text) === text ? text : 'rejected';
 }
 
+/** Text or a number from outside, as text; null for anything else: what is nested or odd says nothing. */
+export function readText(value: unknown): string | null {
+  // Half a surrogate pair can stand in JSON, but not in a URL.
+  return typeof value === 'string' || typeof value === 'number' ? String(value).toWellFormed() : null;
+}
+
+/** A count from outside, as a number or its digits; null when it is no whole number from 0. */
+export function readCount(value: unknown): number | null {
+  const count = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
+  return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0 ? count : null;
+}
+
 /** The members of a JSON object from outside; null when it is something else. */
 export function readObject(value: unknown): Readonly<Record<string, unknown>> | null {
   // The cast only names what was tested: an object that is no array has string keys.

@@ -1,7 +1,10 @@
 import type { Batch, BatchOutcome, FieldValue, OutgoingRow, Receipt, Session } from './destination.ts';
 
-/** Rows of a batch up to which a message is searched for their values; above, its text is left out. */
+/** Rows of a batch up to which a message may be about their values; above, the text of a refusal is left out. */
 const ROWS_SEARCHED_MAX = 100;
+
+/** Shorter values stand in any sentence. */
+const VALUE_LENGTH_MIN = 3;
 
 /** Wraps a platform's session: platforms repeat the values they complain about, and no value of a row leaves in a message. */
 export function hideRowValues(session: Session): Session {
@@ -16,28 +19,48 @@ export function hideRowValues(session: Session): Session {
 
 function hideIn(batch: Batch, outcome: BatchOutcome): BatchOutcome {
   if (outcome.kind !== 'receipts') {
-    // These speak of the account, and must reach the reader; a long batch is not worth searching for them.
+    if (outcome.message === '') return outcome;
+    // These speak of the account, and must reach the reader.
     const ofAccount = outcome.kind === 'retry' || outcome.kind === 'refused';
-    if (ofAccount && batch.rows.length > ROWS_SEARCHED_MAX) return outcome;
-    return { ...outcome, message: cleanMessage(outcome.message, batch.rows, outcome.code) };
+    if (ofAccount || batch.rows.length <= ROWS_SEARCHED_MAX) return { ...outcome, ...hide(outcome, batch.rows) };
+    return { ...outcome, message: `${batch.rows.length} rows were refused (${outcome.code})` };
   }
   const rows = new Map(batch.rows.map((row) => [row.seq, row]));
   const receipts = outcome.receipts.map((receipt): Receipt => {
     const row = rows.get(receipt.seq);
     if (receipt.status === 'accepted' || row === undefined) return receipt;
-    return { ...receipt, message: cleanMessage(receipt.message, [row], receipt.code) };
+    return { ...receipt, ...hide(receipt, [row]) };
   });
   return { kind: 'receipts', receipts };
 }
 
-function cleanMessage(message: string, rows: readonly OutgoingRow[], code: string): string {
-  if (message === '') return message;
-  if (rows.length > ROWS_SEARCHED_MAX) return `${rows.length} rows were refused (${code})`;
-  let clean = message;
+/** What was said, without the values of these rows; of many rows, only whole words are values. */
+function hide(
+  said: { readonly code: string; readonly message: string },
+  rows: readonly OutgoingRow[],
+): { readonly code: string; readonly message: string } {
+  const message = said.message.toLowerCase();
+  const code = said.code.toLowerCase();
+  const found = new Set<string>();
+  let isCode = false;
   for (const row of rows) {
     for (const text of textsOf([row.key, ...row.identifiers.map((identifier) => identifier.value), row.fields()])) {
-      if (text.length >= 3) clean = clean.replaceAll(text, '<value>');
+      if (text.length < VALUE_LENGTH_MIN) continue;
+      const value = text.toLowerCase();
+      if (message.includes(value)) found.add(value);
+      if (code === value) isCode = true;
     }
+  }
+  return { code: isCode ? 'rejected' : said.code, message: replaceValues(said.message, found, rows.length) };
+}
+
+function replaceValues(message: string, values: ReadonlySet<string>, rowCount: number): string {
+  const [before, after] = rowCount > ROWS_SEARCHED_MAX ? ['(?<![\\p{L}\\p{N}])', '(?![\\p{L}\\p{N}])'] : ['', ''];
+  let clean = message;
+  // The longest first: one value may stand in another.
+  for (const value of [...values].sort((a, b) => b.length - a.length)) {
+    const literal = value.replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
+    clean = clean.replaceAll(new RegExp(`${before}${literal}${after}`, 'giu'), '<value>');
   }
   return clean;
 }

@@ -51,16 +51,23 @@ function collectNames(project: DbtProject, found: Found): void {
 function collectYaml(content: Readonly<Record<string, unknown>>, found: Found): void {
   for (const model of records(content['models'])) {
     for (const { v } of records(model['versions'])) {
-      found.names.add(String(model['name']));
-      found.versions.add(`${model['name']}.v${v}`);
+      found.names.add(textOf(model['name']));
+      found.versions.add(`${textOf(model['name'])}.v${textOf(v)}`);
     }
   }
   for (const snapshot of records(content['snapshots'])) {
-    if (snapshot['relation'] !== undefined) found.names.add(String(snapshot['name']));
+    if (snapshot['relation'] !== undefined) found.names.add(textOf(snapshot['name']));
   }
   for (const source of records(content['sources'])) {
-    for (const table of records(source['tables'])) found.sources.add(`${source['name']}.${table['name']}`);
+    for (const table of records(source['tables'])) {
+      found.sources.add(`${textOf(source['name'])}.${textOf(table['name'])}`);
+    }
   }
+}
+
+/** A name or a version; nothing that is called otherwise can be meant by a reference. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 }
 
 /** A package that cannot be read is one that cannot be judged. */

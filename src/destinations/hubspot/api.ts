@@ -1,4 +1,4 @@
-import { exchange } from '../answer.ts';
+import { exchange, readText } from '../answer.ts';
 import type { ServiceContext } from '../destination.ts';
 import type { HttpRequest } from '../http.ts';
 import { HUBSPOT_VERSION } from './facts.ts';
@@ -43,6 +43,5 @@ export function createApi(
 /** The account's id (portal), which only the credentials know; null where they may not ask. */
 export async function readAccount(api: HubspotApi): Promise<string | null> {
   const answer = await api.call({ method: 'GET', path: '/account-info/{version}/details' });
-  const portal = answer.kind === 'value' ? answer.value['portalId'] : undefined;
-  return typeof portal === 'number' || typeof portal === 'string' ? String(portal) : null;
+  return answer.kind === 'value' ? readText(answer.value['portalId']) : null;
 }

@@ -1,11 +1,12 @@
 import type { ServiceFacts } from '../../knowledge/service-facts.ts';
-import { readArray } from '../answer.ts';
+import { notAnAcknowledgement, readArray, readText } from '../answer.ts';
 import { readEmail } from '../contact-point.ts';
 import type { Batch, BatchOutcome, Normaliser, OutgoingRow, Receipt, Service, Session } from '../destination.ts';
 import { hideRowValues } from '../row-values.ts';
 import { createApi, type HubspotApi, readAccount } from './api.ts';
 import { openList } from './list.ts';
 import { findRecords, objectPath, type RecordFault, type Records, writeRecords } from './records.ts';
+import { saysDone } from './response.ts';
 
 const TYPE = 'contacts';
 const ID_PROPERTY = 'email';
@@ -167,8 +168,22 @@ async function changeMembers(
     signal: work.records.signal,
   });
   if (answer.kind === 'outcome') return answer;
-  const missing = [...readArray(answer.value['recordIdsMissing']), ...readArray(answer.value['recordsIdsMissing'])];
-  return { kind: 'changed', missing: new Set(missing.map(String)) };
+  const missing = readMissing(answer.value);
+  if (missing !== null) return { kind: 'changed', missing };
+  return { kind: 'outcome', outcome: notAnAcknowledgement('HubSpot did not say what became of the list’s members') };
+}
+
+/** HubSpot spells them `recordsIdsAdded`, `recordIdsRemoved` and `recordIdsMissing`. */
+const MEMBERSHIPS = ['Added', 'Removed', 'Missing'].flatMap((verb) => [`recordIds${verb}`, `recordsIds${verb}`]);
+
+/** The ids that no contact has; null where the answer is none to a change of memberships. */
+function readMissing(answer: Readonly<Record<string, unknown>>): ReadonlySet<string> | null {
+  const stated = MEMBERSHIPS.filter((name) => answer[name] !== undefined && answer[name] !== null);
+  const isAnswer = stated.length > 0 ? stated.every((name) => Array.isArray(answer[name])) : saysDone(answer);
+  if (!isAnswer) return null;
+  const missing = stated.filter((name) => name.endsWith('Missing')).flatMap((name) => readArray(answer[name]));
+  const ids = missing.flatMap((id) => readText(id) ?? []);
+  return ids.length === missing.length ? new Set(ids) : null;
 }
 
 /** Each address of the rows once. */

@@ -1,4 +1,4 @@
-import { narrow, readArray, readObject, refused } from '../answer.ts';
+import { narrow, readArray, readObject, readText, refused } from '../answer.ts';
 import type { ServiceContext } from '../destination.ts';
 import { type Step, untilSettled } from '../opening.ts';
 import type { HubspotApi } from './api.ts';
@@ -25,7 +25,7 @@ export async function openList(api: HubspotApi, context: Context): Promise<strin
     return id;
   }
   return untilSettled(context, 'Finding or creating the list', async () => {
-    const path = `/crm/lists/{version}/object-type-id/${CONTACTS}/name/${encodeURIComponent(name)}`;
+    const path = `/crm/lists/{version}/object-type-id/${CONTACTS}/name/${encodeURIComponent(name.toWellFormed())}`;
     const answer = await api.call({ method: 'GET', path });
     if (answer.kind === 'outcome' && (answer.status === 404 || answer.outcome.kind === 'narrow'))
       return createList(api, name);
@@ -42,8 +42,8 @@ interface FoundList {
 function readList(answer: Reading): Step<FoundList> {
   if (answer.kind === 'outcome') return answer;
   const list = readObject(answer.value['list']) ?? answer.value;
-  const id = list['listId'];
-  if (typeof id !== 'string' && typeof id !== 'number') {
+  const id = readText(list['listId']);
+  if (id === null) {
     const outcome = refused('list-without-id', 'HubSpot answered without the id of the list', 'Run the sync again.');
     return { kind: 'outcome', outcome };
   }
@@ -52,7 +52,7 @@ function readList(answer: Reading): Step<FoundList> {
     return { kind: 'outcome', outcome: refused('list-is-dynamic', 'The list of that name is an active list', fix) };
   }
   const name = list['name'];
-  return { kind: 'value', value: { id: String(id), name: typeof name === 'string' ? name : null } };
+  return { kind: 'value', value: { id, name: typeof name === 'string' ? name : null } };
 }
 
 async function createList(api: HubspotApi, name: string): Promise<Step<string>> {
@@ -99,7 +99,7 @@ async function renameList(
   context: Context,
   list: { readonly id: string; readonly name: string },
 ): Promise<void> {
-  const path = `/crm/lists/{version}/${encodeURIComponent(list.id)}/update-list-name?listName=${encodeURIComponent(list.name)}`;
+  const path = `/crm/lists/{version}/${encodeURIComponent(list.id)}/update-list-name?listName=${encodeURIComponent(list.name.toWellFormed())}`;
   const answer = await api.call({ method: 'PUT', path });
   if (answer.kind === 'value') context.logger.info('hubspot.list.renamed', { list: list.id });
   else context.logger.warn('hubspot.list.not_renamed', { list: list.id });

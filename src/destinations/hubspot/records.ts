@@ -1,8 +1,9 @@
 import { scrub } from '../../log.ts';
-import { narrow, notAnAcknowledgement, readArray, readCode, readObject } from '../answer.ts';
+import { narrow, notAnAcknowledgement, readArray, readCode, readObject, readText, retry } from '../answer.ts';
 import type { BatchOutcome } from '../destination.ts';
 import type { HubspotApi } from './api.ts';
 import { INPUTS_MAX } from './facts.ts';
+import { saysDone } from './response.ts';
 
 /** One record to write. `trace` names it in the answer, and has to be its own. */
 export interface RecordInput {
@@ -94,8 +95,8 @@ function collect(
     written.set(trace, { id, created: result['new'] === true, createdAt: readText(result['createdAt']) });
   }
   for (const error of errors) {
-    const named = readArray(readObject(error['context'])?.['objectWriteTraceId']).map(String);
-    const message = scrub(String(error['message'] ?? 'Refused by HubSpot'));
+    const named = readArray(readObject(error['context'])?.['objectWriteTraceId']).flatMap((id) => readText(id) ?? []);
+    const message = scrub(readText(error['message']) ?? 'Refused by HubSpot');
     const traces = named.length > 0 || given.inputs.length > 1 ? named : given.inputs.map((input) => input.trace);
     for (const trace of traces) faults.set(trace, { category: readCode(error['category']), message });
     if (traces.length === 0) return narrow(readCode(error['category']), message);
@@ -142,17 +143,39 @@ export async function findRecords(
       signal: records.signal,
     });
     if (answer.kind === 'outcome') return answer;
-    for (const item of readArray(answer.value['results'])) {
-      const result = readObject(item);
-      const id = readText(result?.['id']);
-      const value = readText(readObject(result?.['properties'])?.[records.idProperty]);
-      if (id === null || value === null) continue;
+    const found = readFound(answer.value, records.idProperty);
+    if (found === null) return { kind: 'outcome', outcome: NOT_LOOKED_UP, status: null };
+    for (const { id, value, created } of found) {
       ids.set(value.toLowerCase(), id);
-      const created = readText(result?.['createdAt']);
       if (created !== null) createdAt.set(id, created);
     }
   }
   return { kind: 'found', ids, createdAt };
+}
+
+/** Whoever is not found counts as gone, so that an answer which is not whole must not pass for one: nothing was changed yet. */
+const NOT_LOOKED_UP = retry({
+  applied: 'no',
+  code: 'not-looked-up',
+  message: 'HubSpot answered 2xx without saying of every record whether it is there',
+});
+
+/** null: the answer does not say who is there. */
+function readFound(
+  answer: Readonly<Record<string, unknown>>,
+  idProperty: string,
+): readonly { readonly id: string; readonly value: string; readonly created: string | null }[] | null {
+  const { results, errors, status } = answer;
+  const isWhole = Array.isArray(results) && (status === undefined || saysDone(answer));
+  const isOdd = (error: unknown): boolean => readObject(error)?.['category'] !== 'OBJECT_NOT_FOUND';
+  if (!isWhole || (errors != null && !Array.isArray(errors)) || readArray(errors).some(isOdd)) return null;
+  const found = results.flatMap((item) => {
+    const result = readObject(item);
+    const id = readText(result?.['id']);
+    const value = readText(readObject(result?.['properties'])?.[idProperty]);
+    return id === null || value === null ? [] : [{ id, value, created: readText(result?.['createdAt']) }];
+  });
+  return found.length === results.length ? found : null;
 }
 
 /** `batch/archive` by record id; records that are gone already count as archived. null: done. */
@@ -168,7 +191,11 @@ export async function archiveRecords(
       body: { inputs: part.map((id) => ({ id })) },
       signal: records.signal,
     });
-    if (answer.kind === 'value' || (answer.status === 404 && part.length === 1)) continue;
+    if (answer.kind === 'value') {
+      if (saysDone(answer.value)) continue;
+      return { kind: 'outcome', outcome: notAnAcknowledgement('HubSpot did not say that it archived'), status: null };
+    }
+    if (answer.status === 404 && part.length === 1) continue;
     if (answer.status !== 404) return answer;
     return { ...answer, outcome: narrow('OBJECT_NOT_FOUND', 'One of the records is gone') };
   }
@@ -176,9 +203,5 @@ export async function archiveRecords(
 }
 
 export function objectPath(type: string): string {
-  return `/crm/objects/{version}/${encodeURIComponent(type)}`;
-}
-
-function readText(value: unknown): string | null {
-  return typeof value === 'string' || typeof value === 'number' ? String(value) : null;
+  return `/crm/objects/{version}/${encodeURIComponent(type.toWellFormed())}`;
 }

@@ -2,9 +2,11 @@ import { scrub } from '../../log.ts';
 import {
   foreignOutcome,
   narrow,
+  notAnAcknowledgement,
   readCode,
   readObject,
   readRetryAfter,
+  readText,
   refused,
   retry,
   statusOutcome,
@@ -12,25 +14,36 @@ import {
 import type { BatchOutcome } from '../destination.ts';
 import type { HttpResponse } from '../http.ts';
 
-/** A successful answer's members (none for 204), or the outcome that the answer means. */
+/** A successful answer's members (of 204 a `status` of ours), or the outcome that the answer means. */
 export type Reading =
   | { readonly kind: 'value'; readonly value: Readonly<Record<string, unknown>> }
   | { readonly kind: 'outcome'; readonly outcome: BatchOutcome; readonly status: number | null };
 
+/** What 204 says, in the words of the answers to batches (PENDING, PROCESSING, CANCELED, COMPLETE). */
+const DONE: Readonly<Record<string, unknown>> = { status: 'COMPLETE' };
+
+/** Whether an answer says that the work was done. */
+export function saysDone(answer: Readonly<Record<string, unknown>>): boolean {
+  return answer['status'] === DONE['status'];
+}
+
 /** Reads any answer of HubSpot's CRM API (date version 2026-09). */
 export function readAnswer(response: HttpResponse, now: number): Reading {
   const { status } = response;
-  if (status === 204) return { kind: 'value', value: {} };
+  if (status === 204) return { kind: 'value', value: DONE };
   const body = readObject(response.json());
   if (body === null) return { kind: 'outcome', outcome: foreignOutcome(response, now), status };
-  if (status >= 200 && status < 300) return { kind: 'value', value: body };
+  if (status >= 200 && status < 300 && body['status'] !== 'error') return { kind: 'value', value: body };
+  if (status < 300) {
+    return { kind: 'outcome', outcome: notAnAcknowledgement('HubSpot answered 2xx with an error'), status };
+  }
   return { kind: 'outcome', outcome: errorOutcome(body, response, now), status };
 }
 
 function errorOutcome(body: Readonly<Record<string, unknown>>, response: HttpResponse, now: number): BatchOutcome {
   const { status } = response;
   const code = readCode(body['subCategory'] ?? body['category']);
-  const message = scrub(String(body['message'] ?? `HubSpot answered ${status}`));
+  const message = scrub(readText(body['message']) ?? `HubSpot answered ${status}`);
   if (status === 401) return refused(code, message, 'Make a new service key in HubSpot and set it in the environment.');
   if (status === 403) return refused(code, message, 'Give the key the scopes that the message names.');
   if (status === 429) return throttled(body, response, { code, message, now });
@@ -59,7 +72,7 @@ function throttled(
   response: HttpResponse,
   said: { readonly code: string; readonly message: string; readonly now: number },
 ): BatchOutcome {
-  const policy = String(body['policyName'] ?? '').toUpperCase();
+  const policy = (readText(body['policyName']) ?? '').toUpperCase();
   const dailyLeft = response.headers['x-hubspot-ratelimit-daily-remaining'];
   const { code, message } = said;
   if (policy === 'DAILY' || (policy === '' && dailyLeft !== undefined && Number(dailyLeft) <= 0)) {

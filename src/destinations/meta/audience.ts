@@ -1,4 +1,4 @@
-import { readArray, readObject, refused } from '../answer.ts';
+import { readArray, readObject, readText, refused } from '../answer.ts';
 import type { ServiceContext } from '../destination.ts';
 import { type Step, untilSettled } from '../opening.ts';
 import type { MetaApi } from './api.ts';
@@ -32,7 +32,7 @@ export async function openAudience(api: MetaApi, context: Context): Promise<stri
 
 /** Digits of an ad account, however they are written. */
 export function accountPath(config: ServiceContext['config']): string {
-  return `/act_${encodeURIComponent(String(config['ad_account_id']).trim().replace(/^act_/, ''))}`;
+  return `/act_${encodeURIComponent(String(config['ad_account_id']).trim().replace(/^act_/, '').toWellFormed())}`;
 }
 
 /** A name that cannot be changed stops nothing: the audience is known by its id. */
@@ -59,11 +59,15 @@ async function findAudience(api: MetaApi, context: Context, name: string): Promi
     for (const item of readArray(answer.value['data'])) {
       const audience = readObject(item);
       const isCustom = audience?.['subtype'] === undefined || audience['subtype'] === 'CUSTOM';
-      if (audience !== null && audience['name'] === name && isCustom) ids.push(String(audience['id']));
+      const id = readText(audience?.['id']);
+      if (id !== null && audience?.['name'] === name && isCustom) ids.push(id);
     }
     const paging = readObject(answer.value['paging']);
     const cursors = readObject(paging?.['cursors']);
-    after = typeof paging?.['next'] === 'string' && typeof cursors?.['after'] === 'string' ? cursors['after'] : null;
+    after =
+      typeof paging?.['next'] === 'string' && typeof cursors?.['after'] === 'string'
+        ? cursors['after'].toWellFormed()
+        : null;
     if (after === null) break;
   }
   if (ids.length <= 1) return { kind: 'value', value: ids[0] ?? null };
@@ -79,8 +83,8 @@ async function createAudience(api: MetaApi, context: Context, name: string): Pro
     body: JSON.stringify({ name, subtype: 'CUSTOM', customer_file_source: 'USER_PROVIDED_ONLY' }),
   });
   if (answer.kind === 'outcome') return answer;
-  const id = answer.value['id'];
-  if (typeof id === 'string' || typeof id === 'number') return { kind: 'value', value: String(id) };
+  const id = readText(answer.value['id']);
+  if (id !== null) return { kind: 'value', value: id };
   const message = 'Meta answered the creation of the audience without its id';
   return { kind: 'outcome', outcome: refused('audience-without-id', message, 'Run the sync again.') };
 }

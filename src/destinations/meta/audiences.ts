@@ -1,5 +1,5 @@
 import type { ServiceFacts } from '../../knowledge/service-facts.ts';
-import { narrow, notAnAcknowledgement } from '../answer.ts';
+import { narrow, notAnAcknowledgement, readCount } from '../answer.ts';
 import type { Batch, BatchOutcome, Service, ServiceContext, Session } from '../destination.ts';
 import { hideRowValues } from '../row-values.ts';
 import { createApi, type MetaApi } from './api.ts';
@@ -64,9 +64,9 @@ function tooManyRows(batch: Batch, count: number): BatchOutcome {
 
 /** Meta says how many data rows it received and how many of them were invalid, never which. */
 function readCounts(answer: Readonly<Record<string, unknown>>, batch: Batch, sent: number): BatchOutcome {
-  const received = Number(answer['num_received'] ?? Number.NaN);
-  const invalid = Number(answer['num_invalid_entries'] ?? 0);
-  if (!Number.isFinite(received) || !Number.isFinite(invalid)) {
+  const received = readCount(answer['num_received']);
+  const invalid = readCount(answer['num_invalid_entries'] ?? 0);
+  if (received === null || invalid === null) {
     return notAnAcknowledgement('Meta answered without the number of entries received');
   }
   const missing = Math.max(0, sent - received) + invalid;

@@ -1,5 +1,5 @@
 import type { ServiceFacts } from '../../knowledge/service-facts.ts';
-import { notAnAcknowledgement } from '../answer.ts';
+import { notAnAcknowledgement, readCount } from '../answer.ts';
 import type { FieldValue, Service, ServiceContext, Session } from '../destination.ts';
 import { renderJson } from '../json.ts';
 import { hideRowValues } from '../row-values.ts';
@@ -22,7 +22,7 @@ export function createEvents(facts: ServiceFacts): Service {
 }
 
 function datasetPath(config: ServiceContext['config']): string {
-  return `/${encodeURIComponent(String(config['dataset_id']).trim())}`;
+  return `/${encodeURIComponent(String(config['dataset_id']).trim().toWellFormed())}`;
 }
 
 function createSession(api: MetaApi, context: ServiceContext): Session {
@@ -36,10 +36,9 @@ function createSession(api: MetaApi, context: ServiceContext): Session {
       const path = `${datasetPath(context.config)}/events`;
       const answer = await api.call({ method: 'POST', path, body: renderJson(body), signal });
       if (answer.kind === 'outcome') return answer.outcome;
-      const received = Number(answer.value['events_received'] ?? Number.NaN);
-      if (!Number.isFinite(received))
-        return notAnAcknowledgement('Meta answered without the number of events received');
-      const accepted = Math.min(Math.max(received, 0), batch.rows.length);
+      const received = readCount(answer.value['events_received']);
+      if (received === null) return notAnAcknowledgement('Meta answered without the number of events received');
+      const accepted = Math.min(received, batch.rows.length);
       const short = accepted < batch.rows.length;
       const message = short ? `Meta received ${accepted} of ${batch.rows.length} events` : '';
       return { kind: 'counted', accepted, code: short ? 'events-not-received' : '', message };

@@ -1,5 +1,5 @@
 import { scrub } from '../../log.ts';
-import { foreignOutcome, narrow, readObject, refused, retry, statusOutcome } from '../answer.ts';
+import { foreignOutcome, narrow, readCount, readObject, readText, refused, retry, statusOutcome } from '../answer.ts';
 import type { BatchOutcome } from '../destination.ts';
 import type { HttpResponse } from '../http.ts';
 import { readUsage } from './usage.ts';
@@ -30,9 +30,9 @@ export function readAnswer(response: HttpResponse, now: number): Reading {
 
 function readError(error: Readonly<Record<string, unknown>>): GraphError {
   return {
-    code: Number(error['code'] ?? 0),
-    subcode: Number(error['error_subcode'] ?? 0),
-    message: String(error['error_user_msg'] ?? error['message'] ?? 'no message'),
+    code: readCount(error['code']) ?? 0,
+    subcode: readCount(error['error_subcode']) ?? 0,
+    message: readText(error['error_user_msg']) ?? readText(error['message']) ?? 'no message',
     transient: error['is_transient'] === true,
   };
 }

@@ -1,4 +1,4 @@
-import { readArray, readObject } from '../answer.ts';
+import { readArray, readObject, readText } from '../answer.ts';
 import type { HttpResponse } from '../http.ts';
 
 /** How much of its quota an account has used, in percent, and when Meta expects it to have some again. */
@@ -45,6 +45,6 @@ function readHeader(response: Pick<HttpResponse, 'headers'>, name: string): Read
 }
 
 function numberOf(value: unknown): number {
-  const number = Number(value ?? 0);
+  const number = Number(readText(value) ?? 0);
   return Number.isFinite(number) ? number : 0;
 }

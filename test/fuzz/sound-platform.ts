@@ -1,0 +1,68 @@
+import type { HttpRequest } from '../../src/destinations/http.ts';
+
+/** What a platform that has nothing to complain about answers: the seed of everything that is then broken. */
+export interface SoundAnswer {
+  readonly status: number;
+  readonly body: string;
+  /** Whether the answer decides about rows; else it belongs to the opening of the service. */
+  readonly aboutRows: boolean;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+export function soundAnswer(platform: string, request: HttpRequest): SoundAnswer {
+  const { pathname } = new URL(request.url);
+  const sent = request.body === undefined ? {} : (JSON.parse(request.body) as Json);
+  if (platform === 'webhook') return rows(200, { rejected: [] });
+  return platform === 'meta' ? graph(request.method, pathname, sent) : crm(pathname, sent, request.body ?? '');
+}
+
+function graph(method: string, path: string, sent: Json): SoundAnswer {
+  if (path.endsWith('/users')) {
+    const data = listOf(readPayload(sent)['data']);
+    return rows(200, { audience_id: '23', session_id: 1, num_received: data.length, num_invalid_entries: 0 });
+  }
+  if (path.endsWith('/events')) return rows(200, { events_received: listOf(sent['data']).length, messages: [] });
+  if (method === 'GET' && path.endsWith('/customaudiences'))
+    return opening({ data: [{ id: '23', name: 'VIP', subtype: 'CUSTOM' }], paging: { cursors: { after: 'x' } } });
+  return opening({ id: '23' });
+}
+
+/** Meta takes the payload as an object or as its text. */
+function readPayload(sent: Json): Json {
+  const payload = sent['payload'] ?? sent;
+  return (typeof payload === 'string' ? JSON.parse(payload) : payload) as Json;
+}
+
+function crm(path: string, sent: Json, body: string): SoundAnswer {
+  const inputs = listOf(sent['inputs']) as readonly Json[];
+  const emailOf = (input: Json): string => String((input['properties'] as Json | undefined)?.['email'] ?? input['id']);
+  const results = inputs.map((input, index) => ({
+    id: String(500 + index),
+    properties: { email: emailOf(input) },
+    createdAt: '2026-01-01T00:00:00Z',
+    new: true,
+    ...(input['objectWriteTraceId'] === undefined ? {} : { objectWriteTraceId: input['objectWriteTraceId'] }),
+  }));
+  if (path.endsWith('/batch/archive')) return { status: 204, body: '', aboutRows: true };
+  if (path.includes('/batch/')) return rows(200, { status: 'COMPLETE', results });
+  if (path.includes('/memberships/')) {
+    const ids = JSON.parse(body) as unknown;
+    const [added, removed] = path.endsWith('/add') ? [ids, []] : [[], ids];
+    return rows(200, { recordsIdsAdded: added, recordIdsRemoved: removed, recordIdsMissing: [] });
+  }
+  if (path.includes('/lists/')) return opening({ list: { listId: '7', name: 'VIP', processingType: 'MANUAL' } });
+  return opening({ portalId: 4711, results: [] });
+}
+
+function rows(status: number, body: unknown): SoundAnswer {
+  return { status, body: JSON.stringify(body), aboutRows: true };
+}
+
+function opening(body: unknown): SoundAnswer {
+  return { status: 200, body: JSON.stringify(body), aboutRows: false };
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
