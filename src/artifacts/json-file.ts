@@ -18,13 +18,31 @@ export function readJson(path: string): unknown {
 /** Reads a text file, whichever Unicode encoding an editor or a shell gave it. Throws what `readFileSync` throws. */
 export function readText(path: string): string {
   const bytes = readFileSync(path);
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) return bytes.toString('utf16le', 2);
-  if (bytes[0] === 0xfe && bytes[1] === 0xff) return Buffer.from(bytes.subarray(2)).swap16().toString('utf16le');
-  const start = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
-  return bytes.toString('utf8', start);
+  return utf16Text(bytes) ?? bytes.toString('utf8', startOfUtf8(bytes));
 }
 
-function parseJson(text: string): unknown {
+/** The same as bytes of UTF-8 without a mark: for files that may be longer than any string. */
+export function readUtf8(path: string): Buffer {
+  const bytes = readFileSync(path);
+  const text = utf16Text(bytes);
+  return text === null ? bytes.subarray(startOfUtf8(bytes)) : Buffer.from(text);
+}
+
+function startOfUtf8(bytes: Buffer): number {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+}
+
+/** null where the bytes do not begin with a mark of UTF-16. */
+function utf16Text(bytes: Buffer): string | null {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return bytes.toString('utf16le', 2);
+  if (bytes[0] !== 0xfe || bytes[1] !== 0xff) return null;
+  return Buffer.from(bytes.subarray(2, bytes.length - (bytes.length % 2)))
+    .swap16()
+    .toString('utf16le');
+}
+
+/** The value of a JSON text; Python's `NaN` and `Infinity` are null. Throws SyntaxError. */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Loose, listAt, mapAt, plainPath, textAt, textsAt } from './json-file.ts';
+import type { ManifestEntry } from './manifest-file.ts';
 import { isMap } from './shape.ts';
 
 /** A column as the manifest lists it. */
@@ -39,7 +40,6 @@ export interface ManifestNode {
   /** Quoted for the adapter, ready for SQL; null where the node has no relation (ephemeral). */
   readonly relationName: string | null;
   readonly materialized: string | null;
-  /** Read on first use: a large manifest has hundreds of thousands of columns, of which few are looked at. */
   readonly columns: ReadonlyMap<string, ManifestColumn>;
   /** False when no column is annotated, so that none needs to be looked at; absent when it is not known. */
   readonly hasAnnotatedColumns?: boolean;
@@ -71,55 +71,190 @@ export interface ManifestNode {
 const KEY = 'dinmo';
 const NO_CONSTRAINTS: readonly ManifestConstraint[] = [];
 
+interface NodeFacts {
+  readonly type: ManifestNode['resourceType'];
+  readonly isDbt2: boolean;
+}
+
+/** What tells a node from others: read of every node, from its outline. */
+type NodeIdentity = Pick<
+  ManifestNode,
+  | 'uniqueId'
+  | 'resourceType'
+  | 'name'
+  | 'sourceName'
+  | 'packageName'
+  | 'relationName'
+  | 'materialized'
+  | 'version'
+  | 'latestVersion'
+  | 'originalFilePath'
+  | 'tags'
+>;
+
 /** Turns one model, seed, snapshot or source of a manifest into our shape, whatever dbt version wrote it. */
-export function readNode(
-  uniqueId: string,
-  node: Loose,
-  facts: { readonly type: ManifestNode['resourceType']; readonly isDbt2: boolean },
-): ManifestNode {
-  const config = mapAt(node, 'config');
-  const isSource = facts.type === 'source';
-  const name = textAt(node, 'name') ?? uniqueId.split('.').at(-1) ?? uniqueId;
-  const annotation = annotationOf(node, config);
-  const filePath = plainPath(textAt(node, 'original_file_path') ?? textAt(node, 'path') ?? '');
-  const patchPath = textAt(node, 'patch_path');
-  let columns: ReadonlyMap<string, ManifestColumn> | undefined;
-  const materialized = textAt(config, 'materialized') ?? (isSource ? null : defaultMaterialization(facts.type));
+export function readNode(entry: ManifestEntry, facts: NodeFacts): ManifestNode {
+  return new LazyNode(entry, facts);
+}
+
+function readIdentity(uniqueId: string, node: Loose, type: ManifestNode['resourceType']): NodeIdentity {
+  const materialized =
+    textAt(mapAt(node, 'config'), 'materialized') ?? (type === 'source' ? null : defaultMaterialization(type));
   return {
     uniqueId,
-    resourceType: facts.type,
-    name,
-    sourceName: isSource ? textAt(node, 'source_name') : null,
+    resourceType: type,
+    name: textAt(node, 'name') ?? uniqueId.split('.').at(-1) ?? uniqueId,
+    sourceName: type === 'source' ? textAt(node, 'source_name') : null,
     packageName: textAt(node, 'package_name') ?? uniqueId.split('.')[1] ?? '',
+    materialized,
+    relationName: materialized === 'ephemeral' ? null : textAt(node, 'relation_name'),
+    version: versionText(node['version']),
+    latestVersion: versionText(node['latest_version']),
+    originalFilePath: plainPath(textAt(node, 'original_file_path') ?? textAt(node, 'path') ?? ''),
+    tags: textsAt(node, 'tags'),
+  };
+}
+
+type NodeDetails = Omit<ManifestNode, keyof NodeIdentity>;
+
+function readDetails(node: Loose, identity: NodeIdentity, isDbt2: boolean): NodeDetails {
+  const config = mapAt(node, 'config');
+  const isSource = identity.resourceType === 'source';
+  const annotation = annotationOf(node, config);
+  const patchPath = textAt(node, 'patch_path');
+  const filePath = identity.originalFilePath;
+  return {
     database: textAt(node, 'database'),
     schema: textAt(node, 'schema') ?? '',
-    identifier: (isSource ? textAt(node, 'identifier') : textAt(node, 'alias')) ?? name,
-    relationName: materialized === 'ephemeral' ? null : textAt(node, 'relation_name'),
-    materialized,
-    get columns() {
-      columns ??= readColumns(node, facts.isDbt2);
-      return columns;
-    },
-    hasAnnotatedColumns: hasAnnotatedColumns(node),
+    identifier: (isSource ? textAt(node, 'identifier') : textAt(node, 'alias')) ?? identity.name,
+    columns: readColumns(node, isDbt2),
     annotation: annotation.value,
     annotationInOldPlace: annotation.inOldPlace,
     description: textAt(node, 'description') ?? '',
-    tags: textsAt(node, 'tags'),
     group: textAt(node, 'group') ?? textAt(config, 'group'),
     access: textAt(node, 'access') ?? textAt(config, 'access'),
-    version: versionText(node['version']),
-    latestVersion: versionText(node['latest_version']),
     contractEnforced: (mapAt(config, 'contract')['enforced'] ?? mapAt(node, 'contract')['enforced']) === true,
     constraints: readConstraints(node),
     primaryKey: Array.isArray(node['primary_key']) ? textsAt(node, 'primary_key') : null,
     dependsOn: textsAt(mapAt(node, 'depends_on'), 'nodes'),
-    originalFilePath: filePath,
     // dbt 1.x leaves patch_path empty for what is written in YAML alone: sources, and snapshots of a relation.
     patchPath: patchPath !== null ? plainPath(patchPath) : /\.ya?ml$/.test(filePath) ? filePath : null,
     checksum: textAt(mapAt(node, 'checksum'), 'checksum'),
     rawCode: textAt(node, 'raw_code') ?? '',
     config,
   };
+}
+
+/** A node that is parsed when one of its details is asked for. Asking may throw DinmoError `manifest-unreadable`. */
+class LazyNode implements ManifestNode {
+  readonly uniqueId: string;
+  readonly resourceType: ManifestNode['resourceType'];
+  readonly name: string;
+  readonly sourceName: string | null;
+  readonly packageName: string;
+  readonly relationName: string | null;
+  readonly materialized: string | null;
+  readonly version: string | null;
+  readonly latestVersion: string | null;
+  readonly originalFilePath: string;
+  readonly tags: readonly string[];
+  readonly #entry: ManifestEntry;
+  readonly #isDbt2: boolean;
+  #read: NodeDetails | null = null;
+
+  constructor(entry: ManifestEntry, { type, isDbt2 }: NodeFacts) {
+    const identity = readIdentity(entry.uniqueId, entry.outline, type);
+    this.uniqueId = identity.uniqueId;
+    this.resourceType = identity.resourceType;
+    this.name = identity.name;
+    this.sourceName = identity.sourceName;
+    this.packageName = identity.packageName;
+    this.relationName = identity.relationName;
+    this.materialized = identity.materialized;
+    this.version = identity.version;
+    this.latestVersion = identity.latestVersion;
+    this.originalFilePath = identity.originalFilePath;
+    this.tags = identity.tags;
+    this.#entry = entry;
+    this.#isDbt2 = isDbt2;
+  }
+
+  get #details(): NodeDetails {
+    this.#read ??= readDetails(this.#entry.whole(), this, this.#isDbt2);
+    return this.#read;
+  }
+
+  get annotation(): unknown {
+    return this.#entry.mentionsUs ? this.#details.annotation : undefined;
+  }
+
+  get annotationInOldPlace(): boolean {
+    return this.#entry.mentionsUs && this.#details.annotationInOldPlace;
+  }
+
+  get hasAnnotatedColumns(): boolean {
+    return this.#entry.mentionsUs && hasAnnotatedColumns(this.#entry.whole());
+  }
+
+  get database(): string | null {
+    return this.#details.database;
+  }
+
+  get schema(): string {
+    return this.#details.schema;
+  }
+
+  get identifier(): string {
+    return this.#details.identifier;
+  }
+
+  get columns(): ReadonlyMap<string, ManifestColumn> {
+    return this.#details.columns;
+  }
+
+  get description(): string {
+    return this.#details.description;
+  }
+
+  get group(): string | null {
+    return this.#details.group;
+  }
+
+  get access(): string | null {
+    return this.#details.access;
+  }
+
+  get contractEnforced(): boolean {
+    return this.#details.contractEnforced;
+  }
+
+  get constraints(): readonly ManifestConstraint[] {
+    return this.#details.constraints;
+  }
+
+  get primaryKey(): readonly string[] | null {
+    return this.#details.primaryKey;
+  }
+
+  get dependsOn(): readonly string[] {
+    return this.#details.dependsOn;
+  }
+
+  get patchPath(): string | null {
+    return this.#details.patchPath;
+  }
+
+  get checksum(): string | null {
+    return this.#details.checksum;
+  }
+
+  get rawCode(): string {
+    return this.#details.rawCode;
+  }
+
+  get config(): Readonly<Record<string, unknown>> {
+    return this.#details.config;
+  }
 }
 
 function defaultMaterialization(type: ManifestNode['resourceType']): string {

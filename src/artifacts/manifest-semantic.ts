@@ -19,8 +19,8 @@ export interface SemanticModel {
 const TYPES = ['primary', 'foreign', 'unique', 'natural'] as const;
 
 /** Semantic models of a manifest: of a top-level `semantic_models:` (dbt 1.6 to 1.12) or written on the model (1.12, 2.x). */
-export function readSemanticModels(root: Loose, index: ReferenceIndex): readonly SemanticModel[] {
-  return Object.entries(mapAt(root, 'semantic_models')).flatMap(([uniqueId, model]) => {
+export function readSemanticModels(section: Loose, index: ReferenceIndex): readonly SemanticModel[] {
+  return Object.entries(section).flatMap(([uniqueId, model]) => {
     if (!isMap(model) || mapAt(model, 'config')['enabled'] === false) return [];
     const packageName = textAt(model, 'package_name') ?? '';
     const stated = index.findText(textAt(model, 'model') ?? '', packageName)?.uniqueId;

@@ -1,4 +1,5 @@
 import { type Loose, mapAt, textAt, textsAt } from './json-file.ts';
+import type { ManifestEntry } from './manifest-file.ts';
 import type { ReferenceIndex } from './reference.ts';
 
 export interface ManifestTest {
@@ -18,46 +19,114 @@ export interface ManifestTest {
   readonly dependsOn: readonly string[];
 }
 
+/** What a test is resolved with. */
+export interface KnownNodes {
+  readonly index: ReferenceIndex;
+  readonly disabled: ReadonlySet<string>;
+}
+
 /** Turns one test node of a manifest into our shape, with both its ends resolved. */
-export function readTest(
-  node: Loose,
-  enabled: boolean,
-  known: { readonly index: ReferenceIndex; readonly disabled: ReadonlySet<string> },
-): ManifestTest {
-  const metadata = mapAt(node, 'test_metadata');
-  const kwargs = mapAt(metadata, 'kwargs');
-  const config = mapAt(node, 'config');
-  const dependsOn = textsAt(mapAt(node, 'depends_on'), 'nodes');
-  const packageName = textAt(node, 'package_name') ?? '';
-  const testName = textAt(metadata, 'name');
-  const attachedNode = testName === null ? null : attached({ node, kwargs, dependsOn, packageName }, known.index);
-  return {
-    uniqueId: textAt(node, 'unique_id') ?? '',
-    testName,
-    namespace: textAt(metadata, 'namespace'),
-    kwargs,
-    columnName: textAt(node, 'column_name') ?? textAt(kwargs, 'column_name'),
-    attachedNode,
-    targetNode:
-      testName === 'relationships' ? target({ kwargs, dependsOn, packageName }, attachedNode, known.index) : null,
-    severity: (textAt(config, 'severity') ?? 'error').toLowerCase() === 'warn' ? 'warn' : 'error',
-    where: textAt(config, 'where'),
-    enabled: enabled && !(attachedNode !== null && known.disabled.has(attachedNode)),
-    dependsOn,
-  };
+export function readTest(entry: ManifestEntry, enabled: boolean, known: KnownNodes): ManifestTest {
+  return new LazyTest(entry, enabled, known);
+}
+
+type TestDetails = Pick<ManifestTest, 'namespace' | 'kwargs' | 'columnName' | 'targetNode' | 'where' | 'dependsOn'>;
+
+/** A test that is parsed when more is asked for than what every test is asked. That may throw DinmoError `manifest-unreadable`. */
+class LazyTest implements ManifestTest {
+  readonly uniqueId: string;
+  readonly testName: string | null;
+  readonly severity: 'error' | 'warn';
+  readonly #entry: ManifestEntry;
+  readonly #isOn: boolean;
+  readonly #known: KnownNodes;
+  #attachedNode: string | null | undefined;
+  #read: TestDetails | null = null;
+
+  constructor(entry: ManifestEntry, enabled: boolean, known: KnownNodes) {
+    const { outline } = entry;
+    this.uniqueId = textAt(outline, 'unique_id') ?? entry.uniqueId;
+    this.testName = textAt(mapAt(outline, 'test_metadata'), 'name');
+    const severity = textAt(mapAt(outline, 'config'), 'severity') ?? 'error';
+    this.severity = severity.toLowerCase() === 'warn' ? 'warn' : 'error';
+    this.#entry = entry;
+    this.#isOn = enabled;
+    this.#known = known;
+  }
+
+  get attachedNode(): string | null {
+    if (this.#attachedNode === undefined) this.#attachedNode = this.#findAttached();
+    return this.#attachedNode;
+  }
+
+  get enabled(): boolean {
+    return this.#isOn && !(this.attachedNode !== null && this.#known.disabled.has(this.attachedNode));
+  }
+
+  get namespace(): string | null {
+    return this.#details.namespace;
+  }
+
+  get kwargs(): Readonly<Record<string, unknown>> {
+    return this.#details.kwargs;
+  }
+
+  get columnName(): string | null {
+    return this.#details.columnName;
+  }
+
+  get targetNode(): string | null {
+    return this.#details.targetNode;
+  }
+
+  get where(): string | null {
+    return this.#details.where;
+  }
+
+  get dependsOn(): readonly string[] {
+    return this.#details.dependsOn;
+  }
+
+  #findAttached(): string | null {
+    if (this.testName === null) return null;
+    return textAt(this.#entry.outline, 'attached_node') ?? attached(testNode(this.#entry.whole()), this.#known.index);
+  }
+
+  get #details(): TestDetails {
+    this.#read ??= this.#readDetails();
+    return this.#read;
+  }
+
+  #readDetails(): TestDetails {
+    const node = this.#entry.whole();
+    const test = testNode(node);
+    return {
+      namespace: textAt(mapAt(node, 'test_metadata'), 'namespace'),
+      kwargs: test.kwargs,
+      columnName: textAt(node, 'column_name') ?? textAt(test.kwargs, 'column_name'),
+      targetNode: this.testName === 'relationships' ? target(test, this.attachedNode, this.#known.index) : null,
+      where: textAt(mapAt(node, 'config'), 'where'),
+      dependsOn: test.dependsOn,
+    };
+  }
 }
 
 interface TestNode {
-  readonly node: Loose;
   readonly kwargs: Loose;
   readonly dependsOn: readonly string[];
   readonly packageName: string;
 }
 
+function testNode(node: Loose): TestNode {
+  return {
+    kwargs: mapAt(mapAt(node, 'test_metadata'), 'kwargs'),
+    dependsOn: textsAt(mapAt(node, 'depends_on'), 'nodes'),
+    packageName: textAt(node, 'package_name') ?? '',
+  };
+}
+
 /** `attached_node` is null for tests on sources, whatever the version: then `kwargs.model` names the node. */
-function attached({ node, kwargs, dependsOn, packageName }: TestNode, index: ReferenceIndex): string | null {
-  const stated = textAt(node, 'attached_node');
-  if (stated !== null) return stated;
+function attached({ kwargs, dependsOn, packageName }: TestNode, index: ReferenceIndex): string | null {
   const model = index.findText(textAt(kwargs, 'model') ?? '', packageName);
   if (model !== null) return model.uniqueId;
   return dependsOn.length === 1 ? (dependsOn[0] ?? null) : null;
@@ -68,7 +137,7 @@ function attached({ node, kwargs, dependsOn, packageName }: TestNode, index: Ref
  * One dependency means that the node refers to itself.
  */
 function target(
-  { kwargs, dependsOn, packageName }: Omit<TestNode, 'node'>,
+  { kwargs, dependsOn, packageName }: TestNode,
   attachedNode: string | null,
   index: ReferenceIndex,
 ): string | null {

@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs';
-import { DinmoError, messageOf } from '../errors.ts';
-import { type Loose, mapAt, plainPath, readJson, textAt, textsAt } from './json-file.ts';
+import { DinmoError } from '../errors.ts';
+import { type Loose, mapAt, plainPath, textAt, textsAt } from './json-file.ts';
+import { type ManifestEntry, ManifestFile, unreadable } from './manifest-file.ts';
 import { type ManifestNode, readNode } from './manifest-node.ts';
 import { readSemanticModels, type SemanticModel } from './manifest-semantic.ts';
 import { type ManifestTest, readTest } from './manifest-test.ts';
@@ -47,88 +47,119 @@ const PREVIEW_SCHEMA = 20;
 
 /**
  * Reads manifest.json as dbt 1.5 and later write it (schemas v9 to v12, and the "v20" of early 2.0 previews), tolerant of
- * missing, null and unknown keys. Costs little more than `JSON.parse`: nodes are looked at once, and only what is used.
+ * missing, null and unknown keys. Costs a fraction of `JSON.parse`: the file is looked through once, and nodes, tests and
+ * other parts are parsed when they are asked for, which may then throw `manifest-unreadable`. `projectName`: what the
+ * project is called, for manifests before v10, which do not say it.
  *
  * Throws DinmoError `manifest-missing`, `manifest-unreadable` and `manifest-too-old` (artifact).
  */
-export function readManifest(path: string): Manifest {
-  const root = readRoot(path);
-  const metadata = readMetadata(mapAt(root, 'metadata'), path);
-  const isDbt2 = isWrittenByDbt2(metadata);
+export function readManifest(path: string, projectName = ''): Manifest {
+  return new LazyManifest(new ManifestFile(path), projectName);
+}
+
+class LazyManifest implements Manifest {
+  readonly path: string;
+  readonly metadata: ManifestMetadata;
+  readonly nodes: ReadonlyMap<string, ManifestNode>;
+  readonly tests: readonly ManifestTest[];
+  readonly disabled: ReadonlySet<string>;
+  readonly #file: ManifestFile;
+  readonly #index: ReferenceIndex;
+  #semanticModels: Manifest['semanticModels'] | null = null;
+  #parents: Manifest['parents'] | null = null;
+  #ownNames: Manifest['ownNames'] | null = null;
+  #exposures: Manifest['exposures'] | null = null;
+
+  constructor(file: ManifestFile, projectName: string) {
+    const metadata = readMetadata(file.section('metadata'), file.path);
+    this.path = file.path;
+    this.metadata = metadata.projectName === '' ? { ...metadata, projectName } : metadata;
+    const { nodes, disabled, testEntries } = readNodes(file, isWrittenByDbt2(metadata));
+    this.nodes = nodes;
+    this.disabled = disabled;
+    this.#file = file;
+    const index = new ReferenceIndex(nodes, this.metadata.projectName);
+    this.#index = index;
+    this.tests = testEntries.map(({ entry, enabled }) => readTest(entry, enabled, { index, disabled }));
+  }
+
+  get semanticModels(): Manifest['semanticModels'] {
+    this.#semanticModels ??= readSemanticModels(this.#file.section('semantic_models'), this.#index);
+    return this.#semanticModels;
+  }
+
+  get parents(): Manifest['parents'] {
+    this.#parents ??= readParents(this.#file);
+    return this.#parents;
+  }
+
+  get ownNames(): NonNullable<Manifest['ownNames']> {
+    this.#ownNames ??= readOwnNames(this.#file.keysOf('macros'), this.metadata.projectName);
+    return this.#ownNames;
+  }
+
+  get exposures(): Manifest['exposures'] {
+    this.#exposures ??= readExposures(this.#file.section('exposures'));
+    return this.#exposures;
+  }
+}
+
+interface ReadNodes {
+  readonly nodes: ReadonlyMap<string, ManifestNode>;
+  readonly disabled: ReadonlySet<string>;
+  readonly testEntries: readonly { readonly entry: ManifestEntry; readonly enabled: boolean }[];
+}
+
+function readNodes(file: ManifestFile, isDbt2: boolean): ReadNodes {
   const nodes = new Map<string, ManifestNode>();
-  const disabled = new Set<string>(Object.keys(mapAt(root, 'disabled')));
-  const testNodes: { readonly node: Loose; readonly enabled: boolean }[] = [];
-  for (const [uniqueId, node] of mapsIn(root, 'nodes')) {
-    const type = node['resource_type'];
-    if (type === 'test') testNodes.push({ node: withId(node, uniqueId), enabled: isEnabled(node) });
+  const disabledSection = file.section('disabled');
+  const disabled = new Set<string>(Object.keys(disabledSection));
+  const testEntries: { readonly entry: ManifestEntry; readonly enabled: boolean }[] = [];
+  for (const [uniqueId, entry] of file.nodes) {
+    const type = entry.outline['resource_type'];
+    if (type === 'test') testEntries.push({ entry, enabled: isEnabled(entry.outline) });
     else if (type === 'model' || type === 'seed' || type === 'snapshot') {
-      if (isEnabled(node)) nodes.set(uniqueId, readNode(uniqueId, node, { type, isDbt2 }));
+      if (isEnabled(entry.outline)) nodes.set(uniqueId, readNode(entry, { type, isDbt2 }));
       else disabled.add(uniqueId);
     }
   }
-  for (const [uniqueId, source] of mapsIn(root, 'sources')) {
-    if (isEnabled(source)) nodes.set(uniqueId, readNode(uniqueId, source, { type: 'source', isDbt2 }));
+  for (const [uniqueId, entry] of file.sources) {
+    if (isEnabled(entry.outline)) nodes.set(uniqueId, readNode(entry, { type: 'source', isDbt2 }));
     else disabled.add(uniqueId);
   }
-  for (const [uniqueId, copies] of Object.entries(mapAt(root, 'disabled'))) {
+  for (const [uniqueId, copies] of Object.entries(disabledSection)) {
     if (nodes.has(uniqueId)) disabled.delete(uniqueId);
     const node = Array.isArray(copies) ? copies.find(isMap) : null;
-    if (node?.['resource_type'] === 'test') testNodes.push({ node: withId(node, uniqueId), enabled: false });
+    if (node?.['resource_type'] !== 'test') continue;
+    testEntries.push({
+      entry: { uniqueId, outline: node, mentionsUs: true, whole: () => node },
+      enabled: false,
+    });
   }
-  const index = new ReferenceIndex(nodes, metadata.projectName);
-  return {
-    path,
-    metadata,
-    nodes,
-    tests: testNodes.map(({ node, enabled }) => readTest(node, enabled, { index, disabled })),
-    semanticModels: readSemanticModels(root, index),
-    parents: readParents(root),
-    disabled,
-    ownNames: readOwnNames(root, metadata.projectName),
-    exposures: [...mapsIn(root, 'exposures')].map(([uniqueId, exposure]) => ({
-      uniqueId,
-      name: textAt(exposure, 'name') ?? uniqueId,
-      originalFilePath: plainPath(textAt(exposure, 'original_file_path') ?? ''),
-    })),
-  };
+  return { nodes, disabled, testEntries };
+}
+
+function readExposures(section: Loose): Manifest['exposures'] {
+  return Object.entries(section).flatMap(([uniqueId, exposure]) =>
+    isMap(exposure)
+      ? [
+          {
+            uniqueId,
+            name: textAt(exposure, 'name') ?? uniqueId,
+            originalFilePath: plainPath(textAt(exposure, 'original_file_path') ?? ''),
+          },
+        ]
+      : [],
+  );
 }
 
 /** dbt asks the project's macros first, then its own: `generate_schema_name`, or the one of an adapter, `<adapter>__…`. */
-function readOwnNames(root: Loose, projectName: string): { readonly database: boolean; readonly schema: boolean } {
-  const own = Object.keys(mapAt(root, 'macros')).filter((id) => id.startsWith(`macro.${projectName}.`));
+function readOwnNames(macros: readonly string[], projectName: string): NonNullable<Manifest['ownNames']> {
+  const own = macros.filter((id) => id.startsWith(`macro.${projectName}.`));
   return {
     database: own.some((id) => id.endsWith('generate_database_name')),
     schema: own.some((id) => id.endsWith('generate_schema_name')),
   };
-}
-
-function readRoot(path: string): Loose {
-  if (!existsSync(path)) {
-    throw new DinmoError({
-      kind: 'artifact',
-      code: 'manifest-missing',
-      message: `There is no manifest at ${path}.`,
-      fix: 'Run `dbt parse` (or any dbt command) first, or name its folder with --target-path.',
-    });
-  }
-  let root: unknown;
-  try {
-    root = readJson(path);
-  } catch (cause) {
-    throw unreadable(path, messageOf(cause), cause);
-  }
-  if (!isMap(root) || !isMap(root['metadata'])) throw unreadable(path, 'it has no `metadata`', undefined);
-  return root;
-}
-
-function unreadable(path: string, reason: string, cause: unknown): DinmoError {
-  return new DinmoError({
-    kind: 'artifact',
-    code: 'manifest-unreadable',
-    message: `The manifest at ${path} cannot be read: ${reason.slice(0, 200)}.`,
-    fix: 'Run `dbt parse` again; if a dbt command is running, wait for it to end.',
-    cause,
-  });
 }
 
 function readMetadata(metadata: Loose, path: string): ManifestMetadata {
@@ -165,33 +196,21 @@ function isEnabled(node: Loose): boolean {
   return mapAt(node, 'config')['enabled'] !== false;
 }
 
-function withId(node: Loose, uniqueId: string): Loose {
-  return typeof node['unique_id'] === 'string' ? node : { ...node, unique_id: uniqueId };
-}
+/** Sections whose members have parents, beside nodes and sources. */
+const DEPENDENT_SECTIONS = ['exposures', 'metrics', 'semantic_models', 'saved_queries', 'unit_tests'];
 
-function* mapsIn(root: Loose, key: string): Generator<readonly [uniqueId: string, map: Loose]> {
-  const section = mapAt(root, key);
-  for (const uniqueId of Object.keys(section)) {
-    const value = section[uniqueId];
-    if (isMap(value)) yield [uniqueId, value];
-  }
-}
-
-function readParents(root: Loose): ReadonlyMap<string, readonly string[]> {
-  const stated = mapAt(root, 'parent_map');
+function readParents(file: ManifestFile): ReadonlyMap<string, readonly string[]> {
+  const stated = file.section('parent_map');
   const parents = new Map<string, readonly string[]>();
   for (const key of Object.keys(stated)) parents.set(key, textsAt(stated, key));
-  for (const section of [
-    'nodes',
-    'sources',
-    'exposures',
-    'metrics',
-    'semantic_models',
-    'saved_queries',
-    'unit_tests',
-  ]) {
-    for (const [uniqueId, node] of mapsIn(root, section)) {
-      if (!parents.has(uniqueId)) parents.set(uniqueId, textsAt(mapAt(node, 'depends_on'), 'nodes'));
+  const addMissing = (uniqueId: string, node: () => Loose): void => {
+    if (!parents.has(uniqueId)) parents.set(uniqueId, textsAt(mapAt(node(), 'depends_on'), 'nodes'));
+  };
+  for (const entry of [...file.nodes.values(), ...file.sources.values()])
+    addMissing(entry.uniqueId, () => entry.whole());
+  for (const name of DEPENDENT_SECTIONS) {
+    for (const [uniqueId, node] of Object.entries(file.section(name))) {
+      if (isMap(node)) addMissing(uniqueId, () => node);
     }
   }
   return parents;

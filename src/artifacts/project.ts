@@ -94,7 +94,7 @@ export function locateProject(options: ProjectOptions): ProjectLocation {
 export function readProject(options: ProjectOptions = {}): Project {
   const { dir, dbtProject, targetPath, vars } = locateProject(options);
   const cwd = resolve(options.cwd ?? process.cwd());
-  const manifest = readManifestOf(dbtProject, targetPath);
+  const manifest = readManifest(join(targetPath, 'manifest.json'), dbtProject.name);
   const shell = options.env ?? process.env;
   const env = isWrittenByDbt2(manifest.metadata) ? withDotenv(shell, cwd) : shell;
   const { settings, findings } = readSettings(dir);
@@ -114,13 +114,6 @@ export function readProject(options: ProjectOptions = {}): Project {
     env,
     profile: once(() => readProfileOf(dbtProject, { options, env, cwd, vars })),
   };
-}
-
-/** Manifests before v10 do not say what the project is called. */
-function readManifestOf(project: DbtProject, targetPath: string): Manifest {
-  const manifest = readManifest(join(targetPath, 'manifest.json'));
-  if (manifest.metadata.projectName !== '') return manifest;
-  return { ...manifest, metadata: { ...manifest.metadata, projectName: project.name } };
 }
 
 /** A build after `dbt docs generate` may have given relations columns that the catalog does not know. */

@@ -27,22 +27,18 @@ export function parseReference(text: string): Reference | null {
     : { kind: 'ref', package: first, name: second, version };
 }
 
-/** Finds nodes by what dbt projects call them: refs, sources, relation names. */
+type NodeLists = ReadonlyMap<string, readonly ManifestNode[]>;
+
+/** Finds nodes by what dbt projects call them: refs, sources, relation names. Each way is prepared when it is first gone. */
 export class ReferenceIndex {
   readonly nodes: ReadonlyMap<string, ManifestNode>;
-  readonly #byName = new Map<string, ManifestNode[]>();
-  readonly #bySource = new Map<string, ManifestNode[]>();
-  readonly #byRelation = new Map<string, ManifestNode>();
   readonly #rootPackage: string;
+  #names: { readonly byName: NodeLists; readonly bySource: NodeLists } | null = null;
+  #relations: ReadonlyMap<string, ManifestNode> | null = null;
 
   constructor(nodes: ReadonlyMap<string, ManifestNode>, rootPackage: string) {
     this.nodes = nodes;
     this.#rootPackage = rootPackage;
-    for (const node of nodes.values()) {
-      if (node.resourceType === 'source') push(this.#bySource, `${node.sourceName}.${node.name}`, node);
-      else push(this.#byName, node.name, node);
-      if (node.relationName !== null) this.#byRelation.set(plainRelation(node.relationName), node);
-    }
   }
 
   /**
@@ -51,10 +47,10 @@ export class ReferenceIndex {
    */
   find(reference: Reference, fromPackage: string): ManifestNode | null {
     if (reference.kind === 'source') {
-      const tables = this.#bySource.get(`${reference.source}.${reference.table}`) ?? [];
+      const tables = this.#named().bySource.get(`${reference.source}.${reference.table}`) ?? [];
       return this.#preferred(tables, fromPackage);
     }
-    const named = (this.#byName.get(reference.name) ?? []).filter(
+    const named = (this.#named().byName.get(reference.name) ?? []).filter(
       (node) => reference.package === null || node.packageName === reference.package,
     );
     const versioned = named.filter((node) =>
@@ -71,10 +67,33 @@ export class ReferenceIndex {
     if (reference !== null) return this.find(reference, fromPackage);
     const relation = plainRelation(text);
     if (relation === '') return null;
-    const exact = this.#byRelation.get(relation);
+    const relations = this.#byRelation();
+    const exact = relations.get(relation);
     if (exact !== undefined) return exact;
-    const matches = [...this.#byRelation].filter(([full]) => full.endsWith(`.${relation}`));
+    const matches = [...relations].filter(([full]) => full.endsWith(`.${relation}`));
     return matches.length === 1 ? (matches[0]?.[1] ?? null) : null;
+  }
+
+  #named(): { readonly byName: NodeLists; readonly bySource: NodeLists } {
+    if (this.#names !== null) return this.#names;
+    const byName = new Map<string, ManifestNode[]>();
+    const bySource = new Map<string, ManifestNode[]>();
+    for (const node of this.nodes.values()) {
+      if (node.resourceType === 'source') push(bySource, `${node.sourceName}.${node.name}`, node);
+      else push(byName, node.name, node);
+    }
+    this.#names = { byName, bySource };
+    return this.#names;
+  }
+
+  #byRelation(): ReadonlyMap<string, ManifestNode> {
+    if (this.#relations !== null) return this.#relations;
+    const relations = new Map<string, ManifestNode>();
+    for (const node of this.nodes.values()) {
+      if (node.relationName !== null) relations.set(plainRelation(node.relationName), node);
+    }
+    this.#relations = relations;
+    return relations;
   }
 
   #preferred(nodes: readonly ManifestNode[], fromPackage: string): ManifestNode | null {
