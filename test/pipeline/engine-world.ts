@@ -150,6 +150,8 @@ export class EngineWorld {
 }
 
 export interface AudienceSettings {
+  /** In the place of `audienceFacts`. */
+  readonly facts?: ServiceFacts;
   /** The matching identifiers that are sent. */
   readonly kinds?: readonly ('email' | 'phone')[];
   /** Makes another normaliser: what it sends of the same value differs. */
