@@ -38,6 +38,8 @@ export interface SendContext {
   readonly deduplicates: boolean;
   /** Throws when this process may no longer send (its lease ended). */
   readonly assertMaySend: () => void;
+  /** Waits before a batch is tried again, and gives way to others meanwhile. Left out: nobody else is kept waiting by it. */
+  readonly rest?: (wait: () => Promise<void>) => Promise<void>;
   /** Shared by the batches of one delivery. */
   readonly tally: NarrowingTally;
 }
@@ -128,7 +130,7 @@ export async function attempt(rows: readonly OutgoingRow[], context: SendContext
   const id = batchId(rows, context.runId);
   let maybe = false;
   for (let number = 1; ; number++) {
-    await context.pacer.admit(context.stopping);
+    const turn = await context.pacer.admit(context.stopping);
     if (context.stopping.aborted)
       return {
         kind: 'gave_up',
@@ -139,7 +141,10 @@ export async function attempt(rows: readonly OutgoingRow[], context: SendContext
       };
     context.assertMaySend();
     const outcome = await ask({ id, operation: first.operation, rows, attempt: number }, context);
-    if (outcome.kind !== 'retry') return maybe ? { ...outcome, maybe } : outcome;
+    if (outcome.kind !== 'retry') {
+      context.pacer.taken(turn);
+      return maybe ? { ...outcome, maybe } : outcome;
+    }
     maybe ||= outcome.applied === 'maybe';
     context.logger.debug('batch.retry', {
       run: context.runId,
@@ -151,7 +156,7 @@ export async function attempt(rows: readonly OutgoingRow[], context: SendContext
     const delay = outcome.afterMs ?? backoff(number, context);
     const tooLong = delay > context.retry.retryAfterMsMax;
     // A pause that this run cannot make is not begun: it would hold up whatever else is under way.
-    if (outcome.throttled && !tooLong) context.pacer.pause(delay);
+    const everybodyWaits = outcome.throttled !== false && !tooLong && throttle(outcome.throttled, delay, context);
     if (number >= context.retry.attemptsMax || tooLong || (maybe && !context.deduplicates)) {
       const { code, message } = outcome;
       return {
@@ -162,8 +167,17 @@ export async function attempt(rows: readonly OutgoingRow[], context: SendContext
         reason: tooLong ? 'over' : 'exhausted',
       };
     }
-    if (!outcome.throttled) await context.clock.sleep(delay, context.stopping);
+    if (!everybodyWaits) await rest(delay, context);
   }
+}
+
+function throttle(throttled: true | 'request', delay: number, { pacer }: SendContext): boolean {
+  return pacer.throttle(delay, throttled === true ? 'account' : throttled);
+}
+
+async function rest(milliseconds: number, { clock, stopping, rest: giveWay }: SendContext): Promise<void> {
+  const wait = (): Promise<void> => clock.sleep(milliseconds, stopping);
+  await (giveWay === undefined ? wait() : giveWay(wait));
 }
 
 /** A platform's code must not throw for what comes from outside; should it all the same, the batch may have gone out. */

@@ -5,32 +5,52 @@ const LATE_MS_MAX = 25;
 /**
  * Keeps the requests of one account within its rate, whichever activation they belong to: each has a slot of its own, and
  * a pause that a throttled answer asks for moves the slots, so that nothing bursts when it ends.
+ *
+ * An answer that throttles says, or leaves open, whom it means. Where it is open and no rate is known, one such answer among
+ * others that are taken holds back its own batch alone; two without one taken in between mean everybody.
  */
 export class Pacer {
   readonly #clock: Clock;
   readonly #intervalMs: number;
   #nextAt = 0;
   #pausedUntil = 0;
-  #line: Promise<void> = Promise.resolve();
+  #line: Promise<unknown> = Promise.resolve();
+  #turns = 0;
+  /** The last turn that was given when an answer throttled one request, until a later turn is taken well. */
+  #doubtedAt: number | null = null;
 
   constructor(clock: Clock, requestsPerSecondMax: number | null) {
     this.#clock = clock;
     this.#intervalMs = requestsPerSecondMax === null ? 0 : 1000 / requestsPerSecondMax;
   }
 
-  /** Resolves when one more request may start, in the order of asking; at once when the signal aborts. */
-  admit(signal: AbortSignal): Promise<void> {
-    const admitted = this.#line.then(() => this.#turn(signal));
+  /** Resolves when one more request may start, in the order of asking, with its turn; at once when the signal aborts. */
+  admit(signal: AbortSignal): Promise<number> {
+    const admitted = this.#line.then(async () => {
+      await this.#slot(signal);
+      return ++this.#turns;
+    });
     this.#line = admitted;
     return admitted;
   }
 
-  /** Nothing starts before this long has passed. */
-  pause(milliseconds: number): void {
-    this.#pausedUntil = Math.max(this.#pausedUntil, this.#clock.now() + milliseconds);
+  /**
+   * A request was told to wait this long: the whole account, or, as far as one can tell, this request. False where only the
+   * batch itself has to wait; else nothing starts before.
+   */
+  throttle(milliseconds: number, whom: 'account' | 'request'): boolean {
+    const isEverybody = whom === 'account' || this.#intervalMs > 0 || this.#doubtedAt !== null;
+    this.#doubtedAt = this.#turns;
+    if (isEverybody) this.#pausedUntil = Math.max(this.#pausedUntil, this.#clock.now() + milliseconds);
+    return isEverybody;
   }
 
-  async #turn(signal: AbortSignal): Promise<void> {
+  /** The request of this turn was dealt with, well or not: whoever was throttled before it, it was not everybody. */
+  taken(turn: number): void {
+    if (this.#doubtedAt !== null && turn > this.#doubtedAt) this.#doubtedAt = null;
+  }
+
+  async #slot(signal: AbortSignal): Promise<void> {
     for (;;) {
       const now = this.#clock.now();
       // A timer that came a little late does not cost rate; a slot that went unused is not made up for.

@@ -36,7 +36,7 @@ export function retry(detail: {
   readonly applied: 'no' | 'maybe';
   readonly code: string;
   readonly message: string;
-  readonly throttled?: boolean;
+  readonly throttled?: boolean | 'request';
   readonly afterMs?: number | null;
 }): BatchOutcome {
   return {
@@ -67,8 +67,9 @@ export function statusOutcome(response: HttpResponse, now: number): BatchOutcome
   const code = `http-${status}`;
   const message = `The platform answered ${status}`;
   if (status >= 200 && status < 300) return null;
-  if (status === 429) return retry({ applied: 'no', throttled: true, afterMs, code, message });
-  if (status === 503) return retry({ applied: 'maybe', throttled: afterMs !== null, afterMs, code, message });
+  if (status === 429) return retry({ applied: 'no', throttled: 'request', afterMs, code, message });
+  if (status === 503)
+    return retry({ applied: 'maybe', throttled: afterMs === null ? false : 'request', afterMs, code, message });
   if (status >= 500 || status === 408 || status === 425) return retry({ applied: 'maybe', afterMs, code, message });
   if (status === 401 || status === 403) return refused(code, message, 'Check the credentials and their rights.');
   if (status < 400) return refused(code, `${message}: a redirect, which is not followed`, 'Give the final address.');

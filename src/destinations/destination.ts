@@ -155,11 +155,14 @@ export type BatchOutcome =
   | { readonly kind: 'narrow'; readonly code: string; readonly message: string }
   /** Too many rows or bytes at once: halve and send again. On a single row: rejected. */
   | { readonly kind: 'too_large'; readonly code: string; readonly message: string }
-  /** Try again. `applied: 'maybe'` when the platform may have taken the batch. `throttled` slows down every batch of this account. */
+  /**
+   * Try again. `applied: 'maybe'` when the platform may have taken the batch. `throttled: true` slows down every batch of this
+   * account; `'request'`: this one was told to wait, and nothing says whether the others are meant, which the engine finds out.
+   */
   | {
       readonly kind: 'retry';
       readonly applied: 'no' | 'maybe';
-      readonly throttled: boolean;
+      readonly throttled: boolean | 'request';
       readonly afterMs: number | null;
       readonly code: string;
       readonly message: string;

@@ -151,6 +151,17 @@ export async function must(outcome: Promise<Outcome>): Promise<Outcome> {
   return done;
 }
 
+/** Waits for a process that was left running, and gathers what it prints. */
+export async function endOf(child: ChildProcess): Promise<Outcome> {
+  const written = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name]?.on('data', (chunk: Buffer) => {
+      written[name] += chunk.toString();
+    });
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { code, ...written, all: `${written.stdout}\n${written.stderr}` };
+}
+
 async function runHere(argv: readonly string[], { folder, env }: Workspace): Promise<Outcome> {
   const written = { stdout: '', stderr: '' };
   let code: number | null = null;

@@ -118,16 +118,16 @@ describe('a webhook answer', () => {
   });
 
   it.each([
-    [429, { 'retry-after': '7' }, { kind: 'retry', applied: 'no', throttled: true, afterMs: 7000 }],
+    [429, { 'retry-after': '7' }, { kind: 'retry', applied: 'no', throttled: 'request', afterMs: 7000 }],
     [
       429,
       { 'retry-after': new Date(NOON + 90_000).toUTCString() },
-      { kind: 'retry', throttled: true, afterMs: 90_000 },
+      { kind: 'retry', throttled: 'request', afterMs: 90_000 },
     ],
     [429, { 'retry-after': '86400' }, { kind: 'retry', afterMs: 900_000 }],
-    [429, { 'retry-after': 'soon' }, { kind: 'retry', throttled: true, afterMs: null }],
+    [429, { 'retry-after': 'soon' }, { kind: 'retry', throttled: 'request', afterMs: null }],
     [500, {}, { kind: 'retry', applied: 'maybe', throttled: false }],
-    [503, { 'retry-after': '1' }, { kind: 'retry', applied: 'maybe', throttled: true, afterMs: 1000 }],
+    [503, { 'retry-after': '1' }, { kind: 'retry', applied: 'maybe', throttled: 'request', afterMs: 1000 }],
     [400, {}, { kind: 'narrow', code: 'http-400' }],
     [404, {}, { kind: 'narrow', code: 'http-404' }],
     [422, {}, { kind: 'narrow', code: 'http-422' }],
