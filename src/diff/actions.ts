@@ -1,6 +1,7 @@
 import type { StateDialect } from '../warehouse/state-dialect.ts';
 import type { TableName, Warehouse } from '../warehouse/warehouse.ts';
-import { isAppendOnly, isKeyedByField, TEMPORARY } from './candidates.ts';
+import { TEMPORARY } from './candidates.ts';
+import { isAppendOnly, isKeyedByField } from './current-rows.ts';
 import type { DiffJob } from './job.ts';
 
 /**

@@ -1,148 +1,160 @@
-import type { StateDialect, TypedExpression } from '../warehouse/state-dialect.ts';
+import type { StateDialect } from '../warehouse/state-dialect.ts';
 import type { Warehouse } from '../warehouse/warehouse.ts';
+import { CurrentRows, isAppendOnly, isKeyedByField } from './current-rows.ts';
 import type { DiffJob } from './job.ts';
 import { SNAPSHOT_COLUMNS } from './state-tables.ts';
+import { readSegment, type SegmentState } from './unchanged.ts';
 
 /** Temporary tables of the plan, in the order in which they are made. */
 export const TEMPORARY = {
   joined: 'dinmo_joined',
+  held: 'dinmo_held_rows',
   duplicates: 'dinmo_duplicates',
   candidates: 'dinmo_candidates',
   prepared: 'dinmo_prepared',
   newIdentifiers: 'dinmo_new_identifiers',
   actions: 'dinmo_actions',
-  held: 'dinmo_held',
+  claimed: 'dinmo_claimed',
   carried: 'dinmo_carried',
   changes: 'dinmo_changes',
 } as const;
 
 /**
- * Compares the segment with the snapshot and leaves every row that differs in the temporary table `dinmo_joined` (numbered by
- * `n`, with its content), what it is in `dinmo_candidates` (by `n`, without), and rows whose key occurs more than once in
- * `dinmo_duplicates` (key, copies).
+ * Compares the segment with the snapshot and leaves every row that differs in the temporary table `dinmo_joined` (with its
+ * content; a row's number is the table's own), what the snapshot holds for it in `dinmo_held_rows`, what it is in
+ * `dinmo_candidates` (by `n`, without content), and keys that occur more than once in `dinmo_duplicates` (key, copies).
+ *
+ * Rows meet by a hash of their key, and are equal by their fast fingerprint: one join that carries two numbers for each row of
+ * the snapshot. What such a join cannot tell for certain (two keys with one hash) shows afterwards, and is then computed again
+ * by the keys themselves.
  *
  * The `kind` of a candidate is what it is before our own rules and the ledger's rejections have their say: `insert`, `update`,
  * `leaver`; `same` (only the fast fingerprint or the owner moved), `return` (a departed member is back, unchanged, and nobody
  * else can have removed it meanwhile); `null_key`, `duplicate` (key), `shadowed` (its destination key belongs to a row with a
  * smaller key), `stuck` (a leaver whose owner's key is not sound: it stays).
+ *
+ * Returns how many rows the segment has.
  */
-export async function collectCandidates(warehouse: Warehouse, job: DiffJob): Promise<void> {
-  const sql = new CandidateSql(warehouse.state, job);
+export async function collectCandidates(warehouse: Warehouse, job: DiffJob): Promise<number> {
+  const segment = await readSegment(warehouse, job);
+  const byHash = segment.hashesCurrent && !isAppendOnly(job);
+  if (!(await compare(warehouse, new CandidateSql(warehouse.state, job, byHash ? 'hash' : 'key'), segment)))
+    await compare(warehouse, new CandidateSql(warehouse.state, job, 'key'), segment);
+  return segment.rows;
+}
+
+/** How to find rows of `dinmo_joined` by their number `n`, reading no more than those. */
+export interface RowNumbers {
+  /** The number of a row. */
+  readonly n: string;
+  between(lo: number, hi: number): string;
+}
+
+/** Where the numbers of `dinmo_joined` begin now: ask again in another transaction. */
+export async function rowNumbers(warehouse: Warehouse): Promise<RowNumbers> {
+  const number = warehouse.state.rowNumber;
+  const [row] = await warehouse.query(`select cast(min(${number}) as varchar) as first from ${TEMPORARY.joined}`);
+  const first = BigInt(String(row?.['first'] ?? 0));
+  return {
+    n: `${number} - ${first}`,
+    between: (lo, hi) => `${number} between ${first + BigInt(lo)} and ${first + BigInt(hi)}`,
+  };
+}
+
+/** False where two keys have one hash: nothing of what was computed holds then. */
+async function compare(warehouse: Warehouse, sql: CandidateSql, segment: SegmentState): Promise<boolean> {
+  const { state } = warehouse;
+  await warehouse.run(state.createTemporary(TEMPORARY.joined, sql.joined(segment.unchanged)));
+  await warehouse.run(state.createTemporary(TEMPORARY.held, sql.held()));
   await warehouse.run(
-    warehouse.state.createTemporary(
-      TEMPORARY.joined,
-      `select row_number() over () as n, d.* from (${sql.joined()}) as d`,
-    ),
+    state.createTemporary(TEMPORARY.duplicates, sql.duplicates(await hasHeldDuplicates(warehouse, sql, segment))),
   );
-  await warehouse.run(warehouse.state.createTemporary(TEMPORARY.duplicates, sql.duplicates()));
-  await warehouse.run(warehouse.state.createTemporary(TEMPORARY.candidates, sql.candidates()));
+  await warehouse.run(state.createTemporary(TEMPORARY.candidates, sql.candidates()));
+  if (sql.by === 'key') return true;
+  const [row] = await warehouse.query(
+    `select (select count(*) from ${TEMPORARY.candidates}) = (select count(*) from ${TEMPORARY.joined})
+      and not exists (select 1 from ${TEMPORARY.candidates} where fast is not null and s_key is not null and c_key is distinct from s_key) as sound`,
+  );
+  return row?.['sound'] === true;
 }
 
-/** Whether rows are known by a field of the platform's and not by the entity's key. */
-export function isKeyedByField(job: DiffJob): boolean {
-  return job.source.destinationKey !== null;
-}
-
-/** Whether only keys that were never acknowledged are sent: no updates, no removals. */
-export function isAppendOnly(job: DiffJob): boolean {
-  return job.mode === 'incremental' || job.facts.service === 'events';
-}
-
-/** The rows that may be sent at all: of events, only those that are not too old. */
-export function eligibleRows(dialect: StateDialect, { source, eventsFrom }: DiffJob): string {
-  if (eventsFrom === null || source.eventTime === null) return source.sql;
-  const time = dialect.instant(source.eventTime.sql, source.eventTime.dataType);
-  return `select e.* from (${source.sql}) as e where ${time} >= ${dialect.timestamp(eventsFrom)}`;
+/**
+ * Whether a key that the snapshot holds occurs more than once in the segment. Each row of the snapshot that did not lose its
+ * row meets one row of the segment; where more rows met than there are, some are copies.
+ */
+async function hasHeldDuplicates(warehouse: Warehouse, sql: CandidateSql, segment: SegmentState): Promise<boolean> {
+  if (segment.unchanged || !sql.countsCopies) return false;
+  const [row] = await warehouse.query(
+    `select count(*) filter (where s_join is null) as fresh, count(*) filter (where c_fast is null) as gone from ${TEMPORARY.joined}`,
+  );
+  return segment.rows - Number(row?.['fresh']) > segment.snapshotRows - Number(row?.['gone']);
 }
 
 class CandidateSql {
+  readonly by: 'hash' | 'key';
   readonly #d: StateDialect;
   readonly #job: DiffJob;
+  readonly #current: CurrentRows;
 
-  constructor(dialect: StateDialect, job: DiffJob) {
+  constructor(dialect: StateDialect, job: DiffJob, by: 'hash' | 'key') {
     this.#d = dialect;
     this.#job = job;
+    this.#current = new CurrentRows(dialect, job);
+    this.by = by;
   }
 
-  /** The segment's rows with key, owner and fast fingerprint. */
-  #current(): string {
-    const { source } = this.#job;
-    const owner = this.#d.keyText(source.keys);
-    const key = source.destinationKey ? this.#destinationKey(source.destinationKey) : owner;
-    const rows = `select src.*, ${key} as c_key, ${owner} as c_owner, ${this.#d.fastHash([this.#d.text(this.#signature()), ...this.#fingerprinted().map((e) => e.sql)])} as c_fast\n  from (${eligibleRows(this.#d, this.#job)}) as src`;
-    if (!isKeyedByField(this.#job)) return rows;
-    // One record per destination key: of the sound rows that share it, the one with the smallest primary key.
-    const order = source.keys.map((column) => column.sql).join(', ');
-    return `select ranked.*, case when c_owner is null or copies > 1 then 0 else row_number() over (partition by c_key, (c_owner is null or copies > 1) order by ${order}) end as place
-  from (select counted.*, count(*) over (partition by c_owner) as copies from (${rows}) as counted) as ranked`;
+  /** Where each row of the segment meets one of the snapshot at most, rows can be counted instead of keys compared. */
+  get countsCopies(): boolean {
+    return !isAppendOnly(this.#job) && !isKeyedByField(this.#job);
   }
 
-  #destinationKey(column: TypedExpression): string {
-    const facts = this.#job.facts.destinationKey;
-    const folds =
-      facts?.normalise === 'lower' && (facts.normaliseOnly === undefined || facts.normaliseOnly === column.name);
-    const text = folds ? this.#d.lowerTrim(column.sql) : `trim(cast(${column.sql} as ${this.#d.type('text')}))`;
-    return `nullif(${text}, '')`;
+  /** The column of the snapshot by which rows meet. */
+  get #meeting(): string {
+    return this.by === 'hash' ? 'key_hash' : 'key';
   }
 
-  /** What a change of the mapping itself changes: names, constants and kinds, so that every row differs after it. */
-  #signature(): string {
-    const fields = this.#job.source.fields
-      .filter((field) => field.mapped.write === 'always')
-      .map((field) => [field.mapped.field, field.constantJson ?? '', field.mapped.nulls])
-      .sort(([a], [b]) => ((a ?? '') < (b ?? '') ? -1 : 1));
-    return JSON.stringify([fields, this.#job.source.identifiers.map((i) => [i.kind, i.rank])]);
-  }
-
-  #fingerprinted(): readonly TypedExpression[] {
-    const { source } = this.#job;
-    const fields = source.fields.filter((field) => field.mapped.write === 'always' && field.column !== null);
-    fields.sort((a, b) => (a.mapped.field < b.mapped.field ? -1 : 1));
-    return [
-      ...source.identifiers.map((i) => ({ name: `identifier ${i.kind} ${i.rank}`, sql: i.sql, dataType: i.dataType })),
-      ...fields.map((field) => ({ ...(field.column as TypedExpression), name: `field ${field.mapped.field}` })),
-      ...(source.eventTime ? [{ ...source.eventTime, name: 'event time' }] : []),
-    ];
-  }
-
-  #snapshot(): string {
-    const columns = SNAPSHOT_COLUMNS.filter(({ name }) => name !== 'run_id').map(({ name }) => `${name} as s_${name}`);
-    return `(select ${columns.join(', ')} from ${this.#d.table(this.#job.tables.snapshot)})`;
-  }
-
-  joined(): string {
+  joined(unchanged: boolean): string {
+    const joining = this.by === 'hash' ? this.#current.keyHash() : this.#current.joinKey();
+    const c = `(select cur.*, ${joining} as c_join from (${this.#current.sql()}) as cur)`;
+    const owner = isKeyedByField(this.#job) ? ', owner_key as s_owner' : '';
+    const s = `(select ${this.#meeting} as s_join, fast as s_fast, dirty as s_dirty, departed as s_departed${owner} from ${this.#d.table(this.#job.tables.snapshot)})`;
+    const rows = (join: string, where: string): string =>
+      `select c.*, s.* from ${c} as c ${join} join ${s} as s on c.c_join = s.s_join where ${where}`;
+    if (unchanged) return rows('full', 'false');
     if (isAppendOnly(this.#job)) {
       const resend = this.#job.everything && (this.#job.resendEvents || this.#job.facts.service !== 'events');
-      const again = resend ? 'true' : this.#job.facts.deduplicates ? 's.s_key is null or s.s_dirty' : 's.s_key is null';
-      return `select c.*, s.* from (${this.#current()}) as c left join ${this.#snapshot()} as s on c.c_key = s.s_key where ${again}`;
+      return rows('left', resend ? 'true' : `s_join is null${this.#job.facts.deduplicates ? ' or s_dirty' : ''}`);
     }
     const differs = this.#job.everything
       ? 'true'
-      : 's.s_key is null or c.c_key is null or s.s_dirty or s.s_departed or c.c_fast <> s.s_fast';
-    if (!isKeyedByField(this.#job))
-      return `select c.*, s.* from (${this.#current()}) as c full join ${this.#snapshot()} as s on c.c_key = s.s_key where ${differs}`;
-    // Rows that lost their destination key to another row, or whose own key is not sound, join nothing. One equality and no
-    // more: anything else would be compared pair by pair.
-    return `select c.*, s.* from (${this.#current()}) as c full join ${this.#snapshot()} as s on case when c.place = 1 then c.c_key end = s.s_key where coalesce(c.place, 1) <> 1 or ${differs} or c.c_owner is distinct from s.s_owner_key`;
+      : 's_join is null or c_fast is null or s_dirty or s_departed or c_fast <> s_fast';
+    if (!isKeyedByField(this.#job)) return rows('full', differs);
+    // Rows that lost their destination key to another row, or whose own key is not sound, join nothing.
+    return rows('full', `coalesce(place, 1) <> 1 or ${differs} or c_owner is distinct from s_owner`);
   }
 
-  duplicates(): string {
+  /** What the snapshot knows of the rows that differ: looked up afterwards, since carried through the join it would be held for all. */
+  held(): string {
+    const columns = SNAPSHOT_COLUMNS.filter(({ name }) => name !== 'run_id').map(({ name }) => `${name} as s_${name}`);
+    return `select ${columns.join(', ')} from ${this.#d.table(this.#job.tables.snapshot)} where ${this.#meeting} in (select s_join from ${TEMPORARY.joined} where s_join is not null)`;
+  }
+
+  duplicates(ofHeld: boolean): string {
     if (isKeyedByField(this.#job))
       return `select c_owner as key, count(*) as copies from ${TEMPORARY.joined} where c_owner is not null and copies > 1 group by c_owner`;
-    // Where only new keys are sent, a key that was acknowledged is nobody's concern any more.
-    const which = isAppendOnly(this.#job) ? `c_key in (select c_key from ${TEMPORARY.joined})` : 'c_key is not null';
-    return `select c_key as key, count(*) as copies from (${this.#current()}) as c where ${which} group by c_key having count(*) > 1`;
+    // Where no row of the snapshot was met twice, copies are rows that met none: every one of them is here.
+    const key = this.#current.key();
+    const among = ofHeld ? `(${this.#current.sql()})` : TEMPORARY.joined;
+    const fresh = ofHeld || isAppendOnly(this.#job) ? 'c_fast is not null' : 'c_fast is not null and s_join is null';
+    return `select key, count(*) as copies from (select ${key} as key from ${among} as c where ${fresh}) as k where key is not null group by key having count(*) > 1`;
   }
 
   candidates(): string {
     const byField = isKeyedByField(this.#job);
-    const strong = this.#d.strongHash([
-      { name: 'signature', sql: this.#d.text(this.#signature()), dataType: 'VARCHAR' },
-      ...this.#fingerprinted(),
-    ]);
+    const number = this.#d.rowNumber;
     const bad = byField
       ? "when owner_key is null and s_key is null then 'null_key'\n      when copies > 1 then 'duplicate'\n      when c_key is null and s_key is null then 'insert'\n      when place > 1 then 'shadowed'\n      when s_key is not null and c_key is null and s_owner_key in (select key from dinmo_duplicates) then 'stuck'"
-      : "when c_key is null and s_key is null then 'null_key'\n      when c_key in (select key from dinmo_duplicates) then 'duplicate'";
+      : `when c_key is null and s_key is null then 'null_key'\n      when c_key in (select key from ${TEMPORARY.duplicates}) then 'duplicate'`;
     return `select
       case
       ${bad}
@@ -151,10 +163,12 @@ class CandidateSql {
       when ${this.#job.everything ? 'true' : 's_dirty or strong <> s_strong'} then 'update'
       when s_departed then '${this.#job.otherSnapshots.length > 0 ? 'update' : 'return'}'
       else 'same' end as kind,
-      h.*
+      coalesce(c_key, s_key) as key, e.*
     from (
-      select n, coalesce(c_key, s_key) as key, c_key, c_owner as owner_key, c_fast as fast, ${strong} as strong, s_key, s_strong, s_dirty, s_departed, s_record_id, s_created, s_unsure_since, s_owner_key${byField ? ', copies, place' : ''}
-      from ${TEMPORARY.joined} as j
-    ) as h`;
+      select j.${number} - (select min(${number}) from ${TEMPORARY.joined}) as n, ${this.#current.key()} as c_key, ${byField ? 'c_owner' : 'cast(null as varchar)'} as owner_key, c_fast as fast,
+        case when c_fast is not null then ${this.#d.strongHash(this.#current.fingerprinted())} end as strong,
+        s_key, s_strong, h.s_dirty, h.s_departed, s_record_id, s_created, s_unsure_since, s_owner_key${byField ? ', copies, place' : ''}
+      from ${TEMPORARY.joined} as j left join ${TEMPORARY.held} as h on h.s_${this.#meeting} = j.s_join
+    ) as e`;
   }
 }

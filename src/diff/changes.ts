@@ -1,6 +1,6 @@
 import type { StateDialect } from '../warehouse/state-dialect.ts';
 import type { Warehouse } from '../warehouse/warehouse.ts';
-import { TEMPORARY } from './candidates.ts';
+import { type RowNumbers, rowNumbers, TEMPORARY } from './candidates.ts';
 import type { DiffJob } from './job.ts';
 import { RowContent } from './row-content.ts';
 import { CHANGE_COLUMNS } from './state-tables.ts';
@@ -13,7 +13,7 @@ import { CHANGE_COLUMNS } from './state-tables.ts';
 export async function arrangeChanges(warehouse: Warehouse, job: DiffJob): Promise<void> {
   const sql = new ChangeSql(warehouse.state, job);
   if (job.facts.identifiers !== null) {
-    await warehouse.run(warehouse.state.createTemporary(TEMPORARY.held, sql.held()));
+    await warehouse.run(warehouse.state.createTemporary(TEMPORARY.claimed, sql.claimed()));
     await warehouse.run(warehouse.state.createTemporary(TEMPORARY.carried, sql.carried()));
     await warehouse.run(warehouse.state.createTemporary(TEMPORARY.changes, sql.numbered(sql.members())));
     return;
@@ -21,12 +21,45 @@ export async function arrangeChanges(warehouse: Warehouse, job: DiffJob): Promis
   await warehouse.run(warehouse.state.createTemporary(TEMPORARY.changes, sql.numbered(sql.rows())));
 }
 
+/** What settlement needs of the changes, as a query in the order of `seq` with the columns of the change table. */
+export function frozenChanges(): string {
+  return `select ${CHANGE_COLUMNS.map(({ name }) => name).join(', ')} from ${TEMPORARY.changes} order by seq`;
+}
+
+/** Neighbouring changes, and the numbers of their rows in `dinmo_joined`. */
+export interface ChangePage {
+  readonly lo: number;
+  readonly hi: number;
+  readonly rows: { readonly lo: number; readonly hi: number } | null;
+  readonly numbers: RowNumbers;
+}
+
+/** The changes of one phase in pages of at most `size`, in order. */
+export async function changePages(warehouse: Warehouse, phase: number, size: number): Promise<readonly ChangePage[]> {
+  const pages = await warehouse.query(
+    `select min(seq) as lo, max(seq) as hi, min(n) as first, max(n) as last from ${TEMPORARY.changes}
+    where phase = ${phase} group by floor((seq - 1) / ${size}) order by 1`,
+  );
+  const numbers = await rowNumbers(warehouse);
+  return pages.map((page) => ({
+    numbers,
+    lo: Number(page['lo']),
+    hi: Number(page['hi']),
+    rows: page['first'] === null ? null : { lo: Number(page['first']), hi: Number(page['last']) },
+  }));
+}
+
 /**
- * The changes with their content, as a query over the temporary tables in the order of `seq`, with the columns of the change
- * table.
+ * The changes of a page with their content, as they will be sent: made of the rows as the plan found them, whatever happens
+ * meanwhile to those that they came from. A `free` leaver needs no request.
  */
-export function frozenChanges(dialect: StateDialect, job: DiffJob): string {
-  return new ChangeSql(dialect, job).frozen();
+export function outgoingChanges(dialect: StateDialect, job: DiffJob, page: ChangePage): string {
+  return new ChangeSql(dialect, job).outgoing(page);
+}
+
+/** Gives back what held the content of the changes: nothing more is sent. */
+export async function releaseContent(warehouse: Warehouse): Promise<void> {
+  for (const name of [TEMPORARY.changes, TEMPORARY.joined]) await warehouse.run(warehouse.state.dropTemporary(name));
 }
 
 class ChangeSql {
@@ -41,7 +74,7 @@ class ChangeSql {
   }
 
   /** Identifiers that a remaining member holds: as it will be sent, or as it was. Never carried by a removal. */
-  held(): string {
+  claimed(): string {
     return `select kind, value from (
   select i.kind, i.value from ${TEMPORARY.newIdentifiers} as i join ${TEMPORARY.actions} as a on a.n = i.n where a.action in ('insert', 'update', 'parked', 'skip')
   union all
@@ -56,7 +89,7 @@ class ChangeSql {
   from ${this.#identifiers} as i
   left join ${TEMPORARY.actions} as a on a.key = i.key and a.action in ('update', 'delete')
   where (a.n is not null${owed ? ' or i.owed' : ''})
-    and not exists (select 1 from ${TEMPORARY.held} as h where h.kind = i.kind and h.value = i.value)
+    and not exists (select 1 from ${TEMPORARY.claimed} as h where h.kind = i.kind and h.value = i.value)
     and not (coalesce(a.action, 'owed') = 'update' and exists (select 1 from ${TEMPORARY.newIdentifiers} as x where x.n = a.n and x.kind = i.kind and x.value = i.value))`;
   }
 
@@ -118,17 +151,16 @@ select 2, 'delete', 'owed', 'delete', null, c.wire_ids, c.key, null, null, null,
     return `select row_number() over (order by phase, ${wireOrder}, n, key) as seq, arranged.* from (${select}) as arranged`;
   }
 
-  frozen(): string {
+  outgoing({ lo, hi, rows, numbers }: ChangePage): string {
     const content = new RowContent(this.#d, this.#job);
     const keyColumns = this.#job.source.destinationKey
       ? [{ ...this.#job.source.destinationKey, dataType: 'VARCHAR' }]
       : this.#job.source.keys;
-    const made: Readonly<Record<string, string>> = {
-      key_json: this.#d.keyJson('c.key', keyColumns),
-      fields: `case when c.wire <> 'delete' then ${content.fields('c.fresh')} end`,
-      event_time: content.eventTime(),
-    };
-    const columns = CHANGE_COLUMNS.map(({ name }) => `${made[name] ?? `c.${name}`} as ${name}`);
-    return `select ${columns.join(', ')} from ${TEMPORARY.changes} as c left join ${TEMPORARY.joined} as j on j.n = c.n order by c.seq`;
+    const part = rows === null ? 'false' : numbers.between(rows.lo, rows.hi);
+    return `select c.seq, c.phase, c.part, c.wire, c.key, ${this.#d.keyJson('c.key', keyColumns)} as key_json,
+      case when c.wire <> 'delete' then ${content.fields('c.fresh')} end as fields, ${content.eventTime()} as event_time,
+      c.wire_ids, c.record_id, c.previous_key, c.may_delete, c.created_since
+    from ${TEMPORARY.changes} as c left join (select *, ${numbers.n} as row_n from ${TEMPORARY.joined} where ${part}) as j on j.row_n = c.n
+    where c.seq between ${lo} and ${hi} and c.part <> 'free' order by c.seq`;
   }
 }

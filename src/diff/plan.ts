@@ -1,7 +1,8 @@
 import type { Warehouse } from '../warehouse/warehouse.ts';
 import { decideActions } from './actions.ts';
-import { collectCandidates, eligibleRows, isAppendOnly, isKeyedByField, TEMPORARY } from './candidates.ts';
+import { collectCandidates, TEMPORARY } from './candidates.ts';
 import { arrangeChanges } from './changes.ts';
+import { isAppendOnly, isKeyedByField } from './current-rows.ts';
 import type { DeliveryPlan, OperationCounts } from './delivery-plan.ts';
 import { checkGuards, type GuardFigures } from './guards.ts';
 import type { DiffJob } from './job.ts';
@@ -13,17 +14,17 @@ import { prepareCandidates } from './prepare.ts';
  * statement sees the same rows and the same now. Throws DinmoError of kind `warehouse`.
  */
 export async function planDelivery(warehouse: Warehouse, job: DiffJob): Promise<DeliveryPlan> {
-  await collectCandidates(warehouse, job);
+  const segmentRows = await collectCandidates(warehouse, job);
   await prepareCandidates(warehouse, job);
   await decideActions(warehouse, job);
   await arrangeChanges(warehouse, job);
-  return await summarise(warehouse, job);
+  return await summarise(warehouse, job, segmentRows);
 }
 
-async function summarise(warehouse: Warehouse, job: DiffJob): Promise<DeliveryPlan> {
+async function summarise(warehouse: Warehouse, job: DiffJob, segmentRows: number): Promise<DeliveryPlan> {
   const planned = await countOperations(warehouse);
   const invalid = await countInvalid(warehouse);
-  const { joiners, leavers, ...figures } = await countFigures(warehouse, job);
+  const { joiners, leavers, ...figures } = await countFigures(warehouse, job, segmentRows);
   const guards = checkGuards(
     { reconciles: !isAppendOnly(job), joiners, leavers, ...figures },
     job.guards,
@@ -52,7 +53,7 @@ async function countInvalid(warehouse: Warehouse): Promise<Record<string, number
 type Figures = Omit<DeliveryPlan, 'activation' | 'mode' | 'planned' | 'invalid' | 'guards'> &
   Pick<GuardFigures, 'joiners' | 'leavers'>;
 
-async function countFigures(warehouse: Warehouse, job: DiffJob): Promise<Figures> {
+async function countFigures(warehouse: Warehouse, job: DiffJob, segmentRows: number): Promise<Figures> {
   const snapshot = warehouse.state.table(job.tables.snapshot);
   const [row] = await warehouse.query(`select
     (select count(*) from ${TEMPORARY.actions} where action = 'parked') as parked,
@@ -65,17 +66,16 @@ async function countFigures(warehouse: Warehouse, job: DiffJob): Promise<Figures
     (select count(*) from ${TEMPORARY.changes} where wire = 'delete' and part <> 'free') as removals,
     (select count(*) from ${TEMPORARY.changes}) as changes,
     (select count(*) from ${TEMPORARY.actions} where kind = 'insert') as joiners,
-    (select count(*) from ${TEMPORARY.actions} where kind = 'leaver' and not coalesce(s_departed, false)) as leavers,
-    (select count(*) from (${eligibleRows(warehouse.state, job)}) as src) as segment_rows`);
+    (select count(*) from ${TEMPORARY.actions} where kind = 'leaver' and not coalesce(s_departed, false)) as leavers`);
   const number = (name: string): number => Number(row?.[name] ?? 0);
   const append = isAppendOnly(job);
   return {
     parked: number('parked'),
     // An append-only run leaves out what was acknowledged before: that is what is unchanged.
     unchanged: append
-      ? Math.max(0, number('segment_rows') - (await countFresh(warehouse)))
+      ? Math.max(0, segmentRows - (await countFresh(warehouse)))
       : number('held') - number('touched') - number('unsound') + number('returned'),
-    segmentRows: number('segment_rows'),
+    segmentRows,
     snapshotRows: number('held'),
     staying: number('staying'),
     removals: number('removals'),

@@ -1,5 +1,5 @@
 import type { Value, Warehouse } from '../warehouse/warehouse.ts';
-import { TEMPORARY } from './candidates.ts';
+import { type RowNumbers, rowNumbers, TEMPORARY } from './candidates.ts';
 import type { DiffJob, PreparedIdentifier, Preparer, RawRow, SourceIdentifier } from './job.ts';
 import { RowContent } from './row-content.ts';
 import { createTemporaryTable, type StateColumn } from './state-tables.ts';
@@ -33,19 +33,25 @@ export async function prepareCandidates(warehouse: Warehouse, job: DiffJob): Pro
     await warehouse.run(createTemporaryTable(state, name, shape));
   }
   if (job.preparer === null) return;
-  const [size] = await warehouse.query(`select coalesce(max(n), 0) as top from ${TEMPORARY.candidates}`);
-  const top = Number(size?.['top'] ?? 0);
-  for (let from = 1; from <= top; from += PAGE_ROWS) await preparePage(warehouse, job, job.preparer, from);
+  const [size] = await warehouse.query(`select coalesce(max(n), -1) as top from ${TEMPORARY.candidates}`);
+  const top = Number(size?.['top'] ?? -1);
+  const numbers = await rowNumbers(warehouse);
+  for (let from = 0; from <= top; from += PAGE_ROWS)
+    await preparePage(warehouse, job, { preparer: job.preparer, numbers, from });
 }
 
-async function preparePage(warehouse: Warehouse, job: DiffJob, preparer: Preparer, from: number): Promise<void> {
+async function preparePage(
+  warehouse: Warehouse,
+  job: DiffJob,
+  { preparer, numbers, from }: { readonly preparer: Preparer; readonly numbers: RowNumbers; readonly from: number },
+): Promise<void> {
   const { identifiers } = job.source;
   const content = new RowContent(warehouse.state, job);
-  const page = `n between ${from} and ${from + PAGE_ROWS - 1}`;
+  const to = from + PAGE_ROWS - 1;
   const rows = await warehouse.query(
     `select ${['c.n', 'c.key', 'fields', 'event_time', ...identifiers.map((_, index) => `raw_${index}`)].join(', ')}
-    from (select n, key from ${TEMPORARY.candidates} where ${page} and kind in ('insert', 'update') and key is not null) as c
-    join (select ${['n', `${content.fields('true')} as fields`, `${content.eventTime()} as event_time`, ...content.identifiers()].join(', ')} from ${TEMPORARY.joined} where ${page}) as j on j.n = c.n`,
+    from (select n, key from ${TEMPORARY.candidates} where n between ${from} and ${to} and kind in ('insert', 'update') and key is not null) as c
+    join (select ${[`${numbers.n} as n`, `${content.fields('true')} as fields`, `${content.eventTime()} as event_time`, ...content.identifiers()].join(', ')} from ${TEMPORARY.joined} where ${numbers.between(from, to)}) as j on j.n = c.n`,
   );
   const prepared: Value[][] = [];
   const found: Value[][] = [];

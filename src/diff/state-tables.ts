@@ -72,6 +72,9 @@ export const SHARED_TABLES = {
 /** What the destination has acknowledged, one row per key. */
 export const SNAPSHOT_COLUMNS = columns({
   key: 'text',
+  /** Hash of the key, by which the diff meets it, and the mark of the engine version that made it. */
+  key_hash: 'fast_hash',
+  hash_mark: 'fast_hash',
   fast: 'fast_hash',
   strong: 'strong_hash',
   /** It may differ from what the platform holds: always sent again. */
@@ -102,10 +105,9 @@ export const IDENTIFIER_COLUMNS = columns({
   owed: 'boolean',
 });
 
-/** The frozen changes of one run: one row per thing to send. */
+/** The changes of one run: one row per thing to send. What is sent is not kept: a run that died sends nothing more. */
 export const CHANGE_COLUMNS = columns({
   seq: 'bigint',
-  phase: 'integer',
   /** The operation that is counted. */
   op: 'text',
   /** `whole`; or one half of a changed member: `remove`, `add`; or `owed`. */
@@ -113,19 +115,12 @@ export const CHANGE_COLUMNS = columns({
   /** The operation on the wire. */
   wire: 'text',
   key: 'text',
-  key_json: 'text',
   fast: 'fast_hash',
   strong: 'strong_hash',
-  fields: 'text',
-  event_time: 'text',
-  /** JSON array of what goes over the wire: [kind, rank, value, record id]. */
-  wire_ids: 'text',
   record_id: 'text',
   previous_key: 'text',
   /** An update in place under a new key: whether the record under the old one may be deleted, should it be in the way. */
   may_delete: 'boolean',
-  /** A removal of a record that may have been there before us: it may go only if it was made since. */
-  created_since: 'timestamp',
   owner_key: 'text',
 });
 

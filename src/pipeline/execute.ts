@@ -6,16 +6,17 @@ import { type OutgoingChange, outgoingChange } from '../delivery/outgoing.ts';
 import { Pacer } from '../delivery/pace.ts';
 import type { Session } from '../destinations/destination.ts';
 import type { HttpClient } from '../destinations/http.ts';
+import { changePages, outgoingChanges, releaseContent } from '../diff/changes.ts';
 import type { DiffJob } from '../diff/job.ts';
 import { DinmoError } from '../errors.ts';
 import { HeldJournal, Journal } from '../record/journal.ts';
 import type { Lease } from '../record/lease.ts';
-import type { Ledger } from '../record/ledger.ts';
-import type { TableName, Warehouse } from '../warehouse/warehouse.ts';
+import { Ledger } from '../record/ledger.ts';
+import type { Row, Warehouse } from '../warehouse/warehouse.ts';
 import { clockOf, loggerOf, type SyncOptions } from './options.ts';
 import type { Prepared } from './prepare-run.ts';
 
-/** Rows of the change table that are read at a time. */
+/** Changes that are read at a time. */
 const PAGE_ROWS = 10_000;
 
 /** What the activations of one command share. */
@@ -43,15 +44,16 @@ export async function execute(execution: Execution): Promise<DeliveryOutcome> {
   const { options, prepared, ledger, lease, job } = execution;
   const clock = clockOf(options);
   const stopping = options.signal ?? new AbortController().signal;
-  const reader = await ledger.warehouse.another();
-  const journal = new Journal(ledger, job.runId);
+  // The plan's own tables are this session's: answers are written by another, while the next changes are read.
+  const writer = await ledger.warehouse.another();
+  const journal = new Journal(new Ledger(writer, ledger.schema), job.runId);
   const held = prepared.service.acknowledges === 'finish' ? new HeldJournal(journal) : null;
   const limits = { ...prepared.service.facts.limits, ...prepared.service.limits?.(prepared.endpoint.config) };
   const heartbeat = every(10_000, () => lease.renew());
   let done = 0;
   try {
     const delivered = await deliver({
-      phases: [1, 2, 3].map((phase) => () => readPhase(reader, job.tables.changes, phase)),
+      phases: [1, 2, 3].map((phase) => () => readPhase(ledger.warehouse, job, phase)),
       limits,
       journal: held ?? journal,
       progress: (rows) => {
@@ -81,7 +83,8 @@ export async function execute(execution: Execution): Promise<DeliveryOutcome> {
     throw thrown;
   } finally {
     heartbeat();
-    await reader.close();
+    await writer.close();
+    await releaseContent(ledger.warehouse);
   }
 }
 
@@ -113,20 +116,21 @@ function every(milliseconds: number, work: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-/** Changes of one phase in their order, page by page: memory stays flat. A `free` leaver needs no request. */
-async function* readPhase(
-  reader: Warehouse,
-  changes: TableName,
-  phase: number,
-): AsyncIterable<readonly OutgoingChange[]> {
-  const table = reader.state.table(changes);
-  const [range] = await reader.query(`select min(seq) as lo, max(seq) as hi from ${table} where phase = ${phase}`);
-  if (!range || range['lo'] === null || range['hi'] === null) return;
-  const hi = Number(range['hi']);
-  for (let lo = Number(range['lo']); lo <= hi; lo += PAGE_ROWS) {
-    const rows =
-      await reader.query(`select seq, phase, part, wire, key, key_json, fields, event_time, wire_ids, record_id, previous_key, may_delete, created_since from ${table}
-      where seq between ${lo} and ${Math.min(hi, lo + PAGE_ROWS - 1)} and part <> 'free' order by seq`);
+/** Changes of one phase in their order, page by page: memory stays flat. The next page is read while one is sent. */
+async function* readPhase(warehouse: Warehouse, job: DiffJob, phase: number): AsyncIterable<readonly OutgoingChange[]> {
+  const pages = await changePages(warehouse, phase, PAGE_ROWS);
+  const read = (index: number): Promise<Row[]> | null => {
+    const page = pages[index];
+    if (page === undefined) return null;
+    const rows = warehouse.query(outgoingChanges(warehouse.state, job, page));
+    // It is awaited when its turn comes, or not at all where delivery has stopped by then.
+    rows.catch(() => {});
+    return rows;
+  };
+  let next = read(0);
+  for (let index = 1; next !== null; index++) {
+    const rows = await next;
+    next = read(index);
     if (rows.length > 0) yield rows.map(outgoingChange);
   }
 }

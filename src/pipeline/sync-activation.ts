@@ -161,20 +161,18 @@ async function jobOf(run: SyncRun, prepared: Prepared, runId: string): Promise<D
   };
 }
 
-/** The changes as they will be sent, whatever happens to the rows they came from. */
+/** Writes down what would be sent: what a run that died has to be closed with. */
 export async function freeze(ledger: Ledger, job: DiffJob): Promise<void> {
   const { warehouse } = ledger;
-  await warehouse.run(
-    `create or replace table ${warehouse.state.table(job.tables.changes)} as ${frozenChanges(warehouse.state, job)}`,
-  );
+  await warehouse.run(`create or replace table ${warehouse.state.table(job.tables.changes)} as ${frozenChanges()}`);
   const carried =
     job.facts.identifiers === null
       ? ''
       : ` union all select 'carried', c.key, c.kind, c.rank, c.value from ${TEMPORARY.carried} as c`;
   await warehouse.run(`create or replace table ${warehouse.state.table(job.tables.changeIdentifiers)} as
     select 'new' as side, i.key, i.kind, i.rank, i.value from ${TEMPORARY.newIdentifiers} as i join ${TEMPORARY.actions} as a on a.n = i.n where a.action in ('insert', 'update')${carried}`);
-  // Settlement asks the plan only for what was decided: the rest would be held in memory while delivery goes on.
-  const { actions, duplicates, ...spent } = TEMPORARY;
+  // The rest would be held in memory while delivery goes on.
+  const { joined, changes, actions, duplicates, ...spent } = TEMPORARY;
   for (const name of Object.values(spent)) await warehouse.run(warehouse.state.dropTemporary(name));
 }
 

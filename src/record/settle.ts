@@ -46,7 +46,6 @@ const SETTLED_COLUMNS = [
   'owner_key',
 ] as const;
 
-const OUTCOMES = 'dinmo_outcomes';
 const SETTLED = 'dinmo_settled';
 const RECORDS = 'dinmo_records';
 const RECORD_COLUMNS: readonly StateColumn[] = [
@@ -68,36 +67,68 @@ export async function settle(
   complete: boolean,
 ): Promise<SettledCounts> {
   const sql = new SettleSql(warehouse.state, tables, closing);
-  await warehouse.run(warehouse.state.createTemporary(OUTCOMES, sql.outcomes(complete)));
-  await warehouse.run(warehouse.state.createTemporary(SETTLED, sql.settled()));
-  const counts = await count(warehouse);
+  await warehouse.run(warehouse.state.createTemporary(SETTLED, sql.settled(complete)));
+  const tally = await count(warehouse);
   if (closing.matchesPeople) {
     await storeRecordIds(warehouse, sql);
     for (const statement of sql.identifiers()) await warehouse.run(statement);
   }
-  for (const statement of sql.snapshot()) await warehouse.run(statement);
+  for (const statement of sql.snapshot(tally, complete)) await warehouse.run(statement);
   if (closing.matchesPeople) await warehouse.run(sql.releaseOwed());
-  if (complete) for (const statement of sql.planOnly()) await warehouse.run(statement);
-  for (const statement of sql.rejections(complete)) await warehouse.run(statement);
-  const parked = await warehouse.query(sql.newlyParked());
-  return { ...counts, parked: Number(parked[0]?.['rows'] ?? 0) };
+  if (complete) for (const statement of await planOnly(warehouse, sql)) await warehouse.run(statement);
+  return { ...tally.counts, parked: await settleRejections(warehouse, sql, { tally, complete }) };
 }
 
-async function count(warehouse: Warehouse): Promise<Omit<SettledCounts, 'parked'>> {
-  const rows = await warehouse.query(`select op, status, count(*) as rows from ${SETTLED} group by op, status`);
+/** Rows that were rejected before are looked at again; most runs have none, and reject none. */
+async function settleRejections(
+  warehouse: Warehouse,
+  sql: SettleSql,
+  { tally, complete }: { readonly tally: Tally; readonly complete: boolean },
+): Promise<number> {
+  const known = await warehouse.query(sql.knownRejections());
+  if (known.length === 0 && tally.counts.rejected === 0) return 0;
+  for (const statement of sql.rejections(complete)) await warehouse.run(statement);
+  const parked = await warehouse.query(sql.newlyParked());
+  return Number(parked[0]?.['rows'] ?? 0);
+}
+
+/** What only the snapshot learns: nothing was sent for these. */
+async function planOnly(warehouse: Warehouse, sql: SettleSql): Promise<Iterable<string>> {
+  const rows = await warehouse.query(
+    `select action, count(*) as rows from ${TEMPORARY.actions} where action in ('refresh', 'return', 'depart') group by action`,
+  );
+  return sql.planOnlyStatements(new Set(rows.map((row) => String(row['action']))));
+}
+
+/** What became of the changes, and which verdicts there are: statements for the others would change nothing. */
+interface Tally {
+  readonly counts: Omit<SettledCounts, 'parked'>;
+  readonly verdicts: ReadonlySet<string>;
+  /** Some rows went under a new key. */
+  readonly moves: boolean;
+}
+
+async function count(warehouse: Warehouse): Promise<Tally> {
+  const rows = await warehouse.query(
+    `select op, status, verdict, previous_key is not null as moves, count(*) as rows from ${SETTLED} group by all`,
+  );
   const sum = (status: string, op?: string): number =>
     rows
       .filter((row) => row['status'] === status && (op === undefined || row['op'] === op))
       .reduce((total, row) => total + Number(row['rows']), 0);
   return {
-    accepted: {
-      insert: sum('accepted', 'insert'),
-      update: sum('accepted', 'update'),
-      delete: sum('accepted', 'delete'),
+    counts: {
+      accepted: {
+        insert: sum('accepted', 'insert'),
+        update: sum('accepted', 'update'),
+        delete: sum('accepted', 'delete'),
+      },
+      rejected: sum('rejected'),
+      deferred: sum('deferred'),
+      unknown: sum('unknown'),
     },
-    rejected: sum('rejected'),
-    deferred: sum('deferred'),
-    unknown: sum('unknown'),
+    verdicts: new Set(rows.map((row) => String(row['verdict']))),
+    moves: rows.some((row) => row['moves'] === true),
   };
 }
 
@@ -142,7 +173,7 @@ class SettleSql {
     return this.#d.text(this.#closing.runId);
   }
 
-  outcomes(complete: boolean): string {
+  #outcomes(complete: boolean): string {
     const free = complete ? "'accepted'" : "'none'";
     const columns = SETTLED_COLUMNS.map((name) => `c.${name}`).join(', ');
     // A row for each change, since a join on ranges costs by their product.
@@ -161,8 +192,12 @@ class SettleSql {
    * One row per operation. `verdict` says what the snapshot learns: present, gone, absent (removed, and its add was
    * rejected), dirty (may be both), doubtful (as it was, or not), moving (under the old key or the new one), owed_gone, nothing.
    */
-  settled(): string {
-    return `with halves as (select key, status as removal from ${OUTCOMES} where part = 'remove'),
+  settled(complete: boolean): string {
+    // Only members of lists have halves.
+    const halves = this.#closing.matchesPeople
+      ? "(select key, status as removal from outcomes where part = 'remove')"
+      : '(select cast(null as varchar) as key, cast(null as varchar) as removal where false)';
+    return `with outcomes as (${this.#outcomes(complete)}),
 verdicts as (
   select o.*, h.removal,
     case
@@ -174,7 +209,7 @@ verdicts as (
       when h.removal = 'unknown' then 'dirty'
       else 'nothing'
     end as verdict
-  from ${OUTCOMES} as o left join halves as h on h.key = o.key
+  from outcomes as o left join ${halves} as h on h.key = o.key
   where o.part <> 'remove'
 )
 select v.* exclude (status),
@@ -223,37 +258,54 @@ from verdicts as v`;
     return `(select kind, value, max(record_id) as record_id from ${RECORDS} group by kind, value)`;
   }
 
-  *snapshot(): Generator<string> {
+  *snapshot({ verdicts, moves }: Tally, complete: boolean): Generator<string> {
     const table = this.#d.table(this.#t.snapshot);
+    const known = this.#known(complete);
+    const p = moves ? 'p' : 'q';
     // The rows that replace what is known, made before the old ones go: whether a record is ours is remembered.
     yield this.#d.createTemporary(
       'dinmo_next',
       `select s.key, s.fast, s.strong, s.verdict <> 'present' as dirty, false as departed,
-        case when s.verdict <> 'moving' then coalesce(s.new_record_id, s.record_id, p.record_id) end as record_id,
-        (coalesce(p.created, false) and (s.new_record_id is null or p.record_id is null or s.new_record_id = p.record_id))
+        case when s.verdict <> 'moving' then coalesce(s.new_record_id, s.record_id, ${p}.record_id) end as record_id,
+        (coalesce(${p}.created, false) and (s.new_record_id is null or ${p}.record_id is null or s.new_record_id = ${p}.record_id))
           or coalesce(s.new_created, false) or coalesce(s.record_created_at >= coalesce(q.unsure_since, r.started_at), false)
           -- Nothing says when it was made: that we sent it before, without an answer, is the evidence there is.
           or (q.unsure_since is not null and s.record_created_at is null and s.new_record_id is not null) as created,
-        case when s.verdict = 'moving' or (s.verdict = 'dirty' and (p.key is null or p.unsure_since is not null)) then coalesce(q.unsure_since, r.started_at) end as unsure_since,
+        case when s.verdict = 'moving' or (s.verdict = 'dirty' and (${p}.key is null or ${p}.unsure_since is not null)) then coalesce(q.unsure_since, r.started_at) end as unsure_since,
         s.owner_key, ${this.#run} as run_id
       from ${SETTLED} as s
-        left join ${table} as p on p.key = coalesce(s.previous_key, s.key)
-        left join ${table} as q on q.key = s.key
+        left join ${known} as q on q.key = s.key
+        ${moves ? `left join ${known} as p on p.key = coalesce(s.previous_key, s.key)` : ''}
         left join ${this.#d.table(this.#t.runs)} as r on r.run_id = ${this.#run}
       where s.part <> 'owed' and s.verdict in ('present', 'dirty', 'moving')`,
     );
-    // A new key that another record bears already: where the old record may not go, it stays behind.
-    yield this.#d.createTemporary(
-      'dinmo_left_behind',
-      `select p.key from ${SETTLED} as s join ${table} as p on p.key = s.previous_key
+    if (moves) {
+      // A new key that another record bears already: where the old record may not go, it stays behind.
+      yield this.#d.createTemporary(
+        'dinmo_left_behind',
+        `select p.key from ${SETTLED} as s join ${table} as p on p.key = s.previous_key
       where s.verdict = 'present' and s.previous_key <> s.key and not s.may_delete and s.new_record_id <> p.record_id`,
-    );
-    yield `delete from ${table} where key in (select key from ${SETTLED} where part <> 'owed' and verdict in ('present', 'dirty', 'moving', 'gone', 'absent'))
-      or key in (select previous_key from ${SETTLED} where verdict = 'present' and previous_key is not null and previous_key not in (select key from dinmo_left_behind))`;
-    yield `update ${table} set departed = true where key in (select key from dinmo_left_behind)`;
-    const columns = 'key, fast, strong, dirty, departed, record_id, created, unsure_since, owner_key, run_id';
-    yield `insert into ${table} (${columns}) select ${columns} from dinmo_next`;
-    yield `update ${table} set dirty = true where key in (select coalesce(previous_key, key) from ${SETTLED} where part <> 'owed' and verdict in ('doubtful', 'moving'))`;
+      );
+    }
+    yield `delete from ${table} where key in (select key from ${SETTLED} where part <> 'owed' and verdict in ('present', 'dirty', 'moving', 'gone', 'absent'))`;
+    if (moves) {
+      yield `delete from ${table} where key in (select previous_key from ${SETTLED} where verdict = 'present' and previous_key is not null and previous_key not in (select key from dinmo_left_behind))`;
+      yield `update ${table} set departed = true where key in (select key from dinmo_left_behind)`;
+    }
+    const columns = 'fast, strong, dirty, departed, record_id, created, unsure_since, owner_key, run_id';
+    yield `insert into ${table} (key, key_hash, hash_mark, ${columns}) select key, ${this.#d.keyHash('key')}, ${this.#d.hashMark}, ${columns} from dinmo_next`;
+    if (verdicts.has('doubtful') || verdicts.has('moving'))
+      yield `update ${table} set dirty = true where key in (select coalesce(previous_key, key) from ${SETTLED} where part <> 'owed' and verdict in ('doubtful', 'moving'))`;
+  }
+
+  /**
+   * What the snapshot knew of the rows that were sent: the plan of this very run has looked it up. Who closes the run of a
+   * process that died looks again.
+   */
+  #known(complete: boolean): string {
+    return complete
+      ? `(select s_key as key, s_created as created, s_record_id as record_id, s_unsure_since as unsure_since from ${TEMPORARY.actions} where s_key is not null and action in ('insert', 'update', 'rekey', 'moved', 'delete'))`
+      : `(select key, created, record_id, unsure_since from ${this.#d.table(this.#t.snapshot)})`;
   }
 
   /** An owed identifier is nobody's debt once a member whose add was acknowledged holds it. */
@@ -263,11 +315,18 @@ from verdicts as v`;
       select 1 from ${table} as i join ${this.#d.table(this.#t.snapshot)} as s on s.key = i.key and not s.dirty where not i.owed and i.kind = o.kind and i.value = o.value)`;
   }
 
-  /** What only the snapshot learns: nothing was sent for these. */
-  *planOnly(): Generator<string> {
+  /** The snapshot learns what only the plan knew, and its hashes are of one version again. */
+  *planOnlyStatements(actions: ReadonlySet<string>): Generator<string> {
     const table = this.#d.table(this.#t.snapshot);
-    yield `update ${table} as p set fast = a.fast, departed = false, owner_key = coalesce(a.owner_key, p.owner_key) from ${TEMPORARY.actions} as a where a.key = p.key and a.action in ('refresh', 'return')`;
-    yield `update ${table} set departed = true where key in (select key from ${TEMPORARY.actions} where action = 'depart')`;
+    if (actions.has('refresh') || actions.has('return'))
+      yield `update ${table} as p set fast = a.fast, departed = false, owner_key = coalesce(a.owner_key, p.owner_key) from ${TEMPORARY.actions} as a where a.key = p.key and a.action in ('refresh', 'return')`;
+    if (actions.has('depart'))
+      yield `update ${table} set departed = true where key in (select key from ${TEMPORARY.actions} where action = 'depart')`;
+    yield `update ${table} set key_hash = ${this.#d.keyHash('key')}, hash_mark = ${this.#d.hashMark} where hash_mark is distinct from ${this.#d.hashMark}`;
+  }
+
+  knownRejections(): string {
+    return `select 1 as known from ${this.#d.table(this.#t.rejections)} where activation_id = ${this.#d.text(this.#closing.activationId)} limit 1`;
   }
 
   *rejections(complete: boolean): Generator<string> {

@@ -17,6 +17,19 @@ export interface StateDialect {
   readonly now: string;
   /** Cheap fingerprint of typed expressions; equal rows give equal values within one version of the engine. NULL differs from ''. */
   fastHash(expressions: readonly string[]): string;
+  /** Hash of a key's text as a number, within one version of the engine; of NULL, any value. */
+  keyHash(keyText: string): string;
+  /** A constant that is another one where an engine's hashes are. */
+  readonly hashMark: string;
+  /** Aggregate: one number for a set of fast fingerprints, whatever their order; a pair of equal ones cancels out. */
+  digest(fastHash: string): string;
+  /** Whether a query with LIMIT ends, and costs, no more than what it takes to find that many rows. */
+  readonly stopsAtLimit: boolean;
+  /**
+   * Numbers the rows of a temporary table of ours, without gaps, in the order in which they were made. Where it begins may
+   * change when the transaction ends that made the table.
+   */
+  readonly rowNumber: string;
   /** Lasting fingerprint of typed expressions, the same in every version. NULL differs from ''. */
   strongHash(expressions: readonly TypedExpression[]): string;
   /** Canonical text of a key: the text of a single column, JSON object text of a composite one. NULL when any part is NULL. */

@@ -8,7 +8,7 @@ const TYPES: Readonly<Record<StateType, string>> = {
   boolean: 'boolean',
   timestamp: 'timestamp with time zone',
   fast_hash: 'ubigint',
-  strong_hash: 'varchar',
+  strong_hash: 'uhugeint',
 };
 
 /** DuckDB 1.x. `hash()` is not stable across versions, so it is only the fast fingerprint; `md5` over typed JSON is the lasting one. */
@@ -25,8 +25,13 @@ export const duckdbState: StateDialect = {
   timestamp: (isoUtc) => `timestamptz ${duckdbState.text(isoUtc)}`,
   now: 'now()',
   fastHash: (expressions) => `hash(${expressions.length === 0 ? '0' : expressions.join(', ')})`,
+  keyHash: (keyText) => `hash(${keyText})`,
+  hashMark: "hash('dinmo', 1, 1.5::double, true, date '2000-01-01')",
+  digest: (fastHash) => `bit_xor(${fastHash})`,
+  stopsAtLimit: true,
+  rowNumber: 'rowid',
   strongHash: (expressions) =>
-    `md5(${duckdbState.jsonObject(expressions.map((e) => duckdbState.jsonMember(e.name, duckdbState.valueJson(e.sql, e.dataType))))})`,
+    `md5_number(${duckdbState.jsonObject(expressions.map((e) => duckdbState.jsonMember(e.name, duckdbState.valueJson(e.sql, e.dataType))))})`,
   keyText: (columns) => {
     const [only] = columns;
     if (columns.length === 1 && only) return plainText(only);

@@ -1,0 +1,71 @@
+import type { Row, Warehouse } from '../warehouse/warehouse.ts';
+import { CurrentRows, isAppendOnly, isKeyedByField } from './current-rows.ts';
+import type { DiffJob } from './job.ts';
+
+/** Rows that are looked at before all are: of a segment that changed throughout, some of them did. */
+const PROBE_ROWS = 512;
+/** Below this a look at all rows costs no more. */
+const PROBE_FROM_ROWS = 100_000;
+
+/** What is known of segment and snapshot before they are compared row by row. */
+export interface SegmentState {
+  /** Rows of the segment, whatever their keys. */
+  readonly rows: number;
+  readonly snapshotRows: number;
+  /** Every row of the segment is in the snapshot as it is, and there is nothing else to do. */
+  readonly unchanged: boolean;
+  /** The key hashes of the snapshot are those of this version of the engine. */
+  readonly hashesCurrent: boolean;
+}
+
+/**
+ * Finds out whether there is anything to compare: the number of rows and the sum (by exclusive or) of their fingerprints, which
+ * cover their keys, say so for the price of reading the segment once.
+ */
+export async function readSegment(warehouse: Warehouse, job: DiffJob): Promise<SegmentState> {
+  const { state } = warehouse;
+  const snapshot = state.table(job.tables.snapshot);
+  const [held = {}] = await warehouse.query(`select count(*) as rows, ${state.digest('fast')} as digest,
+      count(*) filter (where dirty) as dirty, count(*) filter (where departed) as departed,
+      count(*) filter (where hash_mark is distinct from ${state.hashMark}) as stale
+    from ${snapshot}`);
+  const snapshotRows = Number(held['rows']);
+  const current = new CurrentRows(state, job);
+  const known = { snapshotRows, hashesCurrent: Number(held['stale']) === 0 };
+  if (
+    (await mayBeUnchanged(warehouse, job, held)) &&
+    !(await differsAtOnce(warehouse, current, { snapshot, snapshotRows }))
+  ) {
+    const [seen = {}] = await warehouse.query(
+      `select count(*) as rows, ${state.digest('c_fast')} as digest from (${current.sql()}) as c`,
+    );
+    const rows = Number(seen['rows']);
+    return { ...known, rows, unchanged: rows === snapshotRows && seen['digest'] === held['digest'] };
+  }
+  const [seen = {}] = await warehouse.query(`select count(*) as rows from (${current.eligible()}) as src`);
+  return { ...known, rows: Number(seen['rows']), unchanged: false };
+}
+
+/** Whether equal rows would mean that nothing is to be done at all. */
+async function mayBeUnchanged(warehouse: Warehouse, job: DiffJob, held: Row): Promise<boolean> {
+  if (job.everything || isAppendOnly(job) || isKeyedByField(job)) return false;
+  const settled = ['dirty', 'departed', 'stale'].every((what) => Number(held[what]) === 0);
+  if (!settled || Number(held['rows']) === 0) return false;
+  if (job.facts.identifiers === null) return true;
+  const owed = await warehouse.query(
+    `select 1 as owed from ${warehouse.state.table(job.tables.identifiers)} where owed limit 1`,
+  );
+  return owed.length === 0;
+}
+
+/** A few rows tell most changed segments from unchanged ones, without reading all of them. */
+async function differsAtOnce(
+  warehouse: Warehouse,
+  current: CurrentRows,
+  { snapshot, snapshotRows }: { readonly snapshot: string; readonly snapshotRows: number },
+): Promise<boolean> {
+  if (!warehouse.state.stopsAtLimit || snapshotRows < PROBE_FROM_ROWS) return false;
+  const probe = `select c_fast from (${current.sql()}) as c limit ${PROBE_ROWS}`;
+  const [row] = await warehouse.query(`select count(*) as found from ${snapshot} where fast in (${probe})`);
+  return Number(row?.['found']) < PROBE_ROWS;
+}
