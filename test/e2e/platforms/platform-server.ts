@@ -36,6 +36,8 @@ export interface PlatformServer {
   fault: (call: Call) => Fault;
   /** How long an answer takes, in milliseconds, after the request was applied. */
   latencyMs: number;
+  /** Answers wait for this, though what they are about was applied. */
+  held: Promise<unknown> | null;
   close(): Promise<void>;
 }
 
@@ -62,7 +64,8 @@ export async function startPlatform(platform: Platform): Promise<PlatformServer>
         response.writeHead(reply.status, { 'content-type': 'application/json', ...reply.headers });
         response.end(reply.body === undefined ? '' : JSON.stringify(reply.body));
       };
-      if (handle.latencyMs > 0) setTimeout(respond, handle.latencyMs);
+      if (handle.held !== null) void handle.held.then(respond);
+      else if (handle.latencyMs > 0) setTimeout(respond, handle.latencyMs);
       else respond();
       return undefined;
     });
@@ -74,6 +77,7 @@ export async function startPlatform(platform: Platform): Promise<PlatformServer>
     calls,
     fault: () => null,
     latencyMs: 0,
+    held: null,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
