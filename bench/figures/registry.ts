@@ -1,0 +1,40 @@
+import type { Experiment } from '../figure.ts';
+import { firstSyncCpu, firstSyncFloors } from './first-sync.ts';
+import { firstSyncDrt } from './first-sync-drt.ts';
+import { growth } from './growth.ts';
+import { kills } from './kills.ts';
+import { manifest } from './manifest.ts';
+import { memory } from './memory.ts';
+import { nothingChanged } from './nothing-changed.ts';
+import { plan1m, plan10m, plan50m } from './plan.ts';
+import { bytesWritten, planAndPromote } from './plan-and-promote.ts';
+import { poison } from './poison.ts';
+import { rateLimit } from './rate-limit.ts';
+import { secondSync1m, secondSync100k } from './second-sync.ts';
+import { startUp } from './start-up.ts';
+import { statements } from './statements.ts';
+import { upgrade } from './upgrade.ts';
+
+/** Every experiment, in the order of the published table. */
+export const experiments: readonly Experiment[] = [
+  plan1m,
+  plan10m,
+  plan50m,
+  planAndPromote,
+  bytesWritten,
+  nothingChanged,
+  firstSyncFloors,
+  firstSyncDrt,
+  firstSyncCpu,
+  secondSync100k,
+  secondSync1m,
+  rateLimit,
+  memory,
+  poison,
+  kills,
+  manifest,
+  startUp,
+  growth,
+  statements,
+  upgrade,
+];

@@ -1,0 +1,2 @@
+// A process that loads commander and does nothing with it.
+import 'commander';
