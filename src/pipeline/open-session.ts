@@ -11,6 +11,8 @@ export async function openSession(run: SyncRun, prepared: Prepared, job: DiffJob
   const { ledger } = run.storage;
   const { activation, endpoint, service, state } = prepared;
   const where = `activation_id = ${ledger.text(activation.id)}`;
+  if (service.facts.audience?.renamable === false && state?.audienceId && state.audience !== activation.audience)
+    return audienceNotRenamable(prepared, state.audience);
   try {
     const session = await service.open({
       activation: activation.id,
@@ -94,6 +96,17 @@ function audienceTaken({ activation, destination }: Prepared, owner: ActivationS
     code: 'audience-taken',
     message: `The audience of ${activation.id} is the one that ${owner.activationId} fills: ${destination.name} and ${owner.destination} reach one account.`,
     fix: 'Give one of the two another `audience:`, or make one segment of both: each would remove the other’s members.',
+    location: activation.origin.locate([...activation.at, 'audience']),
+  });
+}
+
+/** Under another name there would be another audience, and the first one would keep its members for ever. */
+function audienceNotRenamable({ activation, destination }: Prepared, before: string | null): DinmoError {
+  return new DinmoError({
+    kind: 'configuration',
+    code: 'audience-not-renamable',
+    message: `${destination.platform} cannot rename an audience: that of ${activation.id} is “${before}”, and cannot become “${activation.audience}”.`,
+    fix: 'Keep the name, or make a new activation for the new audience, and clear this one.',
     location: activation.origin.locate([...activation.at, 'audience']),
   });
 }
