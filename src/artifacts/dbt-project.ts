@@ -70,7 +70,8 @@ export function readDbtProject(dir: string, env: Environment, vars: Readonly<Rec
   try {
     content = Shape.parse(parseYaml11(readText(join(dir, FILE))));
   } catch (cause) {
-    const reason = cause instanceof z.ZodError ? 'it has no `name`' : messageOf(cause).split('\n')[0];
+    const reason =
+      cause instanceof z.ZodError ? 'it has no `name`' : messageOf(cause).split('\n')[0]?.replace(/:$/, '');
     throw new DinmoError({
       kind: 'configuration',
       code: 'project-unreadable',

@@ -205,13 +205,18 @@ export function parseYaml11(text: string): unknown {
 const DEPTH_MAX = 250;
 const TOO_DEEP = `maps and lists stand more than ${DEPTH_MAX} deep in each other, or one of them holds itself`;
 
+const STACK_IS_OUT = 'Maximum call stack size exceeded';
+
 /** Uses of one anchor, those inside of other anchors multiplied. A large project may share a block between hundreds of places. */
 const ALIASES_MAX = 10_000;
 
 /** Keys that are repeated are for `inspect`: the library compares each key with every other. */
 function parseText(text: string, options: Parameters<typeof parseDocument>[1]): Document.Parsed {
   try {
-    return parseDocument(text, { ...options, uniqueKeys: false, logLevel: 'silent' });
+    const document = parseDocument(text, { ...options, uniqueKeys: false, logLevel: 'silent' });
+    // The library runs out of stack before anything can be counted, and takes that for an error of the text.
+    for (const error of document.errors) if (error.message.startsWith(STACK_IS_OUT)) error.message = TOO_DEEP;
+    return document;
   } catch (error) {
     if (error instanceof RangeError) throw new Error(TOO_DEEP);
     throw error;
