@@ -258,6 +258,22 @@ describe('an identifier that is owed', () => {
     expect(await world.bench.query(`select * from "DELTA"."identifiers_${SUFFIX}" where owed`)).toEqual([]);
   });
 
+  // To be held: its debt is settled with its insert, whatever became of the removal.
+  it.fails.each([
+    ['refused', FAILURES[1]],
+    ['without an answer', FAILURES[0]],
+    ['never sent', FAILURES[2]],
+  ])('is not forgotten when the one who owes it comes back, and its removal is %s', async (_name, answer) => {
+    await owe();
+    await world.hold([member(1, 'b@x'), member(3, 'c@x')]);
+    world.audience.fault = (batch) => (batch.operation === 'delete' ? (answer ?? lost) : null);
+    await world.sync();
+    expect(held()).toEqual(names('a@x', 'b@x', 'c@x'));
+    world.audience.fault = null;
+    await world.sync();
+    await expectSettled({}, 'b@x', 'c@x');
+  });
+
   it('waits while nothing may be deleted', async () => {
     await owe();
     await world.hold([member(3, 'c@x')]);
