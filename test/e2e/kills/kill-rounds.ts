@@ -38,18 +38,16 @@ export interface KillReport {
   readonly problems: readonly string[];
 }
 
-const PEOPLE = 480;
-const BATCH = 10;
+const PEOPLE = 240;
+const BATCH = 5;
 const CONNECTIONS = 4;
 const BOUNDS = { hook: CONNECTIONS * BATCH, meta_people: CONNECTIONS * 10_000, contacts: CONNECTIONS * 100 };
 /**
- * Each part of a run has its turn: two of ten before it could have written anything, the rest from shortly before the plan to
- * the exit.
+ * Each part of a run has its turn: three of ten from the start to the first request (start-up, plan, freeze), the others from
+ * there to the exit. The second are counted from the request itself, since a busy machine takes its time to get there.
  */
 const PARTS = 10;
-const EARLY_PARTS = 2;
-/** Of the time to the first request, this much goes by before the database is opened. */
-const START_SHARE = 0.6;
+const EARLY_PARTS = 3;
 
 /**
  * Kills the real CLI at random moments of real syncs of three activations, with changed data in between, and runs it to its
@@ -86,7 +84,8 @@ class Rounds {
   #kills = 0;
   #attempts = 0;
   #durationMs = 0;
-  #startMs = 0;
+  /** Milliseconds to the first request, as they were lately. */
+  #firstMs = 0;
   #lost = 0;
   #resent = 0;
   #unusable = 0;
@@ -119,19 +118,17 @@ class Rounds {
 
   /** An undisturbed run over changes like those of every round. */
   async #measure(): Promise<void> {
-    const { workspace, platforms } = this.#scene;
     await this.#change(0);
+    const { workspace } = this.#scene;
     const started = performance.now();
-    let firstMs = 0;
-    platforms.trouble(() => {
-      firstMs ||= performance.now() - started;
-      return null;
+    this.#onFirstRequest(() => {
+      this.#firstMs = performance.now() - started;
     });
     await must(workspace.dinmo('sync'));
-    platforms.trouble(() => null);
     this.#durationMs = performance.now() - started;
-    this.#startMs = firstMs * START_SHARE;
-    this.#wish.say?.(`a sync takes ${Math.round(this.#durationMs)} ms, ${Math.round(firstMs)} ms to its first request`);
+    this.#wish.say?.(
+      `a sync takes ${Math.round(this.#durationMs)} ms, ${Math.round(this.#firstMs)} ms to its first request`,
+    );
   }
 
   async #change(round: number): Promise<void> {
@@ -142,36 +139,52 @@ class Rounds {
   /** Starts a sync and kills it at a moment of its usual duration. One that ended by itself before does not count. */
   async #die(): Promise<void> {
     const { workspace, platforms } = this.#scene;
-    const moment = this.#moment(this.#attempts++ % PARTS);
+    const part = this.#attempts++ % PARTS;
+    const share = part + this.#below(1000) / 1000;
     const requests = platforms.requests;
+    const started = performance.now();
     const child = workspace.start('sync');
     const ended = new Promise<NodeJS.Signals | null>((resolve) => child.once('exit', (_, signal) => resolve(signal)));
-    const timer = setTimeout(() => child.kill('SIGKILL'), moment);
+    let timer: NodeJS.Timeout | undefined;
+    const killAfter = (milliseconds: number): void => {
+      timer = setTimeout(() => child.kill('SIGKILL'), milliseconds);
+    };
+    if (part < EARLY_PARTS) killAfter((share / EARLY_PARTS) * this.#firstMs);
+    this.#onFirstRequest(() => {
+      this.#firstMs += (performance.now() - started - this.#firstMs) / 3;
+      const rest = Math.max(50, this.#durationMs - this.#firstMs);
+      if (part >= EARLY_PARTS) killAfter(((share - EARLY_PARTS) / (PARTS - EARLY_PARTS)) * rest);
+    });
     const signal = await ended;
     clearTimeout(timer);
+    const moment = Math.round(performance.now() - started);
     if (signal !== 'SIGKILL') return;
     this.#kills += 1;
     const { problem, stage, withLog, mark } = await this.#scene.witness.examine(join(workspace.folder, 'shop.duckdb'));
     if (problem !== null) {
       this.#unusable += 1;
-      this.#problems.push(`death ${this.#kills} after ${Math.round(moment)} ms: ${problem}`);
+      this.#problems.push(`death ${this.#kills} after ${moment} ms: ${problem}`);
     }
     if (withLog) this.#withLog += 1;
     const nothing = platforms.requests === requests && (stage === 'at rest' || mark === this.#mark);
     this.#mark = mark;
     this.#stages[nothing ? 'starting' : stage === 'at rest' ? 'between' : stage] += 1;
-    this.#wish.say?.(`death ${this.#kills} after ${Math.round(moment)} ms: ${nothing ? 'starting' : stage}`);
+    this.#wish.say?.(`death ${this.#kills} after ${moment} ms: ${nothing ? 'starting' : stage}`);
   }
 
-  #moment(part: number): number {
-    const share = part + this.#below(1000) / 1000;
-    if (share < EARLY_PARTS) return (share / EARLY_PARTS) * this.#startMs;
-    return this.#startMs + ((share - EARLY_PARTS) / (PARTS - EARLY_PARTS)) * (this.#durationMs - this.#startMs);
+  #onFirstRequest(work: () => void): void {
+    let isFirst = true;
+    this.#scene.platforms.trouble(() => {
+      if (isFirst) work();
+      isFirst = false;
+      return null;
+    });
   }
 
   /** Runs to the end, mostly in this process, which is quicker, and looks at what came of it. */
   async #finish(round: number, deaths: number): Promise<void> {
     const { workspace, platforms } = this.#scene;
+    platforms.trouble(() => null);
     workspace.inProcess = round % 5 !== 0;
     const outcome = await workspace.dinmo('sync');
     workspace.inProcess = false;
@@ -228,7 +241,7 @@ const CHANGES: readonly ((below: Below, round: number) => string)[] = [
     `update raw.people set phone = '+337' || lpad((${round % 1000} * 1000 + id)::varchar, 8, '0') where id % 6 = ${below(6)}`,
   // two members swap theirs
   (below) => {
-    const one = 1 + below(400);
+    const one = 1 + below(PEOPLE - 10);
     return `update raw.people set email = other.email from raw.people as other
       where people.id in (${one}, ${one + 9}) and other.id in (${one}, ${one + 9}) and other.id <> people.id`;
   },
