@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
+import type { Operation } from '../artifacts/annotation.ts';
 import type { Clock } from '../clock.ts';
-import type { BatchOutcome, OutgoingRow, Receipt, Session } from '../destinations/destination.ts';
+import type { Batch, BatchOutcome, OutgoingRow, Receipt, Session } from '../destinations/destination.ts';
 import { messageOf } from '../errors.ts';
 import { type Logger, scrub } from '../log.ts';
 import type { Pacer } from './pace.ts';
+import { RowTexts, type Span } from './row-texts.ts';
 
 /** How often and how long a request is tried again. */
 export interface RetryPolicy {
@@ -50,9 +52,11 @@ export interface NarrowingTally {
   narrowed: number;
 }
 
-/** What became of a batch: one receipt for every row, and what the delivery as a whole should know. */
+/** What became of a batch: one receipt for every row, but for those of spans, and what the delivery as a whole should know. */
 export interface SendResult {
   readonly receipts: readonly Receipt[];
+  /** Accepted, every one of them. */
+  readonly taken: readonly Span[];
   readonly refusal: { readonly code: string; readonly message: string; readonly fix: string } | null;
   /** The attempts were used up: the destination does not answer as it should. */
   readonly exhausted: boolean;
@@ -82,15 +86,18 @@ export function conclude(outcome: Final, rows: readonly OutgoingRow[]): SendResu
     rows.map((row) => ({ seq: row.seq, status, code, message: scrub(message) }));
   const done = (receipts: readonly Receipt[]): SendResult => ({
     receipts,
+    taken: [],
     refusal: null,
     exhausted: false,
     over: false,
   });
   switch (outcome.kind) {
+    case 'accepted':
+      return allTaken(rows);
     case 'receipts':
       return done(completed(outcome.receipts, rows));
     case 'counted':
-      if (outcome.accepted >= rows.length) return done(rows.map((row) => ({ seq: row.seq, status: 'accepted' })));
+      if (outcome.accepted >= rows.length) return allTaken(rows);
       return done(each('rejected', outcome.code, outcome.message));
     case 'narrow':
     case 'too_large':
@@ -109,6 +116,22 @@ export function conclude(outcome: Final, rows: readonly OutgoingRow[]): SendResu
   }
 }
 
+/** Every row was accepted. */
+export function allTaken(rows: readonly OutgoingRow[] | RowTexts): SendResult {
+  return { receipts: [], taken: spansOf(rows), refusal: null, exhausted: false, over: false };
+}
+
+function spansOf(rows: readonly OutgoingRow[] | RowTexts): readonly Span[] {
+  if (rows instanceof RowTexts) return [rows];
+  const spans: { lo: number; hi: number }[] = [];
+  for (const { seq } of rows) {
+    const last = spans.at(-1);
+    if (last !== undefined && last.hi === seq - 1) last.hi = seq;
+    else spans.push({ lo: seq, hi: seq });
+  }
+  return spans;
+}
+
 /** A platform that leaves rows out of its answer has not acknowledged them: they are unknown. */
 function completed(receipts: readonly Receipt[], rows: readonly OutgoingRow[]): Receipt[] {
   const bySeq = new Map(receipts.map((receipt) => [receipt.seq, receipt]));
@@ -124,10 +147,10 @@ function completed(receipts: readonly Receipt[], rows: readonly OutgoingRow[]): 
 }
 
 /** Sends one batch, again and again while the answer is "try again". */
-export async function attempt(rows: readonly OutgoingRow[], context: SendContext): Promise<Final> {
-  const [first] = rows;
-  if (!first) return { kind: 'receipts', receipts: [] };
-  const id = batchId(rows, context.runId);
+export async function attempt(sent: readonly OutgoingRow[] | RowTexts, context: SendContext): Promise<Final> {
+  const batch = sent instanceof RowTexts ? sent : rowBatch(sent);
+  if (batch === null) return { kind: 'receipts', receipts: [] };
+  const id = batchId(sent, context.runId);
   let maybe = false;
   for (let number = 1; ; number++) {
     const turn = await context.pacer.admit(context.stopping);
@@ -140,7 +163,7 @@ export async function attempt(rows: readonly OutgoingRow[], context: SendContext
         reason: 'interrupted',
       };
     context.assertMaySend();
-    const outcome = await ask({ id, operation: first.operation, rows, attempt: number }, context);
+    const outcome = await ask(sendable(batch, id, number), context);
     if (outcome.kind !== 'retry') {
       context.pacer.taken(turn);
       return maybe ? { ...outcome, maybe } : outcome;
@@ -169,6 +192,26 @@ export async function attempt(rows: readonly OutgoingRow[], context: SendContext
     }
     if (!everybodyWaits) await rest(delay, context);
   }
+}
+
+function rowBatch(
+  rows: readonly OutgoingRow[],
+): { readonly operation: Operation; readonly rows: readonly OutgoingRow[] } | null {
+  const [first] = rows;
+  return first === undefined ? null : { operation: first.operation, rows };
+}
+
+function sendable(from: Pick<Batch, 'operation' | 'rows' | 'text'>, id: string, number: number): Batch {
+  const { operation, text } = from;
+  return {
+    id,
+    operation,
+    attempt: number,
+    get rows() {
+      return from.rows;
+    },
+    ...(text === undefined ? {} : { text }),
+  };
 }
 
 function throttle(throttled: true | 'request', delay: number, { pacer }: SendContext): boolean {
@@ -201,7 +244,8 @@ function backoff(attemptNumber: number, { retry, random }: SendContext): number 
 }
 
 /** Made of the run and the batch's range: the same when it is sent again, never shared by two batches or two runs. */
-export function batchId(rows: readonly OutgoingRow[], runId: string): string {
+export function batchId(rows: readonly OutgoingRow[] | RowTexts, runId: string): string {
+  if (rows instanceof RowTexts) return `${runId}:${rows.lo}-${rows.hi}`;
   const lo = rows[0]?.seq ?? 0;
   const hi = rows.at(-1)?.seq ?? lo;
   const range = `${runId}:${lo}-${hi}`;

@@ -1,8 +1,9 @@
 import PQueue from 'p-queue';
 import type { Receipt } from '../destinations/destination.ts';
-import type { SendContext } from './attempt.ts';
+import type { SendContext, SendResult } from './attempt.ts';
 import type { OutgoingChange } from './outgoing.ts';
-import { sendRows } from './send.ts';
+import { RowTexts, type Span } from './row-texts.ts';
+import { sendRows, sendTexts } from './send.ts';
 
 /** What a request may hold. */
 export interface BatchLimits {
@@ -17,6 +18,10 @@ export interface DeliveryJournal {
   intend(lo: number, hi: number): Promise<void>;
   /** Writes answers down, soon; awaited at the end. */
   acknowledge(receipts: readonly Receipt[]): void;
+  /** The same for changes that were accepted, all of a span. */
+  accept(span: Span): void;
+  /** And for changes that were announced and never went out. */
+  withdraw(span: Span): void;
   flush(): Promise<void>;
 }
 
@@ -35,14 +40,29 @@ export interface DeliveryOutcome {
 
 /** What is delivered, within which limits, and where it is written down. */
 export interface DeliveryInput {
-  /** Changes of one phase, in order, in pages. */
-  readonly phases: readonly (() => AsyncIterable<readonly OutgoingChange[]>)[];
+  /** Changes of one phase, in order, in pages: one by one, or in batches as texts. */
+  readonly phases: readonly (() => AsyncIterable<ChangePage>)[];
   readonly limits: BatchLimits;
   readonly journal: DeliveryJournal;
   readonly send: SendContext;
   /** Told after each batch, for a progress line. */
   readonly progress?: (rows: number) => void;
 }
+
+/** Some changes of a phase: as rows, of which batches are made here, or as batches that the warehouse made. */
+export type ChangePage = readonly OutgoingChange[] | readonly RowTexts[];
+
+/** What goes out at once. */
+type Parcel = readonly OutgoingChange[] | RowTexts;
+
+/** Batches that are announced together: fewer writes, and none of them counts as sent when the run ends before it was. */
+interface Announcement extends Span {
+  readonly waiting: Set<RowTexts>;
+  written: Promise<void> | null;
+}
+
+/** Batches of texts in one announcement. After a death they may all have gone out, and are sent again. */
+const ANNOUNCED_BATCHES = 16;
 
 /** Batches in a row that used up their attempts before the destination counts as unreachable. */
 const EXHAUSTED_MAX = 5;
@@ -60,6 +80,7 @@ export async function deliver(input: DeliveryInput): Promise<DeliveryOutcome> {
     }
   } finally {
     // Whatever ended it: answers that came are written down.
+    delivery.withdraw();
     await input.journal.flush();
   }
   return delivery.outcome();
@@ -72,6 +93,7 @@ class Delivery {
   readonly #halt = new AbortController();
   readonly #queue: PQueue;
   readonly #unremoved = new Set<string>();
+  readonly #announcements = new Map<RowTexts, Announcement>();
   #stop: DeliveryStop | null = null;
   #exhausted = 0;
   #failure: { readonly thrown: unknown } | null = null;
@@ -99,7 +121,7 @@ class Delivery {
     return { stop: this.#stop };
   }
 
-  async phase(pages: AsyncIterable<readonly OutgoingChange[]>): Promise<void> {
+  async phase(pages: AsyncIterable<ChangePage>): Promise<void> {
     try {
       for await (const batch of this.#batches(pages)) {
         if (this.stopped) break;
@@ -112,12 +134,20 @@ class Delivery {
     }
   }
 
-  async *#batches(pages: AsyncIterable<readonly OutgoingChange[]>): AsyncIterable<readonly OutgoingChange[]> {
+  async *#batches(pages: AsyncIterable<ChangePage>): AsyncIterable<Parcel> {
     let batch: OutgoingChange[] = [];
     let bytes = 0;
     const { rowsPerRequestMax, requestBytesMax } = this.#input.limits;
     for await (const page of pages) {
-      for (const change of page) {
+      this.#gather(page);
+      for (const change of rowsOf(page, requestBytesMax)) {
+        if (change instanceof RowTexts) {
+          if (batch.length > 0) yield batch;
+          batch = [];
+          bytes = 0;
+          yield change;
+          continue;
+        }
         if (change.part === 'add' && this.#unremoved.has(change.key)) {
           this.#input.journal.acknowledge([
             {
@@ -146,14 +176,16 @@ class Delivery {
     if (batch.length > 0) yield batch;
   }
 
-  async #send(batch: readonly OutgoingChange[]): Promise<void> {
+  async #send(parcel: Parcel): Promise<void> {
     if (this.stopped) return;
     try {
       this.#input.send.assertMaySend();
-      await this.#input.journal.intend(batch[0]?.seq ?? 0, batch.at(-1)?.seq ?? 0);
-      if (this.stopped) return this.#input.journal.acknowledge(batch.map(unsent));
-      const result = await sendRows(batch, this.#sending);
-      this.#note(batch, result.receipts);
+      await this.#announce(parcel);
+      if (this.stopped) return this.#takeBack(parcel);
+      if (parcel instanceof RowTexts) this.#begin(parcel);
+      const result =
+        parcel instanceof RowTexts ? await sendTexts(parcel, this.#sending) : await sendRows(parcel, this.#sending);
+      this.#note(parcel, result);
       this.#exhausted = result.exhausted ? this.#exhausted + 1 : 0;
       if (result.refusal) this.#stop ??= { kind: 'refused', ...result.refusal };
       else if (result.over) this.#giveUp(result.receipts, 'asks for a longer pause than this run can make');
@@ -165,7 +197,56 @@ class Delivery {
     if (this.stopped) this.#halt.abort();
   }
 
-  #note(batch: readonly OutgoingChange[], receipts: readonly Receipt[]): void {
+  /** Where an unknown outcome may be repeated, announcing a few batches more than are sent does no harm. */
+  #gather(page: ChangePage): void {
+    if (!this.#sending.deduplicates) return;
+    const texts = page.filter((item) => item instanceof RowTexts);
+    for (let from = 0; from < texts.length; from += ANNOUNCED_BATCHES) {
+      const batches = texts.slice(from, from + ANNOUNCED_BATCHES);
+      const announcement = {
+        lo: Math.min(...batches.map(({ lo }) => lo)),
+        hi: Math.max(...batches.map(({ hi }) => hi)),
+        waiting: new Set(batches),
+        written: null,
+      };
+      for (const batch of batches) this.#announcements.set(batch, announcement);
+    }
+  }
+
+  async #announce(parcel: Parcel): Promise<void> {
+    const announcement = parcel instanceof RowTexts ? this.#announcements.get(parcel) : undefined;
+    const { lo, hi } = announcement ?? spanOf(parcel);
+    if (announcement === undefined) return await this.#input.journal.intend(lo, hi);
+    announcement.written ??= this.#input.journal.intend(lo, hi);
+    await announcement.written;
+  }
+
+  /** What was announced and never sent is not in doubt. */
+  withdraw(): void {
+    for (const [batch, { written, waiting }] of this.#announcements)
+      if (written !== null && waiting.has(batch)) this.#input.journal.withdraw(batch);
+  }
+
+  #takeBack(parcel: Parcel): void {
+    // A batch of texts is still waiting: it is withdrawn with the others.
+    if (parcel instanceof RowTexts && this.#announcements.has(parcel)) return;
+    if (parcel instanceof RowTexts) this.#input.journal.withdraw(parcel);
+    else this.#input.journal.acknowledge(parcel.map(unsent));
+  }
+
+  #begin(batch: RowTexts): void {
+    this.#announcements.get(batch)?.waiting.delete(batch);
+    this.#announcements.delete(batch);
+  }
+
+  #note(parcel: Parcel, { receipts, taken }: SendResult): void {
+    if (!(parcel instanceof RowTexts)) this.#noteRemovals(parcel, receipts);
+    if (receipts.length > 0) this.#input.journal.acknowledge(receipts);
+    for (const span of taken) this.#input.journal.accept(span);
+    this.#input.progress?.(parcel instanceof RowTexts ? parcel.size : parcel.length);
+  }
+
+  #noteRemovals(batch: readonly OutgoingChange[], receipts: readonly Receipt[]): void {
     const removals = new Map(
       batch.filter((change) => change.part === 'remove').map((change) => [change.seq, change.key]),
     );
@@ -173,8 +254,6 @@ class Delivery {
       const key = removals.get(receipt.seq);
       if (key !== undefined && receipt.status !== 'accepted') this.#unremoved.add(key);
     }
-    this.#input.journal.acknowledge(receipts);
-    this.#input.progress?.(batch.length);
   }
 
   #giveUp(receipts: readonly Receipt[], what: string): void {
@@ -189,6 +268,19 @@ class Delivery {
       message: `the destination ${what}: ${said.message}`,
       fix: 'Run it again later: nothing is lost, and nothing that was acknowledged is sent again.',
     };
+  }
+}
+
+function spanOf(parcel: Parcel): Span {
+  if (parcel instanceof RowTexts) return parcel;
+  return { lo: parcel[0]?.seq ?? 0, hi: parcel.at(-1)?.seq ?? 0 };
+}
+
+/** Texts that are too long for one request are taken apart, so that batches are made of their rows. */
+function* rowsOf(page: ChangePage, bytesMax: number): Iterable<OutgoingChange | RowTexts> {
+  for (const item of page) {
+    if (item instanceof RowTexts && Buffer.byteLength(item.text) > bytesMax) yield* item.rows;
+    else yield item;
   }
 }
 

@@ -4,7 +4,6 @@ import type { Row } from '../warehouse/warehouse.ts';
 
 /** A frozen change, read back: what goes over the wire, and which half of which operation it is. */
 export interface OutgoingChange extends OutgoingRow {
-  readonly phase: number;
   readonly part: 'whole' | 'remove' | 'add' | 'owed';
 }
 
@@ -14,7 +13,6 @@ export function outgoingChange(row: Row): OutgoingChange {
   let parsed: Readonly<Record<string, FieldValue>> | null | undefined;
   return {
     seq: Number(row['seq']),
-    phase: Number(row['phase']),
     part: text(row, 'part') as OutgoingChange['part'],
     operation: text(row, 'wire') as Operation,
     key: text(row, 'key') ?? '',

@@ -1,12 +1,31 @@
 import type { OutgoingRow } from '../destinations/destination.ts';
 import { scrub } from '../log.ts';
-import { attempt, conclude, type Final, type NarrowingTally, type SendContext, type SendResult } from './attempt.ts';
+import {
+  allTaken,
+  attempt,
+  conclude,
+  type Final,
+  type NarrowingTally,
+  type SendContext,
+  type SendResult,
+} from './attempt.ts';
+import type { RowTexts } from './row-texts.ts';
 
 const NARROWED_FROM_START_MAX = 25;
 
 /** Sends rows of one operation until each has a receipt: tries again, halves, and narrows a refused batch down to the rows at fault. */
 export async function sendRows(rows: readonly OutgoingRow[], context: SendContext): Promise<SendResult> {
-  const outcome = await attempt(rows, context);
+  return await follow(await attempt(rows, context), rows, context);
+}
+
+/** The same for rows that are still texts: they become rows where not all of them were taken. */
+export async function sendTexts(texts: RowTexts, context: SendContext): Promise<SendResult> {
+  const outcome = await attempt(texts, context);
+  if (outcome.kind !== 'accepted') return await follow(outcome, texts.rows, context);
+  return count(allTaken(texts), context.tally);
+}
+
+async function follow(outcome: Final, rows: readonly OutgoingRow[], context: SendContext): Promise<SendResult> {
   if (outcome.kind === 'too_large' && rows.length > 1) {
     const halves = await sendHalves(rows, context);
     return outcome.maybe === true ? inDoubt(halves) : halves;
@@ -93,6 +112,7 @@ async function findFaults(rows: readonly OutgoingRow[], narrowing: Narrowing): P
 async function giveUp(rows: readonly OutgoingRow[], context: SendContext): Promise<SendResult> {
   const tried = await probe(rows, context);
   const seen = new Set(tried.receipts.map((receipt) => receipt.seq));
+  for (const { lo } of tried.taken) seen.add(lo);
   const rest = rows.filter((row) => !seen.has(row.seq));
   if (tried.refusal) return join([tried, leave(rest, tried.refusal)]);
   return join([tried, isHopeless(context.tally) ? hopeless(rest, context.tally) : await sendRows(rest, context)]);
@@ -114,6 +134,7 @@ async function probe(rows: readonly OutgoingRow[], context: SendContext): Promis
 }
 
 function count(result: SendResult, tally: NarrowingTally): SendResult {
+  for (const { lo, hi } of result.taken) tally.accepted += hi - lo + 1;
   for (const receipt of result.receipts) if (receipt.status === 'accepted') tally.accepted++;
   if (result.receipts.length === 1 && result.receipts[0]?.status === 'rejected') tally.narrowed++;
   return result;
@@ -138,12 +159,13 @@ function leave(
   { code, message }: { readonly code: string; readonly message: string },
 ): SendResult {
   const receipts = rows.map(({ seq }) => ({ seq, status: 'deferred' as const, code, message: scrub(message) }));
-  return { receipts, refusal: null, exhausted: false, over: false };
+  return { receipts, taken: [], refusal: null, exhausted: false, over: false };
 }
 
 function join(results: readonly SendResult[]): SendResult {
   return {
     receipts: results.flatMap((result) => result.receipts),
+    taken: results.flatMap((result) => result.taken),
     refusal: results.find((result) => result.refusal !== null)?.refusal ?? null,
     exhausted: results.some((result) => result.exhausted),
     over: results.some((result) => result.over),

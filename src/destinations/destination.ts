@@ -29,6 +29,8 @@ export interface Service {
    * which are published then), so that a run that ends before it has to treat its accepted rows as unknown.
    */
   readonly acknowledges?: 'finish';
+  /** Rows go out as the warehouse wrote them, key and fields side by side, whatever their identifiers: batches carry `text`. */
+  readonly rowsAsText?: true;
   /** Limits that depend on the settings of a destination (the webhook's `batch_size`); where it is left out, or gives nothing for a limit, `facts.limits` hold. */
   limits?(config: ServiceContext['config']): Partial<ServiceFacts['limits']>;
   /**
@@ -122,6 +124,11 @@ export interface Batch {
   readonly id: string;
   readonly operation: Operation;
   readonly rows: readonly OutgoingRow[];
+  /**
+   * Where the service asked for it (`rowsAsText`): the rows as JSON texts `{"key":…,"fields":…}`, those of removals without
+   * `fields`, separated by commas. Rows are then made on first use: who does not look at them does not pay for them.
+   */
+  readonly text?: string;
   /** Which try of this very batch it is, from 1. */
   readonly attempt: number;
 }
@@ -147,6 +154,8 @@ export type Receipt =
 
 /** What became of one request. The engine decides what follows. */
 export type BatchOutcome =
+  /** Every row was taken, and nothing else is to be said of any. */
+  | { readonly kind: 'accepted' }
   /** One receipt for every row of the batch. */
   | { readonly kind: 'receipts'; readonly receipts: readonly Receipt[] }
   /** The platform counts only: this many of the batch's rows were taken. Equal to the batch: all accepted; short: the engine narrows by halves. */

@@ -31,8 +31,8 @@ export async function untilSettled<T>(
 }
 
 function openingError(what: string, outcome: BatchOutcome): DinmoError {
-  const code = outcome.kind === 'receipts' ? 'unexpected-answer' : outcome.code;
-  const said = outcome.kind === 'receipts' ? 'an answer that makes no sense here' : outcome.message;
+  const [code, said] =
+    'code' in outcome ? [outcome.code, outcome.message] : ['unexpected-answer', 'an answer that makes no sense here'];
   return new DinmoError({
     kind: 'destination',
     code,

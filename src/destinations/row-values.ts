@@ -18,6 +18,7 @@ export function hideRowValues(session: Session): Session {
 }
 
 function hideIn(batch: Batch, outcome: BatchOutcome): BatchOutcome {
+  if (outcome.kind === 'accepted') return outcome;
   if (outcome.kind !== 'receipts') {
     if (outcome.message === '') return outcome;
     // These speak of the account, and must reach the reader.

@@ -57,6 +57,18 @@ export function outgoingChanges(dialect: StateDialect, job: DiffJob, page: Chang
   return new ChangeSql(dialect, job).outgoing(page);
 }
 
+/**
+ * The same as whole batches: one row for each operation and `size` neighbouring changes, with `lo`, `hi`, `wire` and `text`, the
+ * rows as JSON side by side. For rows that are known by key alone.
+ */
+export function outgoingTexts(
+  dialect: StateDialect,
+  job: DiffJob,
+  { page, size }: { readonly page: ChangePage; readonly size: number },
+): string {
+  return new ChangeSql(dialect, job).texts(page, size);
+}
+
 /** Gives back what held the content of the changes: nothing more is sent. */
 export async function releaseContent(warehouse: Warehouse): Promise<void> {
   for (const name of [TEMPORARY.changes, TEMPORARY.joined]) await warehouse.run(warehouse.state.dropTemporary(name));
@@ -151,13 +163,19 @@ select 2, 'delete', 'owed', 'delete', null, c.wire_ids, c.key, null, null, null,
     return `select row_number() over (order by phase, ${wireOrder}, n, key) as seq, arranged.* from (${select}) as arranged`;
   }
 
+  texts(page: ChangePage, size: number): string {
+    const row = `'{"key":' || key_json || case when fields is null then '' else ',"fields":' || fields end || '}'`;
+    return `select min(seq) as lo, max(seq) as hi, wire, string_agg(${row}, ',' || chr(10) order by seq) as text
+    from (${this.outgoing(page)}) as o group by wire, floor((seq - ${page.lo}) / ${size}) order by 1`;
+  }
+
   outgoing({ lo, hi, rows, numbers }: ChangePage): string {
     const content = new RowContent(this.#d, this.#job);
     const keyColumns = this.#job.source.destinationKey
       ? [{ ...this.#job.source.destinationKey, dataType: 'VARCHAR' }]
       : this.#job.source.keys;
     const part = rows === null ? 'false' : numbers.between(rows.lo, rows.hi);
-    return `select c.seq, c.phase, c.part, c.wire, c.key, ${this.#d.keyJson('c.key', keyColumns)} as key_json,
+    return `select c.seq, c.part, c.wire, c.key, ${this.#d.keyJson('c.key', keyColumns)} as key_json,
       case when c.wire <> 'delete' then ${content.fields('c.fresh')} end as fields, ${content.eventTime()} as event_time,
       c.wire_ids, c.record_id, c.previous_key, c.may_delete, c.created_since
     from ${TEMPORARY.changes} as c left join (select *, ${numbers.n} as row_n from ${TEMPORARY.joined} where ${part}) as j on j.row_n = c.n

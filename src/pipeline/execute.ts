@@ -1,18 +1,26 @@
 import { randomBytes } from 'node:crypto';
 import { clearTimeout, setTimeout } from 'node:timers';
+import type { Operation } from '../artifacts/annotation.ts';
 import { DEFAULT_RETRY } from '../delivery/attempt.ts';
-import { type DeliveryOutcome, deliver } from '../delivery/deliver.ts';
+import { type ChangePage, type DeliveryOutcome, deliver } from '../delivery/deliver.ts';
 import { type OutgoingChange, outgoingChange } from '../delivery/outgoing.ts';
 import { Pacer } from '../delivery/pace.ts';
+import { RowTexts } from '../delivery/row-texts.ts';
 import type { Session } from '../destinations/destination.ts';
 import type { HttpClient } from '../destinations/http.ts';
-import { changePages, outgoingChanges, releaseContent } from '../diff/changes.ts';
+import {
+  changePages,
+  outgoingChanges,
+  outgoingTexts,
+  type ChangePage as PageOfChanges,
+  releaseContent,
+} from '../diff/changes.ts';
 import type { DiffJob } from '../diff/job.ts';
 import { DinmoError } from '../errors.ts';
 import { HeldJournal, Journal } from '../record/journal.ts';
 import type { Lease } from '../record/lease.ts';
 import { Ledger } from '../record/ledger.ts';
-import type { Row, Warehouse } from '../warehouse/warehouse.ts';
+import type { Warehouse } from '../warehouse/warehouse.ts';
 import { clockOf, loggerOf, type SyncOptions } from './options.ts';
 import type { Prepared } from './prepare-run.ts';
 
@@ -49,11 +57,12 @@ export async function execute(execution: Execution): Promise<DeliveryOutcome> {
   const journal = new Journal(new Ledger(writer, ledger.schema), job.runId);
   const held = prepared.service.acknowledges === 'finish' ? new HeldJournal(journal) : null;
   const limits = { ...prepared.service.facts.limits, ...prepared.service.limits?.(prepared.endpoint.config) };
+  const batchRows = prepared.service.rowsAsText ? limits.rowsPerRequestMax : null;
   const heartbeat = every(10_000, () => lease.renew());
   let done = 0;
   try {
     const delivered = await deliver({
-      phases: [1, 2, 3].map((phase) => () => readPhase(ledger.warehouse, job, phase)),
+      phases: [1, 2, 3].map((phase) => () => readPhase(ledger.warehouse, { job, phase, batchRows })),
       limits,
       journal: held ?? journal,
       progress: (rows) => {
@@ -117,12 +126,16 @@ function every(milliseconds: number, work: () => void): () => void {
 }
 
 /** Changes of one phase in their order, page by page: memory stays flat. The next page is read while one is sent. */
-async function* readPhase(warehouse: Warehouse, job: DiffJob, phase: number): AsyncIterable<readonly OutgoingChange[]> {
-  const pages = await changePages(warehouse, phase, PAGE_ROWS);
-  const read = (index: number): Promise<Row[]> | null => {
+async function* readPhase(
+  warehouse: Warehouse,
+  { job, phase, batchRows }: { readonly job: DiffJob; readonly phase: number; readonly batchRows: number | null },
+): AsyncIterable<ChangePage> {
+  const pages = await changePages(warehouse, phase, batchRows === null ? PAGE_ROWS : pageOf(batchRows));
+  const read = (index: number): Promise<ChangePage> | null => {
     const page = pages[index];
     if (page === undefined) return null;
-    const rows = warehouse.query(outgoingChanges(warehouse.state, job, page));
+    const rows =
+      batchRows === null ? readRows(warehouse, job, page) : readTexts(warehouse, job, { page, size: batchRows });
     // It is awaited when its turn comes, or not at all where delivery has stopped by then.
     rows.catch(() => {});
     return rows;
@@ -131,6 +144,33 @@ async function* readPhase(warehouse: Warehouse, job: DiffJob, phase: number): As
   for (let index = 1; next !== null; index++) {
     const rows = await next;
     next = read(index);
-    if (rows.length > 0) yield rows.map(outgoingChange);
+    if (rows.length > 0) yield rows;
   }
+}
+
+/** Whole batches. */
+function pageOf(batchRows: number): number {
+  return Math.max(1, Math.round(PAGE_ROWS / batchRows)) * batchRows;
+}
+
+async function readRows(warehouse: Warehouse, job: DiffJob, page: PageOfChanges): Promise<readonly OutgoingChange[]> {
+  const rows = await warehouse.query(outgoingChanges(warehouse.state, job, page));
+  return rows.map(outgoingChange);
+}
+
+async function readTexts(
+  warehouse: Warehouse,
+  job: DiffJob,
+  batches: { readonly page: PageOfChanges; readonly size: number },
+): Promise<readonly RowTexts[]> {
+  const rows = await warehouse.query(outgoingTexts(warehouse.state, job, batches));
+  return rows.map(
+    (row) =>
+      new RowTexts({
+        lo: Number(row['lo']),
+        hi: Number(row['hi']),
+        operation: String(row['wire']) as Operation,
+        text: String(row['text']),
+      }),
+  );
 }

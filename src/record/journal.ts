@@ -1,4 +1,5 @@
 import type { DeliveryJournal } from '../delivery/deliver.ts';
+import type { Span } from '../delivery/row-texts.ts';
 import type { Receipt } from '../destinations/destination.ts';
 import type { Value } from '../warehouse/warehouse.ts';
 import type { Ledger } from './ledger.ts';
@@ -34,6 +35,14 @@ export class Journal implements DeliveryJournal {
 
   acknowledge(receipts: readonly Receipt[]): void {
     this.write(receiptRanges(receipts));
+  }
+
+  accept(span: Span): void {
+    this.write([acceptedRange(span)]);
+  }
+
+  withdraw(span: Span): void {
+    this.write([withdrawnRange(span)]);
   }
 
   /** Answers as `receiptRanges` makes them. */
@@ -99,7 +108,19 @@ export class HeldJournal implements DeliveryJournal {
   }
 
   acknowledge(receipts: readonly Receipt[]): void {
-    for (const range of receiptRanges(receipts)) {
+    this.#keep(receiptRanges(receipts));
+  }
+
+  accept(span: Span): void {
+    this.#keep([acceptedRange(span)]);
+  }
+
+  withdraw(span: Span): void {
+    this.#keep([withdrawnRange(span)]);
+  }
+
+  #keep(ranges: Value[][]): void {
+    for (const range of ranges) {
       const last = this.#ranges.at(-1);
       const follows = last !== undefined && Number(last[1]) === Number(range[0]) - 1;
       if (follows && JSON.stringify(last.slice(2)) === JSON.stringify(range.slice(2))) last[1] = range[1] ?? null;
@@ -126,6 +147,14 @@ export class HeldJournal implements DeliveryJournal {
     this.#ranges = [];
     await this.#journal.flush();
   }
+}
+
+function acceptedRange({ lo, hi }: Span): Value[] {
+  return [lo, hi, 'accepted', null, null, null, null, null, null];
+}
+
+function withdrawnRange({ lo, hi }: Span): Value[] {
+  return [lo, hi, 'deferred', 'not-sent', 'the run ended before it was sent', null, null, null, null];
 }
 
 /** Receipts as ranges: neighbours with the same answer are one row. */

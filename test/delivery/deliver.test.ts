@@ -164,7 +164,7 @@ describe('a delivery', () => {
     };
     const phase = (number: 1 | 2 | 3, part: 'whole' | 'remove' | 'add') =>
       Array.from({ length: 10 }, (_, i) =>
-        change(number * 100 + i, { phase: number, part, key: String(i), recordId: String(number) }),
+        change(number * 100 + i, { part, key: String(i), recordId: String(number) }),
       );
     await line.run([phase(1, 'whole'), phase(2, 'remove'), phase(3, 'add')], { rows: 2, connections: 3 });
     expect(line.receipts.get(303)).toMatchObject({ status: 'deferred', code: 'removal-not-accepted' });

@@ -10,7 +10,6 @@ import { VirtualClock } from '../pipeline/engine-bench.ts';
 export function change(seq: number, more: Partial<OutgoingChange> = {}): OutgoingChange {
   return {
     seq,
-    phase: 1,
     part: 'whole',
     operation: 'insert',
     key: String(seq),
@@ -80,6 +79,15 @@ export class Line {
       intend: async (lo, hi) => {
         this.intents.push([lo, hi]);
         await this.intended();
+      },
+      accept: ({ lo, hi }) => {
+        const seqs = Array.from({ length: hi - lo + 1 }, (_, index) => lo + index);
+        journal.acknowledge(seqs.map((seq) => ({ seq, status: 'accepted' })));
+      },
+      withdraw: ({ lo, hi }) => {
+        const said = { code: 'not-sent', message: 'the run ended before it was sent' };
+        const seqs = Array.from({ length: hi - lo + 1 }, (_, index) => lo + index);
+        journal.acknowledge(seqs.map((seq) => ({ seq, status: 'deferred', ...said })));
       },
       acknowledge: (receipts) => {
         for (const receipt of receipts) {

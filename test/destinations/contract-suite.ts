@@ -242,7 +242,10 @@ async function narrowDown(
   rows: readonly OutgoingRow[],
 ): Promise<ReadonlyMap<number, string>> {
   const outcome = await send(session, rows);
-  const whole = outcome.kind === 'receipts' || (outcome.kind === 'counted' && outcome.accepted === rows.length);
+  const whole =
+    outcome.kind === 'accepted' ||
+    outcome.kind === 'receipts' ||
+    (outcome.kind === 'counted' && outcome.accepted === rows.length);
   if (whole || rows.length === 1) {
     const given = whole ? statuses(outcome, rows) : rows.map(() => 'rejected');
     return new Map(rows.map((row, index) => [row.seq, given[index] ?? 'missing']));
@@ -253,6 +256,7 @@ async function narrowDown(
 }
 
 function statuses(outcome: BatchOutcome, rows: readonly OutgoingRow[]): readonly string[] {
+  if (outcome.kind === 'accepted') return rows.map(() => 'accepted');
   if (outcome.kind === 'counted') return rows.map(() => (outcome.accepted === rows.length ? 'accepted' : 'short'));
   if (outcome.kind !== 'receipts') return rows.map(() => `${outcome.kind} ${outcome.code}`);
   expect(outcome.receipts).toHaveLength(rows.length);
@@ -274,8 +278,8 @@ function withRecordIds(row: OutgoingRow, receipt: Receipt | undefined): Outgoing
 }
 
 function noteTexts(outcome: BatchOutcome, texts: string[]): void {
-  if (outcome.kind !== 'receipts') texts.push(`${outcome.code} ${outcome.message}`);
-  else
+  if ('code' in outcome) texts.push(`${outcome.code} ${outcome.message}`);
+  else if (outcome.kind === 'receipts')
     for (const receipt of outcome.receipts) if ('message' in receipt) texts.push(`${receipt.code} ${receipt.message}`);
 }
 

@@ -11,6 +11,7 @@ function createService(facts: ServiceFacts): Service {
   return {
     facts,
     normaliser: null,
+    rowsAsText: true,
     limits: (config) => ({ rowsPerRequestMax: Number(config['batch_size'] ?? facts.limits.rowsPerRequestMax) }),
     validate: null,
     open: async (context) => hideRowValues(openSession(context)),

@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import type { Batch } from '../destination.ts';
+import type { Batch, OutgoingRow } from '../destination.ts';
 
 /** The URL with the scheme, host and port of `baseUrl` (and its path, as a prefix), where one is set. */
 export function placeUrl(url: string, baseUrl: string | null): string {
@@ -13,13 +13,15 @@ export function placeUrl(url: string, baseUrl: string | null): string {
  * Keys and fields are the warehouse's own JSON text, put in as it is, so that no digit is lost.
  */
 export function renderBody(batch: Batch, context: { readonly activation: string; readonly syncId: string }): string {
-  const rows = batch.rows.map((row) =>
-    batch.operation === 'delete' || row.fieldsJson === null
-      ? `{"key":${row.keyJson}}`
-      : `{"key":${row.keyJson},"fields":${row.fieldsJson}}`,
-  );
+  const rows = batch.text ?? batch.rows.map(renderRow).join(',');
   const head = `{"activation":${JSON.stringify(context.activation)},"sync_id":${JSON.stringify(context.syncId)}`;
-  return `${head},"operation":"${batch.operation}","rows":[${rows.join(',')}]}`;
+  return `${head},"operation":"${batch.operation}","rows":[${rows}]}`;
+}
+
+function renderRow(row: OutgoingRow): string {
+  return row.operation === 'delete' || row.fieldsJson === null
+    ? `{"key":${row.keyJson}}`
+    : `{"key":${row.keyJson},"fields":${row.fieldsJson}}`;
 }
 
 /** The headers of one request. The idempotency key is the batch's id: the same when it is sent again, never shared. */

@@ -33,6 +33,7 @@ export function readAnswer(response: HttpResponse, batch: Batch, now: number): B
 }
 
 function settle(batch: Batch, rejections: readonly Rejection[]): BatchOutcome {
+  if (rejections.length === 0) return { kind: 'accepted' };
   const byKey = new Map(rejections.map((rejection) => [rejection.key, rejection]));
   const receipts = batch.rows.map((row): Receipt => {
     const key = keysOf(row).find((candidate) => byKey.has(candidate));

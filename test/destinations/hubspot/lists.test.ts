@@ -42,7 +42,7 @@ describe('lists of contacts', () => {
     );
   const send = async (session: Session, rows: readonly OutgoingRow[]): Promise<readonly Receipt[]> => {
     const outcome = await session.send(makeBatch(rows), new AbortController().signal);
-    if (outcome.kind !== 'receipts') throw new Error(`${outcome.kind} ${outcome.code}`);
+    if (outcome.kind !== 'receipts') throw new Error(outcome.kind);
     return outcome.receipts;
   };
   const listOf = (name: string) => sandbox.state().destinations.find((one) => one.destination === name)?.audiences[0];

@@ -58,13 +58,6 @@ describe('a webhook request', () => {
 });
 
 describe('a webhook answer', () => {
-  const accepted = {
-    kind: 'receipts',
-    receipts: [
-      { seq: 1, status: 'accepted' },
-      { seq: 2, status: 'accepted' },
-    ],
-  };
 
   it.each([
     ['empty', ''],
@@ -73,7 +66,7 @@ describe('a webhook answer', () => {
     ['a plain text', 'OK'],
     ['a JSON array', '[]'],
   ])('acknowledges with %s', async (_name, body) => {
-    expect((await exchange([insert, composite], [{ status: 202, body }])).outcome).toEqual(accepted);
+    expect((await exchange([insert, composite], [{ status: 202, body }])).outcome).toEqual({ kind: 'accepted' });
   });
 
   it.each([
