@@ -42,6 +42,11 @@ describe('guards', () => {
     ['the segment is empty before the first sync', { segmentRows: 0, snapshotRows: 0 }, []],
     ['keys are exchanged', { leavers: 501, joiners: 501, removals: 501 }, ['delete-percent', 'key-churn']],
     ['keys are exchanged where nothing may be deleted', { leavers: 501, joiners: 501 }, ['key-churn']],
+    [
+      'the keys of a small list are exchanged, below the number that counts',
+      { snapshotRows: 100, removals: 100, leavers: 100, joiners: 100 },
+      [],
+    ],
     ['many join and few leave', { leavers: 101, joiners: 5000 }, []],
     [
       'only those leave that had stayed behind',

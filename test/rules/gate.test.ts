@@ -90,6 +90,21 @@ const MISTAKES: readonly Mistake[] = [
 ];
 
 describe('the gate', () => {
+  test.each([
+    ['a mapped field', '      plain: {to: hook, mapping: {mail: email, desk: place.desk}}', 'vip.plain'],
+    ['an identifier', '      ads: {mapping: {email: place.desk}}', 'vip.ads'],
+  ])('asks for the entity that %s comes from', async (_name, vip, activation) => {
+    shop.configure({ vip });
+    const select = ['--select', activation];
+    expect(await shop.one('plan', ...select)).toMatchObject({ code: 0, status: 'planned' });
+    for (const failed of ['model.shop.entity_place', 'model.shop.places', 'test.shop.unique_places_code']) {
+      shop.build({ [failed]: failed.startsWith('test') ? 'fail' : 'error' });
+      const stopped = await shop.one('plan', ...select);
+      expect(stopped).toMatchObject({ code: 1, status: 'blocked' });
+      expect(stopped.reason).toContain(failed.split('.').at(-1));
+    }
+  });
+
   test.each(MISTAKES)('stops what hangs on it, and nothing else: $what', async ({ make, stops, says }) => {
     make();
     await shop.hold([...people(2, 6), ...people(7, 7, { country: 'GB' }), ...people(9, 9)]);

@@ -28,10 +28,19 @@ export interface ShopFiles {
 const SECRETS = { META_TOKEN: 'meta-token-7', HS_TOKEN: 'hs-token-7', HS_OTHER: 'hs-token-8' };
 const VIEWS: Readonly<Record<string, string>> = {
   entity_person: 'select * from main.people',
+  entity_place: 'select * from main.places',
   segment_vip: "select * from main.people where country = 'FR'",
   segment_fans: "select * from main.people where country in ('FR', 'GB')",
   segment_optouts: "select * from main.people where country <> 'FR' or name = 'Optout'",
 };
+
+/** kind, model, column */
+const TESTS = [
+  ['unique', 'people', 'id'],
+  ['not_null', 'people', 'id'],
+  ['unique', 'places', 'code'],
+  ['not_null', 'places', 'code'],
+] as const;
 
 /** A dbt project as dbt leaves it, written by hand: what a sync needs of dbt is a manifest, results and views. */
 export class Shop {
@@ -58,6 +67,7 @@ export class Shop {
     shop.build();
     await shop.workspace.sql(
       'create table main.people (id bigint, email varchar, phone varchar, name varchar, country varchar)',
+      "create table main.places as select * from (values ('FR', 'fr@example.com'), ('GB', 'gb@example.com')) t(code, desk)",
       'create schema "main_DINMO_SEGMENTS"',
       ...Object.entries(VIEWS).map(([name, code]) => `create view "main_DINMO_SEGMENTS"."${name}" as ${code}`),
     );
@@ -100,8 +110,14 @@ ${destinations.replaceAll('$HOOK', hook).replaceAll('$META', meta).replaceAll('$
       'dinmo/people.yml',
       `models:
   people:
-    entity: {name: person, class: customers, primary_key: id}
+    entity:
+      name: person
+      class: customers
+      primary_key: id
+      relationships: {place: {to: place, type: many_to_one, keys: {country: code}}}
     columns: {email: {identifier: email}, phone: {identifier: phone}}
+  places:
+    entity: {name: place, primary_key: code}
 segments:
   optouts:
     entity: person
@@ -122,7 +138,8 @@ ${fans === undefined ? '' : `    activations:\n${fans}`}
   /** What `dbt parse` leaves, for a target whose schema is this. */
   parse(schema = 'main'): void {
     const generated = [...Object.keys(VIEWS), 'dinmo_delta_storage'];
-    const column = (name: string) => [name, { name, data_type: name === 'id' ? 'bigint' : 'varchar' }];
+    const columns = (...names: readonly string[]) =>
+      Object.fromEntries(names.map((name) => [name, { name, data_type: name === 'id' ? 'bigint' : 'varchar' }]));
     const node = (name: string, more: Readonly<Record<string, unknown>>) => ({
       unique_id: `model.shop.${name}`,
       resource_type: 'model',
@@ -134,14 +151,17 @@ ${fans === undefined ? '' : `    activations:\n${fans}`}
       columns: {},
       ...more,
     });
-    const nodes = [
-      node('people', {
+    const table = (name: string, ...names: readonly string[]) =>
+      node(name, {
         schema,
-        relation_name: `"shop"."${schema}"."people"`,
-        original_file_path: 'models/people.sql',
+        relation_name: `"shop"."${schema}"."${name}"`,
+        original_file_path: `models/${name}.sql`,
         config: { materialized: 'table' },
-        columns: Object.fromEntries(['id', 'email', 'phone', 'name', 'country'].map(column)),
-      }),
+        columns: columns(...names),
+      });
+    const nodes = [
+      table('people', 'id', 'email', 'phone', 'name', 'country'),
+      table('places', 'code', 'desk'),
       ...generated.map((name) => {
         const place = `${schema}_${name === 'dinmo_delta_storage' ? 'DINMO_DELTA_STORAGE' : 'DINMO_SEGMENTS'}`;
         return node(name, {
@@ -151,17 +171,17 @@ ${fans === undefined ? '' : `    activations:\n${fans}`}
           raw_code: this.workspace.read(fileOf(name)),
           config: { materialized: name === 'dinmo_delta_storage' ? 'ephemeral' : 'view', schema: place },
           tags: ['dinmo'],
-          depends_on: { nodes: name === 'dinmo_delta_storage' ? [] : ['model.shop.people'] },
+          depends_on: { nodes: parentsOf(name) },
         });
       }),
     ];
-    const tests = ['unique', 'not_null'].map((name) => ({
-      unique_id: `test.shop.${name}_people_id`,
+    const tests = TESTS.map(([name, model, column]) => ({
+      unique_id: `test.shop.${name}_${model}_${column}`,
       resource_type: 'test',
-      test_metadata: { name, kwargs: { column_name: 'id' } },
-      column_name: 'id',
-      attached_node: 'model.shop.people',
-      depends_on: { nodes: ['model.shop.people'] },
+      test_metadata: { name, kwargs: { column_name: column } },
+      column_name: column,
+      attached_node: `model.shop.${model}`,
+      depends_on: { nodes: [`model.shop.${model}`] },
       config: { enabled: true, severity: 'ERROR' },
     }));
     const manifest = {
@@ -185,9 +205,9 @@ ${fans === undefined ? '' : `    activations:\n${fans}`}
   /** What `dbt build` leaves: every node built, but for those named here. */
   build(statuses: Readonly<Record<string, string>> = {}, more: Readonly<Record<string, unknown>> = {}): void {
     const now = new Date().toISOString();
-    const names = ['people', ...Object.keys(VIEWS)].map((name) => `model.shop.${name}`);
-    const tests = { 'test.shop.unique_people_id': 'pass', 'test.shop.not_null_people_id': 'pass' };
-    const all = { ...Object.fromEntries(names.map((name) => [name, 'success'])), ...tests, ...statuses };
+    const names = ['people', 'places', ...Object.keys(VIEWS)].map((name) => [`model.shop.${name}`, 'success']);
+    const tests = TESTS.map((test) => [`test.shop.${test.join('_')}`, 'pass']);
+    const all: Record<string, string> = { ...Object.fromEntries([...names, ...tests]), ...statuses };
     const results = Object.entries(all).map(([unique_id, status]) => ({
       unique_id,
       status,
@@ -277,6 +297,11 @@ export function profiles(targets: Readonly<Record<string, string>>): string {
     ([name, schema]) => `    ${name}: {type: duckdb, path: shop.duckdb, schema: ${schema}}\n`,
   );
   return `shop:\n  target: ${Object.keys(targets)[0]}\n  outputs:\n${outputs.join('')}`;
+}
+
+function parentsOf(view: string): readonly string[] {
+  if (view === 'dinmo_delta_storage') return [];
+  return [view === 'entity_place' ? 'model.shop.places' : 'model.shop.people'];
 }
 
 function fileOf(name: string): string {
