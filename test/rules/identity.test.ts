@@ -2,6 +2,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Call } from '../e2e/platforms/platform-server.ts';
 import { people, Shop } from './shop.ts';
 
+const DELETES = 'operations: [insert, update, delete], guards: {max_delete_percent: 100, allow_empty: true}';
+
 let shop: Shop;
 
 async function open(): Promise<void> {
@@ -174,20 +176,21 @@ describe('an account that only the credentials know', () => {
     expect(await shop.one('sync', '--select', 'fans.lists_too')).toMatchObject({ code: 0 });
   });
 
-  test('is one account: the records of one destination are not deleted while another holds them', async () => {
-    shop.workspace.env['HS_AGAIN'] = shop.workspace.env['HS_TOKEN'] ?? '';
-    const operations = 'operations: [insert, update, delete], guards: {max_delete_percent: 100, allow_empty: true}';
-    shop.configure({
-      vip: `      crm: {${operations}, mapping: {email: email}}`,
-      fans: `      crm_too: {${operations}, mapping: {email: email, city: name}}`,
-      destinations: `  crm_too:
+  const TWO_CRMS = {
+    vip: `      crm: {${DELETES}, mapping: {email: email}}`,
+    fans: `      crm_too: {${DELETES}, mapping: {email: email, city: name}}`,
+    destinations: `  crm_too:
     platform: hubspot
     service: objects
     config: {object_type: contacts, id_property: email}
     credentials: {access_token: "{{ env_var('HS_AGAIN') }}"}
     base_url: $HUBSPOT
 `,
-    });
+  };
+
+  test('is one account: the records of one destination are not deleted while another holds them', async () => {
+    shop.workspace.env['HS_AGAIN'] = shop.workspace.env['HS_TOKEN'] ?? '';
+    shop.configure(TWO_CRMS);
     expect(await shop.json('sync')).toMatchObject({ code: 0 });
     await shop.hold(people(1, 3, { country: 'GB' }));
     expect(await shop.one('sync', '--select', 'vip.crm')).toMatchObject({ code: 0, accepted: { delete: 0 } });
@@ -195,6 +198,19 @@ describe('an account that only the credentials know', () => {
     await shop.hold([]);
     expect(await shop.json('sync')).toMatchObject({ code: 0 });
     expect(shop.hubspot.byEmail()).toEqual({});
+  });
+
+  test('may be another one: what one account holds keeps nobody in the other', async () => {
+    shop.workspace.env['HS_AGAIN'] = shop.workspace.env['HS_TOKEN'] ?? '';
+    shop.configure(TWO_CRMS);
+    shop.fault = portal(1);
+    await shop.one('sync', '--select', 'vip.crm');
+    shop.hubspot.contacts.clear();
+    shop.fault = portal(2);
+    await shop.one('sync', '--select', 'fans.crm_too');
+    shop.fault = portal(1);
+    await shop.hold(people(1, 3, { country: 'GB' }));
+    expect(await shop.one('sync', '--select', 'vip.crm')).toMatchObject({ code: 0, accepted: { delete: 3 } });
   });
 });
 
