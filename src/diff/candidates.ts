@@ -2,6 +2,7 @@ import type { StateDialect } from '../warehouse/state-dialect.ts';
 import type { Warehouse } from '../warehouse/warehouse.ts';
 import { CurrentRows, isAppendOnly, isKeyedByField } from './current-rows.ts';
 import type { DiffJob } from './job.ts';
+import { RowContent } from './row-content.ts';
 import { SNAPSHOT_COLUMNS } from './state-tables.ts';
 import { readSegment, type SegmentState } from './unchanged.ts';
 
@@ -116,10 +117,17 @@ class CandidateSql {
   joined(unchanged: boolean): string {
     const joining = this.by === 'hash' ? this.#current.keyHash() : this.#current.joinKey();
     const c = `(select cur.*, ${joining} as c_join from (${this.#current.sql()}) as cur)`;
-    const owner = isKeyedByField(this.#job) ? ', owner_key as s_owner' : '';
-    const s = `(select ${this.#meeting} as s_join, fast as s_fast, dirty as s_dirty, departed as s_departed${owner} from ${this.#d.table(this.#job.tables.snapshot)})`;
+    const byField = isKeyedByField(this.#job);
+    const s = `(select ${this.#meeting} as s_join, fast as s_fast, dirty as s_dirty, departed as s_departed${byField ? ', owner_key as s_owner' : ''} from ${this.#d.table(this.#job.tables.snapshot)})`;
+    const content = new RowContent(this.#d, this.#job).columns('c_fast is not null', this.#current.signature());
+    const columns = [
+      ...(byField ? ['c_key', 'c_owner', 'copies', 'place'] : [`${this.#current.key()} as c_key`]),
+      'c_fast',
+      's_join',
+      ...content,
+    ];
     const rows = (join: string, where: string): string =>
-      `select c.*, s.* from ${c} as c ${join} join ${s} as s on c.c_join = s.s_join where ${where}`;
+      `select ${columns.join(', ')} from ${c} as c ${join} join ${s} as s on c.c_join = s.s_join where ${where}`;
     if (unchanged) return rows('full', 'false');
     if (isAppendOnly(this.#job)) {
       const resend = this.#job.everything && (this.#job.resendEvents || this.#job.facts.service !== 'events');
@@ -143,7 +151,7 @@ class CandidateSql {
     if (isKeyedByField(this.#job))
       return `select c_owner as key, count(*) as copies from ${TEMPORARY.joined} where c_owner is not null and copies > 1 group by c_owner`;
     // Where no row of the snapshot was met twice, copies are rows that met none: every one of them is here.
-    const key = this.#current.key();
+    const key = ofHeld ? this.#current.key() : 'c_key';
     const among = ofHeld ? `(${this.#current.sql()})` : TEMPORARY.joined;
     const fresh = ofHeld || isAppendOnly(this.#job) ? 'c_fast is not null' : 'c_fast is not null and s_join is null';
     return `select key, count(*) as copies from (select ${key} as key from ${among} as c where ${fresh}) as k where key is not null group by key having count(*) > 1`;
@@ -165,8 +173,7 @@ class CandidateSql {
       else 'same' end as kind,
       coalesce(c_key, s_key) as key, e.*
     from (
-      select j.${number} - (select min(${number}) from ${TEMPORARY.joined}) as n, ${this.#current.key()} as c_key, ${byField ? 'c_owner' : 'cast(null as varchar)'} as owner_key, c_fast as fast,
-        case when c_fast is not null then ${this.#d.strongHash(this.#current.fingerprinted())} end as strong,
+      select j.${number} - (select min(${number}) from ${TEMPORARY.joined}) as n, c_key, ${byField ? 'c_owner' : 'cast(null as varchar)'} as owner_key, c_fast as fast, strong,
         s_key, s_strong, h.s_dirty, h.s_departed, s_record_id, s_created, s_unsure_since, s_owner_key${byField ? ', copies, place' : ''}
       from ${TEMPORARY.joined} as j left join ${TEMPORARY.held} as h on h.s_${this.#meeting} = j.s_join
     ) as e`;

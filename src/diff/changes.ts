@@ -176,7 +176,7 @@ select 2, 'delete', 'owed', 'delete', null, c.wire_ids, c.key, null, null, null,
       : this.#job.source.keys;
     const part = rows === null ? 'false' : numbers.between(rows.lo, rows.hi);
     return `select c.seq, c.part, c.wire, c.key, ${this.#d.keyJson('c.key', keyColumns)} as key_json,
-      case when c.wire <> 'delete' then ${content.fields('c.fresh')} end as fields, ${content.eventTime()} as event_time,
+      case when c.wire <> 'delete' then ${content.fields('c.fresh')} end as fields, event_time,
       c.wire_ids, c.record_id, c.previous_key, c.may_delete, c.created_since
     from ${TEMPORARY.changes} as c left join (select *, ${numbers.n} as row_n from ${TEMPORARY.joined} where ${part}) as j on j.row_n = c.n
     where c.seq between ${lo} and ${hi} and c.part <> 'free' order by c.seq`;

@@ -39,7 +39,7 @@ export class CurrentRows {
     const { source } = this.#job;
     const fast = this.#d.fastHash([
       isKeyedByField(this.#job) ? this.#destinationKey() : this.#d.keyText(source.keys),
-      this.#signatureNumber(),
+      this.signature(),
       ...this.#columns().map((e) => e.sql),
     ]);
     if (!isKeyedByField(this.#job)) return `select src.*, ${fast} as c_fast from (${this.eligible()}) as src`;
@@ -64,11 +64,6 @@ export class CurrentRows {
     return this.#d.keyHash(this.joinKey());
   }
 
-  /** What the lasting fingerprint is made of. */
-  fingerprinted(): readonly TypedExpression[] {
-    return [{ name: 'signature', sql: this.#d.text(this.#signature()), dataType: 'VARCHAR' }, ...this.#columns()];
-  }
-
   #destinationKey(): string {
     const { destinationKey } = this.#job.source;
     if (destinationKey === null) return this.#d.keyText(this.#job.source.keys);
@@ -82,18 +77,14 @@ export class CurrentRows {
     return `nullif(${text}, '')`;
   }
 
-  /** What a change of the mapping itself changes: names, constants and kinds, so that every row differs after it. */
-  #signature(): string {
+  /** What a change of the mapping itself changes: names, constants and kinds, so that every row differs after it. Short, and a number. */
+  signature(): string {
     const fields = this.#job.source.fields
       .filter((field) => field.mapped.write === 'always')
       .map((field) => [field.mapped.field, field.constantJson ?? '', field.mapped.nulls])
       .sort(([a], [b]) => ((a ?? '') < (b ?? '') ? -1 : 1));
-    return JSON.stringify([fields, this.#job.source.identifiers.map((i) => [i.kind, i.rank])]);
-  }
-
-  /** The signature for the fast fingerprint: a number costs less than a text in each row. */
-  #signatureNumber(): string {
-    return String(createHash('sha256').update(this.#signature()).digest().readUInt32BE(0));
+    const mapping = JSON.stringify([fields, this.#job.source.identifiers.map((i) => [i.kind, i.rank])]);
+    return String(createHash('sha256').update(mapping).digest().readUIntBE(0, 6));
   }
 
   #columns(): readonly TypedExpression[] {

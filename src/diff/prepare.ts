@@ -51,7 +51,7 @@ async function preparePage(
   const rows = await warehouse.query(
     `select ${['c.n', 'c.key', 'fields', 'event_time', ...identifiers.map((_, index) => `raw_${index}`)].join(', ')}
     from (select n, key from ${TEMPORARY.candidates} where n between ${from} and ${to} and kind in ('insert', 'update') and key is not null) as c
-    join (select ${[`${numbers.n} as n`, `${content.fields('true')} as fields`, `${content.eventTime()} as event_time`, ...content.identifiers()].join(', ')} from ${TEMPORARY.joined} where ${numbers.between(from, to)}) as j on j.n = c.n`,
+    join (select ${[`${numbers.n} as n`, `${content.fields('true')} as fields`, 'event_time', ...identifiers.map((_, index) => `raw_${index}`)].join(', ')} from ${TEMPORARY.joined} where ${numbers.between(from, to)}) as j on j.n = c.n`,
   );
   const prepared: Value[][] = [];
   const found: Value[][] = [];

@@ -1,7 +1,10 @@
-import type { StateDialect } from '../warehouse/state-dialect.ts';
+import type { JsonMember, StateDialect } from '../warehouse/state-dialect.ts';
 import type { DiffJob, SourceField } from './job.ts';
 
-/** The content of a row of `dinmo_joined` as it is sent: made when it is needed, since it is by far the largest part. */
+/**
+ * What a row is sent as: made once, for rows that differ, in the same pass that finds them. Whatever happens to the rows they
+ * came from, this is what goes out.
+ */
 export class RowContent {
   readonly #d: StateDialect;
   readonly #job: DiffJob;
@@ -11,36 +14,69 @@ export class RowContent {
     this.#job = job;
   }
 
-  /** The mapped fields as JSON text. `fresh` is the condition under which those are among them that are written on insert only. */
+  /** The columns of `dinmo_joined` that hold it, NULL unless the condition holds; with the lasting fingerprint of the row. */
+  columns(present: string, signature: string): readonly string[] {
+    const made = Object.entries({
+      fields: this.#fields('again'),
+      ...(this.#writesOnce() ? { first_fields: this.#fields('first') } : {}),
+      event_time: this.#eventTime(),
+      ...Object.fromEntries(this.#identifiers().map((sql, index) => [`raw_${index}`, sql])),
+      strong: this.#d.strongHash([
+        this.#d.text(signature),
+        this.#fields('again'),
+        ...this.#fingerprinted(),
+        this.#eventTime(),
+      ]),
+    });
+    return made.map(([name, sql]) => `case when ${present} then ${sql} end as ${name}`);
+  }
+
+  /** The mapped fields as JSON text, from those columns. `fresh` is the condition under which those are among them that are written on insert only. */
   fields(fresh: string): string {
+    return this.#writesOnce() ? `case when ${fresh} then first_fields else fields end` : 'fields';
+  }
+
+  #writesOnce(): boolean {
+    return this.#job.source.fields.some((field) => field.mapped.write !== 'always');
+  }
+
+  #fields(when: 'first' | 'again'): string {
     const { fields } = this.#job.source;
-    const always = fields.filter((field) => field.mapped.write === 'always');
-    if (always.length === fields.length) return this.#object(fields);
-    return `case when ${fresh} then ${this.#object(fields)} else ${this.#object(always)} end`;
+    return this.#d.jsonObject(fields.filter(({ mapped }) => when === 'first' || mapped.write === 'always').map(member));
   }
 
   /** ISO, UTC. */
-  eventTime(): string {
+  #eventTime(): string {
     const { eventTime } = this.#job.source;
     return eventTime
       ? this.#d.instantText(this.#d.instant(eventTime.sql, eventTime.dataType))
       : `cast(null as ${this.#d.type('text')})`;
   }
 
-  /** The raw identifiers, as columns `raw_0`, `raw_1` … */
-  identifiers(): readonly string[] {
-    return this.#job.source.identifiers.map(
-      ({ sql, dataType }, index) => `${this.#d.rawText(sql, dataType)} as raw_${index}`,
-    );
+  /** The raw identifiers. */
+  #identifiers(): readonly string[] {
+    return this.#job.source.identifiers.map(({ sql, dataType }) => this.#d.rawText(sql, dataType));
   }
 
-  #object(fields: readonly SourceField[]): string {
-    return fields.length === 0 ? "'{}'" : this.#d.jsonObject(fields.map((field) => this.#member(field)));
+  #fingerprinted(): readonly string[] {
+    const { identifiers } = this.#job.source;
+    if (identifiers.length === 0) return [];
+    return [
+      this.#d.jsonObject(
+        identifiers.map(({ sql, dataType }, index) => ({
+          name: String(index),
+          value: { sql, dataType },
+          nulls: 'null',
+        })),
+      ),
+    ];
   }
+}
 
-  #member({ mapped, column, constantJson }: SourceField): string {
-    if (column === null) return this.#d.jsonMember(mapped.field, this.#d.text(constantJson ?? 'null'));
-    const value = this.#d.valueJson(column.sql, column.dataType);
-    return this.#d.jsonMember(mapped.field, mapped.nulls === 'skip' ? value : `coalesce(${value}, 'null')`);
-  }
+function member({ mapped, column, constantJson }: SourceField): JsonMember {
+  return {
+    name: mapped.field,
+    value: column ?? { json: constantJson ?? 'null' },
+    nulls: mapped.nulls === 'skip' ? 'skip' : 'null',
+  };
 }

@@ -30,18 +30,16 @@ export interface StateDialect {
    * change when the transaction ends that made the table.
    */
   readonly rowNumber: string;
-  /** Lasting fingerprint of typed expressions, the same in every version. NULL differs from ''. */
-  strongHash(expressions: readonly TypedExpression[]): string;
+  /** Lasting fingerprint of texts, the same in every version; one that is NULL is left out. No text has the character U+001F in it. */
+  strongHash(texts: readonly string[]): string;
   /** Canonical text of a key: the text of a single column, JSON object text of a composite one. NULL when any part is NULL. */
   keyText(columns: readonly TypedExpression[]): string;
   /** The key as JSON text, typed: made of the stored key text and the type of its column. Composite keys are JSON already. */
   keyJson(keyText: string, columns: readonly TypedExpression[]): string;
   /** One value as JSON text of its type: integers with all digits, decimals as strings, dates ISO, timestamps UTC with Z. SQL NULL for NULL. */
   valueJson(expression: string, dataType: string): string;
-  /** Joins JSON members that are not NULL into one JSON object text. */
-  jsonObject(members: readonly string[]): string;
-  /** One `"name":value` member; NULL when the value's JSON text is NULL. */
-  jsonMember(name: string, valueJson: string): string;
+  /** JSON object text of these members, in their order; values as `valueJson` writes them. */
+  jsonObject(members: readonly JsonMember[]): string;
   /** Trimmed and in lower case. */
   lowerTrim(expression: string): string;
   /** A column as text for a normaliser: arrays as JSON text, all else as `cast as text`. */
@@ -57,6 +55,14 @@ export interface StateDialect {
   instant(expression: string, dataType: string): string;
   /** An instant as ISO text, UTC with Z. */
   instantText(expression: string): string;
+}
+
+/** One member of a JSON object: a column's value, or a constant. */
+export interface JsonMember {
+  readonly name: string;
+  readonly value: Pick<TypedExpression, 'sql' | 'dataType'> | { readonly json: string };
+  /** What becomes of a NULL: the member is `null`, or left out. */
+  readonly nulls: 'null' | 'skip';
 }
 
 /** An SQL expression with the warehouse's own name of its type. */

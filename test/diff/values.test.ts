@@ -79,6 +79,10 @@ describe('a value on the wire', () => {
     const text = await json(expression);
     expect(text).toBe(wanted);
     if (text !== null) JSON.parse(text);
+    const inside = await evaluate(expression, (dataType) =>
+      warehouse.state.jsonObject([{ name: 'v', value: { sql: 'v', dataType }, nulls: 'null' }]),
+    );
+    expect(inside).toBe(`{"v":${wanted ?? 'null'}}`);
   });
 
   it('keeps every digit on its way through the process', async () => {
@@ -132,9 +136,12 @@ describe('a key', () => {
 
 describe('a fingerprint', () => {
   it('tells NULL from an empty string, and one column from another', async () => {
-    const columns = ['a', 'b'].map((name) => ({ name, sql: name, dataType: 'VARCHAR' }));
+    const { state } = warehouse;
+    const object = state.jsonObject(
+      ['a', 'b'].map((name) => ({ name, value: { sql: name, dataType: 'VARCHAR' }, nulls: 'null' })),
+    );
     const rows = await warehouse.query(
-      `select ${warehouse.state.strongHash(columns)} as strong, ${warehouse.state.fastHash(['a', 'b'])} as fast
+      `select ${state.strongHash(["'signature'", object])} as strong, ${warehouse.state.fastHash(['a', 'b'])} as fast
        from (values (null, ''), ('', null), (null, null), ('', ''), ('x', 'y'), ('y', 'x'), ('a,b', ''), ('a', ',b')) as t(a, b)`,
     );
     expect(new Set(rows.map((row) => row['strong'])).size).toBe(8);

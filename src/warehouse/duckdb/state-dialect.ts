@@ -1,4 +1,5 @@
 import type { StateDialect, StateType, TypedExpression } from '../state-dialect.ts';
+import { jsonObject } from './json-object.ts';
 import { isInteger, isoText, valueJson } from './value-json.ts';
 
 const TYPES: Readonly<Record<StateType, string>> = {
@@ -30,8 +31,7 @@ export const duckdbState: StateDialect = {
   digest: (fastHash) => `bit_xor(${fastHash})`,
   stopsAtLimit: true,
   rowNumber: 'rowid',
-  strongHash: (expressions) =>
-    `md5_number(${duckdbState.jsonObject(expressions.map((e) => duckdbState.jsonMember(e.name, duckdbState.valueJson(e.sql, e.dataType))))})`,
+  strongHash: (texts) => `md5_number(concat_ws(chr(31), ${texts.join(', ')}))`,
   keyText: (columns) => {
     const [only] = columns;
     if (columns.length === 1 && only) return plainText(only);
@@ -48,8 +48,7 @@ export const duckdbState: StateDialect = {
       : `to_json(${keyText})::varchar`;
   },
   valueJson,
-  jsonObject: (members) => (members.length === 0 ? `'{}'` : `'{' || concat_ws(',', ${members.join(', ')}) || '}'`),
-  jsonMember: (name, value) => `(${duckdbState.text(`${JSON.stringify(name)}:`)} || ${value})`,
+  jsonObject,
   lowerTrim: (expression) => `lower(trim(cast(${expression} as varchar)))`,
   rawText: (expression, dataType) =>
     duckdbState.isArray(dataType) ? `to_json(${expression})::varchar` : `cast(${expression} as varchar)`,
