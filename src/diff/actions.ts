@@ -10,9 +10,9 @@ import type { DiffJob } from './job.ts';
  * `return` (back from departed), `depart` (left, and stays at the destination), `keep`; and `moved` (its record goes on under
  * another key).
  */
-export async function decideActions(warehouse: Warehouse, job: DiffJob): Promise<void> {
+export async function decideActions(warehouse: Warehouse, job: DiffJob, candidates: string): Promise<void> {
   const sql = new ActionSql(warehouse.state, job);
-  await warehouse.run(warehouse.state.createTemporary(TEMPORARY.actions, sql.actions()));
+  await warehouse.run(warehouse.state.createTemporary(TEMPORARY.actions, sql.actions(candidates)));
 }
 
 class ActionSql {
@@ -67,7 +67,7 @@ class ActionSql {
     return `(select key as r_key, fingerprint as r_strong, parked as r_parked from ${this.#d.table(this.#job.rejections)} where activation_id = ${this.#d.text(this.#job.activationId)} and operation <> 'delete')`;
   }
 
-  actions(): string {
+  actions(candidates: string): string {
     const send = (operation: 'insert' | 'update'): string => (this.#allows(operation) ? `'${operation}'` : "'skip'");
     // Events know no update; a fact whose answer was lost is sent again as what the service allows.
     const appends = isAppendOnly(this.#job) && (this.#job.facts.service === 'events' || !this.#allows('update'));
@@ -80,7 +80,7 @@ class ActionSql {
     const rekey = this.#rekey();
     return `with judged as (
   select c.*, p.invalid, coalesce(p.leaves, false) as leaves, p.wire_ids, coalesce(r.r_parked and r.r_strong = c.strong, false) as parked
-  from ${TEMPORARY.candidates} as c
+  from ${candidates} as c
   left join ${TEMPORARY.prepared} as p on p.n = c.n
   left join ${this.#rejections()} as r on r.r_key = c.key
 ),

@@ -17,31 +17,40 @@ export const TEMPORARY = {
   actions: 'dinmo_actions',
   claimed: 'dinmo_claimed',
   carried: 'dinmo_carried',
+  wire: 'dinmo_wire',
+  changed: 'dinmo_changed',
   changes: 'dinmo_changes',
 } as const;
 
 /**
  * Compares the segment with the snapshot and leaves every row that differs in the temporary table `dinmo_joined` (with its
- * content; a row's number is the table's own), what the snapshot holds for it in `dinmo_held_rows`, what it is in
- * `dinmo_candidates` (by `n`, without content), and keys that occur more than once in `dinmo_duplicates` (key, copies).
+ * content; a row's number is the table's own), what the snapshot holds for it in `dinmo_held_rows`, and keys that occur more
+ * than once in `dinmo_duplicates` (key, copies).
  *
  * Rows meet by a hash of their key, and are equal by their fast fingerprint: one join that carries two numbers for each row of
  * the snapshot. What such a join cannot tell for certain (two keys with one hash) shows afterwards, and is then computed again
  * by the keys themselves.
  *
+ * The rows are the segment's, and `candidates` the query that says what each of `dinmo_joined` is, by its number `n`, without
+ * its content.
+ *
  * The `kind` of a candidate is what it is before our own rules and the ledger's rejections have their say: `insert`, `update`,
  * `leaver`; `same` (only the fast fingerprint or the owner moved), `return` (a departed member is back, unchanged, and nobody
  * else can have removed it meanwhile); `null_key`, `duplicate` (key), `shadowed` (its destination key belongs to a row with a
  * smaller key), `stuck` (a leaver whose owner's key is not sound: it stays).
- *
- * Returns how many rows the segment has.
  */
-export async function collectCandidates(warehouse: Warehouse, job: DiffJob): Promise<number> {
+export async function collectCandidates(
+  warehouse: Warehouse,
+  job: DiffJob,
+): Promise<{ readonly rows: number; readonly candidates: string }> {
   const segment = await readSegment(warehouse, job);
-  const byHash = segment.hashesCurrent && !isAppendOnly(job);
-  if (!(await compare(warehouse, new CandidateSql(warehouse.state, job, byHash ? 'hash' : 'key'), segment)))
-    await compare(warehouse, new CandidateSql(warehouse.state, job, 'key'), segment);
-  return segment.rows;
+  const byHash = new CandidateSql(warehouse.state, job, 'hash');
+  const usable = segment.hashesCurrent && !isAppendOnly(job);
+  if (usable && (await compare(warehouse, byHash, segment)))
+    return { rows: segment.rows, candidates: byHash.candidates() };
+  const byKey = new CandidateSql(warehouse.state, job, 'key');
+  await compare(warehouse, byKey, segment);
+  return { rows: segment.rows, candidates: byKey.candidates() };
 }
 
 /** How to find rows of `dinmo_joined` by their number `n`, reading no more than those. */
@@ -67,16 +76,13 @@ async function compare(warehouse: Warehouse, sql: CandidateSql, segment: Segment
   const { state } = warehouse;
   await warehouse.run(state.createTemporary(TEMPORARY.joined, sql.joined(segment.unchanged)));
   await warehouse.run(state.createTemporary(TEMPORARY.held, sql.held()));
-  await warehouse.run(
-    state.createTemporary(TEMPORARY.duplicates, sql.duplicates(await hasHeldDuplicates(warehouse, sql, segment))),
-  );
-  await warehouse.run(state.createTemporary(TEMPORARY.candidates, sql.candidates()));
-  if (sql.by === 'key') return true;
-  const [row] = await warehouse.query(
-    `select (select count(*) from ${TEMPORARY.candidates}) = (select count(*) from ${TEMPORARY.joined})
-      and not exists (select 1 from ${TEMPORARY.candidates} where fast is not null and s_key is not null and c_key is distinct from s_key) as sound`,
-  );
-  return row?.['sound'] === true;
+  if (sql.by === 'hash') {
+    const [row] = await warehouse.query(sql.collisions());
+    if (Number(row?.['rows']) > 0) return false;
+  }
+  const ofHeld = await hasHeldDuplicates(warehouse, sql, segment);
+  await warehouse.run(state.createTemporary(TEMPORARY.duplicates, sql.duplicates(ofHeld)));
+  return true;
 }
 
 /**
@@ -145,6 +151,12 @@ class CandidateSql {
   held(): string {
     const columns = SNAPSHOT_COLUMNS.filter(({ name }) => name !== 'run_id').map(({ name }) => `${name} as s_${name}`);
     return `select ${columns.join(', ')} from ${this.#d.table(this.#job.tables.snapshot)} where ${this.#meeting} in (select s_join from ${TEMPORARY.joined} where s_join is not null)`;
+  }
+
+  /** Rows that met a row of another key, and rows of the snapshot that cannot be told apart. */
+  collisions(): string {
+    return `select (select count(*) from ${TEMPORARY.joined} as j join ${TEMPORARY.held} as h on h.s_key_hash = j.s_join where c_fast is not null and c_key is distinct from s_key)
+      + (select count(*) - count(distinct s_key_hash) from ${TEMPORARY.held}) as rows`;
   }
 
   duplicates(ofHeld: boolean): string {

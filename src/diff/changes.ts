@@ -15,10 +15,14 @@ export async function arrangeChanges(warehouse: Warehouse, job: DiffJob): Promis
   if (job.facts.identifiers !== null) {
     await warehouse.run(warehouse.state.createTemporary(TEMPORARY.claimed, sql.claimed()));
     await warehouse.run(warehouse.state.createTemporary(TEMPORARY.carried, sql.carried()));
-    await warehouse.run(warehouse.state.createTemporary(TEMPORARY.changes, sql.numbered(sql.members())));
+    await warehouse.run(warehouse.state.createTemporary(TEMPORARY.wire, sql.wire()));
+    await warehouse.run(warehouse.state.createTemporary(TEMPORARY.changed, sql.changed()));
+    await warehouse.run(
+      warehouse.state.createTemporary(TEMPORARY.changes, warehouse.state.numbered([...sql.members()])),
+    );
     return;
   }
-  await warehouse.run(warehouse.state.createTemporary(TEMPORARY.changes, sql.numbered(sql.rows())));
+  await warehouse.run(warehouse.state.createTemporary(TEMPORARY.changes, warehouse.state.numbered([...sql.rows()])));
 }
 
 /** What settlement needs of the changes, as a query in the order of `seq` with the columns of the change table. */
@@ -105,62 +109,57 @@ class ChangeSql {
     and not (coalesce(a.action, 'owed') = 'update' and exists (select 1 from ${TEMPORARY.newIdentifiers} as x where x.n = a.n and x.kind = i.kind and x.value = i.value))`;
   }
 
-  #wire(): string {
+  wire(): string {
     const { text } = this.#d;
     const member = `'[' || to_json(kind) || ',' || cast(rank as ${this.#d.type('text')}) || ',' || to_json(value) || ',' || coalesce(cast(to_json(record_id) as ${this.#d.type('text')}), 'null') || ']'`;
     return `select key, ${text('[')} || string_agg(${member}, ',' order by kind, rank, value) || ${text(']')} as wire_ids from ${TEMPORARY.carried} group by key`;
   }
 
   /** Whether any identifier that was sent is no longer the member's: only then is an update two halves. */
-  #changed(): string {
+  changed(): string {
     return `select distinct a.n from ${TEMPORARY.actions} as a join ${this.#identifiers} as i on i.key = a.key
     where a.action = 'update' and not exists (select 1 from ${TEMPORARY.newIdentifiers} as x where x.n = a.n and x.kind = i.kind and x.value = i.value)`;
   }
 
-  members(): string {
+  /** Changes of members, in the order in which they are sent. */
+  *members(): Generator<string> {
+    const actions = `${TEMPORARY.actions} as a`;
     const base =
       'a.key, a.fast, a.strong, a.s_record_id as record_id, cast(null as varchar) as previous_key, false as may_delete, null as created_since, a.owner_key, a.n';
-    return `with carried as (${this.#wire()}),
-changed as (${this.#changed()})
-select 1 as phase, a.action as op, 'whole' as part, a.action as wire, ${this.#fresh()} as fresh, a.wire_ids, ${base}
-  from ${TEMPORARY.actions} as a where a.action = 'insert' or (a.action = 'update' and a.n not in (select n from changed))
-union all
-select 2, 'delete', case when c.key is null then 'free' else 'whole' end, 'delete', null, c.wire_ids, ${base}
-  from ${TEMPORARY.actions} as a left join carried as c on c.key = a.key where a.action = 'delete'
-union all
-select 2, 'update', 'remove', 'delete', null, c.wire_ids, ${base}
-  from ${TEMPORARY.actions} as a join carried as c on c.key = a.key where a.action = 'update' and a.n in (select n from changed)
-union all
-select 3, 'update', case when c.key is null then 'whole' else 'add' end, 'update', ${this.#fresh()}, a.wire_ids, ${base}
-  from ${TEMPORARY.actions} as a left join carried as c on c.key = a.key where a.action = 'update' and a.n in (select n from changed)
-union all
-select 2, 'delete', 'owed', 'delete', null, c.wire_ids, c.key, null, null, null, null, false, null, null, null
-  from carried as c where c.key not in (select key from ${TEMPORARY.actions} where action in ('update', 'delete') and key is not null)`;
+    const changed = `a.n in (select n from ${TEMPORARY.changed})`;
+    const sent = (phase: number, part: string, action: string): string =>
+      `select ${phase} as phase, a.action as op, ${part} as part, a.action as wire, ${this.#fresh()} as fresh, a.wire_ids, ${base} from ${actions} left join ${TEMPORARY.wire} as c on c.key = a.key where ${action}`;
+    const removed = (part: string, join: string, action: string): string =>
+      `select 2 as phase, a.action as op, ${part} as part, 'delete' as wire, null as fresh, c.wire_ids, ${base} from ${actions} ${join} ${TEMPORARY.wire} as c on c.key = a.key where ${action}`;
+    yield sent(1, "'whole'", "a.action = 'insert'");
+    yield `${sent(1, "'whole'", `a.action = 'update' and not ${changed}`)}`;
+    yield `${removed("case when c.key is null then 'free' else 'whole' end", 'left join', "a.action = 'delete'")}`;
+    yield `${removed("'remove'", 'join', `a.action = 'update' and ${changed}`)}`;
+    yield `select 2 as phase, 'delete' as op, 'owed' as part, 'delete' as wire, null as fresh, c.wire_ids, c.key, cast(null as ${this.#d.type('fast_hash')}) as fast, cast(null as ${this.#d.type('strong_hash')}) as strong, null as record_id, null as previous_key, false as may_delete, null as created_since, null as owner_key, null as n
+  from ${TEMPORARY.wire} as c where c.key not in (select key from ${TEMPORARY.actions} where action in ('update', 'delete') and key is not null)`;
+    yield `${sent(3, "case when c.key is null then 'whole' else 'add' end", `a.action = 'update' and ${changed}`)}`;
   }
 
   /**
    * Rows addressed by key or field: each operation is one thing to send. What is updated in place goes first, since the record
    * may stand under a key that another row takes now; removals go last.
    */
-  rows(): string {
-    return `select case a.action when 'rekey' then 1 when 'delete' then 3 else 2 end as phase,
-    case when a.action = 'rekey' then 'update' else a.action end as op, 'whole' as part,
-    case when a.action = 'rekey' then 'update' else a.action end as wire,
-    ${this.#fresh()} as fresh, a.wire_ids, a.key, a.fast, a.strong,
+  *rows(): Generator<string> {
+    const rows = (phase: number, action: string, wire: string): string =>
+      `select ${phase} as phase, '${wire}' as op, 'whole' as part, '${wire}' as wire, ${this.#fresh()} as fresh, a.wire_ids, a.key, a.fast, a.strong,
     -- In doubt, which record stands under the key is for the platform to say.
     case when a.action = 'delete' and a.s_dirty then null else coalesce(a.in_place_id, a.s_record_id) end as record_id,
     a.previous_key, a.may_delete, case when a.action = 'delete' then a.created_since end as created_since, a.owner_key, a.n
-  from ${TEMPORARY.actions} as a where a.action in ('insert', 'update', 'rekey', 'delete')`;
+  from ${TEMPORARY.actions} as a where a.action = '${action}'`;
+    yield rows(1, 'rekey', 'update');
+    yield rows(2, 'insert', 'insert');
+    yield rows(2, 'update', 'update');
+    yield rows(3, 'delete', 'delete');
   }
 
   /** Whether the platform gets the row for the first time, as far as we know. */
   #fresh(): string {
     return "((a.s_key is null or a.s_unsure_since is not null) and a.action <> 'rekey')";
-  }
-
-  numbered(select: string): string {
-    const wireOrder = "case wire when 'insert' then 1 when 'update' then 2 else 3 end";
-    return `select row_number() over (order by phase, ${wireOrder}, n, key) as seq, arranged.* from (${select}) as arranged`;
   }
 
   texts(page: ChangePage, size: number): string {

@@ -14,9 +14,11 @@ import { prepareCandidates } from './prepare.ts';
  * statement sees the same rows and the same now. Throws DinmoError of kind `warehouse`.
  */
 export async function planDelivery(warehouse: Warehouse, job: DiffJob): Promise<DeliveryPlan> {
-  const segmentRows = await collectCandidates(warehouse, job);
+  const { rows: segmentRows, candidates } = await collectCandidates(warehouse, job);
+  // Where nothing has to be looked at in this process, what a row is and what is done about it is one step.
+  if (job.preparer !== null) await warehouse.run(warehouse.state.createTemporary(TEMPORARY.candidates, candidates));
   await prepareCandidates(warehouse, job);
-  await decideActions(warehouse, job);
+  await decideActions(warehouse, job, job.preparer === null ? `(${candidates})` : TEMPORARY.candidates);
   await arrangeChanges(warehouse, job);
   return await summarise(warehouse, job, segmentRows);
 }
