@@ -247,6 +247,9 @@ describe('a renamed activation', () => {
       unchanged: 1,
     });
     expect(shop.calls.length).toBe(sent + 1);
+    // Its history goes with it: a run that died under the old id would be closed under the new one.
+    expect(await shop.runs('vip.hook')).toEqual([]);
+    expect((await shop.runs('vip.crm')).map((run) => run['status'])).toEqual(['partial', 'succeeded']);
     // The word stays in the file for ever, and is harmless.
     expect(await shop.one('sync')).toMatchObject({ code: 0, unchanged: 1 });
     shop.hook.poison.clear();
