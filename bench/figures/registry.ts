@@ -1,4 +1,5 @@
 import type { Experiment } from '../figure.ts';
+import { faults } from './faults.ts';
 import { firstSyncCpu, firstSyncFloors } from './first-sync.ts';
 import { firstSyncDrt } from './first-sync-drt.ts';
 import { growth } from './growth.ts';
@@ -32,6 +33,7 @@ export const experiments: readonly Experiment[] = [
   memory,
   poison,
   kills,
+  faults,
   manifest,
   startUp,
   growth,

@@ -1,11 +1,16 @@
 import { onDatabase, removeDatabase } from '../data/people.ts';
 
-/** A database of its own with the table `customers` in one of the two states. */
-export async function writeTable(path: string, states: string, state: 'first' | 'second'): Promise<void> {
+/** A database of its own with the table `customers` in one of the two states; in this order, where one is given. */
+export async function writeTable(
+  path: string,
+  states: string,
+  state: 'first' | 'second',
+  order?: string,
+): Promise<void> {
   removeDatabase(path);
   await onDatabase(path, [
     `attach '${states}' as states (read_only)`,
-    `create table customers as select * from states.${state}`,
+    `create table customers as select * from states.${state}${order === undefined ? '' : ` order by ${order}`}`,
     'detach states',
     'checkpoint',
   ]);

@@ -13,7 +13,7 @@ from retl.destinations.registry import declarative_connector
 from retl.destinations.request_batch import DryRunSubmissionPlan, RequestBatchingPolicy, plan_request_batches
 from retl.destinations.surfaces import DestinationSurface
 
-ROWS_PER_REQUEST = 1000
+ROWS_PER_REQUEST = int(os.environ.get("BENCH_ROWS", "1000"))
 BASE = os.environ["BENCH_URL"]
 RETRYABLE = {429, 500, 502, 503}
 
