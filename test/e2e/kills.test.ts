@@ -6,7 +6,7 @@ const KILLS = Number(process.env['DINMO_E2E_KILLS'] ?? 50);
 const SEED = Number(process.env['DINMO_E2E_SEED'] ?? 20261122);
 
 test(`killed ${KILLS} times at random moments, run again: nothing lost, little sent twice, the file sound (seed ${SEED})`, {
-  timeout: 240_000 + KILLS * 10_000,
+  timeout: 240_000 + KILLS * 20_000,
 }, async () => {
   const { stages, ...report } = await killRounds({ kills: KILLS, seed: SEED });
   expect(report).toMatchObject({ problems: [], kills: KILLS, lost: 0, unusableFiles: 0 });

@@ -26,7 +26,7 @@ export interface FaultRow {
   readonly said: string;
 }
 
-export type FaultName = 'poison' | 'down twice' | 'terminated' | 'killed' | 'faulty requests';
+export type FaultName = 'poison' | 'down twice' | 'terminated' | 'killed' | 'killed at full speed' | 'faulty requests';
 
 export const FAULT_ROWS = 10_000;
 export const FAULT_CONNECTIONS = 4;
@@ -112,6 +112,15 @@ const CASES: readonly Case[] = [
     async run(stage) {
       stage.platforms.slow(3);
       await stage.sync(healthy, { signal: 'SIGKILL', at: 45 });
+      await stage.sync(healthy);
+    },
+  },
+  {
+    // Without latency, answers come faster than they can be written down one by one.
+    name: 'killed at full speed',
+    batchRows: 10,
+    async run(stage) {
+      await stage.sync(healthy, { signal: 'SIGKILL', at: 700 });
       await stage.sync(healthy);
     },
   },
