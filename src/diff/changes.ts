@@ -25,9 +25,9 @@ export async function arrangeChanges(warehouse: Warehouse, job: DiffJob): Promis
   await warehouse.run(warehouse.state.createTemporary(TEMPORARY.changes, warehouse.state.numbered([...sql.rows()])));
 }
 
-/** What settlement needs of the changes, as a query in the order of `seq` with the columns of the change table. */
+/** What settlement needs of the changes, as a query with the columns of the change table. */
 export function frozenChanges(): string {
-  return `select ${CHANGE_COLUMNS.map(({ name }) => name).join(', ')} from ${TEMPORARY.changes} order by seq`;
+  return `select ${CHANGE_COLUMNS.map(({ name }) => name).join(', ')} from ${TEMPORARY.changes}`;
 }
 
 /** Neighbouring changes, and the numbers of their rows in `dinmo_joined`. */
@@ -58,7 +58,7 @@ export async function changePages(warehouse: Warehouse, phase: number, size: num
  * meanwhile to those that they came from. A `free` leaver needs no request.
  */
 export function outgoingChanges(dialect: StateDialect, job: DiffJob, page: ChangePage): string {
-  return new ChangeSql(dialect, job).outgoing(page);
+  return `${new ChangeSql(dialect, job).outgoing(page)} order by seq`;
 }
 
 /**
@@ -178,6 +178,6 @@ class ChangeSql {
       case when c.wire <> 'delete' then ${content.fields('c.fresh')} end as fields, event_time,
       c.wire_ids, c.record_id, c.previous_key, c.may_delete, c.created_since
     from ${TEMPORARY.changes} as c left join (select *, ${numbers.n} as row_n from ${TEMPORARY.joined} where ${part}) as j on j.row_n = c.n
-    where c.seq between ${lo} and ${hi} and c.part <> 'free' order by c.seq`;
+    where c.seq between ${lo} and ${hi} and c.part <> 'free'`;
   }
 }

@@ -24,8 +24,9 @@ import type { Warehouse } from '../warehouse/warehouse.ts';
 import { clockOf, loggerOf, type SyncOptions } from './options.ts';
 import type { Prepared } from './prepare-run.ts';
 
-/** Changes that are read at a time. */
+/** Changes that are read at a time: as rows, and as the warehouse's own text. */
 const PAGE_ROWS = 10_000;
+const TEXT_PAGE_ROWS = 32_000;
 
 /** What the activations of one command share. */
 export interface Equipment {
@@ -150,7 +151,7 @@ async function* readPhase(
 
 /** Whole batches. */
 function pageOf(batchRows: number): number {
-  return Math.max(1, Math.round(PAGE_ROWS / batchRows)) * batchRows;
+  return Math.max(1, Math.round(TEXT_PAGE_ROWS / batchRows)) * batchRows;
 }
 
 async function readRows(warehouse: Warehouse, job: DiffJob, page: PageOfChanges): Promise<readonly OutgoingChange[]> {

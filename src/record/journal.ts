@@ -1,7 +1,7 @@
 import type { DeliveryJournal } from '../delivery/deliver.ts';
 import type { Span } from '../delivery/row-texts.ts';
 import type { Receipt } from '../destinations/destination.ts';
-import type { Value } from '../warehouse/warehouse.ts';
+import type { AppendType, Value } from '../warehouse/warehouse.ts';
 import type { Ledger } from './ledger.ts';
 
 /**
@@ -76,15 +76,10 @@ export class Journal implements DeliveryJournal {
     const intents = this.#intents.splice(0);
     const answers = this.#answers.splice(0);
     try {
-      await this.#ledger.warehouse.transaction(async () => {
-        const sends = intents.map(({ lo, hi }): Value[] => [this.#runId, lo, hi]);
-        await this.#ledger.warehouse.append(this.#ledger.table('sends'), ['text', 'bigint', 'bigint'], sends);
-        await this.#ledger.warehouse.append(
-          this.#ledger.table('receipts'),
-          ['text', 'bigint', 'bigint', 'text', 'text', 'text', 'text', 'boolean', 'timestamp', 'text'],
-          answers.map((range) => [this.#runId, ...range]),
-        );
-      });
+      await this.#keep(
+        intents.map(({ lo, hi }): Value[] => [this.#runId, lo, hi]),
+        answers.map((range): Value[] => [this.#runId, ...range]),
+      );
       for (const intent of intents) intent.done();
     } catch (thrown) {
       this.#failure = { thrown };
@@ -92,7 +87,46 @@ export class Journal implements DeliveryJournal {
       this.#fail();
     }
   }
+
+  /** Most writes are one or the other: those need no transaction of their own. */
+  async #keep(sends: readonly Value[][], receipts: readonly Value[][]): Promise<void> {
+    const write = async (): Promise<void> => {
+      await this.#insert('sends', SEND_TYPES, sends);
+      await this.#insert('receipts', RECEIPT_TYPES, receipts);
+    };
+    if (sends.length > 0 && receipts.length > 0) await this.#ledger.warehouse.transaction(write);
+    else await write();
+  }
+
+  async #insert(table: 'sends' | 'receipts', types: readonly AppendType[], rows: readonly Value[][]): Promise<void> {
+    if (rows.length === 0) return;
+    const { warehouse } = this.#ledger;
+    // An appender costs more than a statement until there is something to append.
+    if (rows.length > APPENDED_FROM) return await warehouse.append(this.#ledger.table(table), types, rows);
+    const values = rows.map((row) => `(${row.map((value, index) => this.#literal(value, types[index])).join(', ')})`);
+    await warehouse.run(`insert into ${this.#ledger.sql(table)} values ${values.join(', ')}`);
+  }
+
+  #literal(value: Value, type: AppendType | undefined): string {
+    const { state } = this.#ledger.warehouse;
+    if (value === null) return 'null';
+    if (type === 'timestamp') return state.timestamp(String(value));
+    return type === 'text' ? state.text(String(value)) : String(value);
+  }
 }
+
+const APPENDED_FROM = 50;
+const SEND_TYPES: readonly AppendType[] = ['text', 'bigint', 'bigint'];
+const RECEIPT_TYPES: readonly AppendType[] = [
+  ...SEND_TYPES,
+  'text',
+  'text',
+  'text',
+  'text',
+  'boolean',
+  'timestamp',
+  'text',
+];
 
 /** For services that publish everything at the end: answers are kept back, as ranges, until they have. */
 export class HeldJournal implements DeliveryJournal {

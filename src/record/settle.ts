@@ -67,7 +67,8 @@ export async function settle(
   complete: boolean,
 ): Promise<SettledCounts> {
   const sql = new SettleSql(warehouse.state, tables, closing);
-  await warehouse.run(warehouse.state.createTemporary(SETTLED, sql.settled(complete)));
+  const answers = await coverage(warehouse, sql);
+  await warehouse.run(warehouse.state.createTemporary(SETTLED, sql.settled({ complete, answers })));
   const tally = await count(warehouse);
   if (closing.matchesPeople) {
     await storeRecordIds(warehouse, sql);
@@ -77,6 +78,20 @@ export async function settle(
   if (closing.matchesPeople) await warehouse.run(sql.releaseOwed());
   if (complete) for (const statement of await planOnly(warehouse, sql)) await warehouse.run(statement);
   return { ...tally.counts, parked: await settleRejections(warehouse, sql, { tally, complete }) };
+}
+
+/** `complete`: every change has one answer. `all accepted`: and the same one, which says nothing else. */
+type Answers = 'all accepted' | 'complete' | 'some';
+
+interface SettleOptions {
+  readonly complete: boolean;
+  readonly answers: Answers;
+}
+
+async function coverage(warehouse: Warehouse, sql: SettleSql): Promise<Answers> {
+  const [row = {}] = await warehouse.query(sql.coverage());
+  if (row['once'] !== true || Number(row['answered']) !== Number(row['asked'])) return 'some';
+  return row['plain'] === true ? 'all accepted' : 'complete';
 }
 
 /** Rows that were rejected before are looked at again; most runs have none, and reject none. */
@@ -173,31 +188,45 @@ class SettleSql {
     return this.#d.text(this.#closing.runId);
   }
 
-  #outcomes(complete: boolean): string {
+  /** How far the answers go: whether they speak of every change, once each, and all say the same. */
+  coverage(): string {
+    const answers = `(select *, lag(hi) over (order by lo) as before from ${this.#d.table(this.#t.receipts)} where run_id = ${this.#run})`;
+    return `select coalesce(sum(hi - lo + 1), 0) as answered, coalesce(bool_and(lo > coalesce(before, 0)), true) as once,
+      coalesce(bool_and(status = 'accepted' and record_id is null and created is null and record_created_at is null), true) as plain,
+      (select count(*) from ${this.#d.table(this.#t.changes)} where part <> 'free') as asked
+    from ${answers} as answers`;
+  }
+
+  #outcomes({ complete, answers }: SettleOptions): string {
     const free = complete ? "'accepted'" : "'none'";
     const columns = SETTLED_COLUMNS.map((name) => `c.${name}`).join(', ');
+    const changes = this.#d.table(this.#t.changes);
+    const nothing = `cast(null as varchar) as code, cast(null as varchar) as message, cast(null as varchar) as new_record_id, cast(null as boolean) as new_created, cast(null as ${this.#d.type('timestamp')}) as record_created_at`;
+    if (answers === 'all accepted')
+      return `select ${columns}, case when c.part = 'free' then ${free} else 'accepted' end as status, ${nothing} from ${changes} as c`;
     // A row for each change, since a join on ranges costs by their product.
     const ofRun = (table: TableName, names: readonly string[]): string =>
       `(${this.#d.expandRanges(`(select * from ${this.#d.table(table)} where run_id = ${this.#run}) as ranges`, names)})`;
     const answer = ['status', 'code', 'message', 'record_id', 'created', 'record_created_at'];
+    const sent = answers === 'complete' ? '(select cast(null as bigint) as seq where false)' : ofRun(this.#t.sends, []);
     return `select ${columns},
     case when r.status is not null then r.status when c.part = 'free' then ${free} when s.seq is not null then 'unknown' else 'none' end as status,
     r.code, r.message, r.record_id as new_record_id, r.created as new_created, r.record_created_at
-  from ${this.#d.table(this.#t.changes)} as c
+  from ${changes} as c
   left join ${ofRun(this.#t.receipts, answer)} as r on r.seq = c.seq
-  left join ${ofRun(this.#t.sends, [])} as s on s.seq = c.seq`;
+  left join ${sent} as s on s.seq = c.seq`;
   }
 
   /**
    * One row per operation. `verdict` says what the snapshot learns: present, gone, absent (removed, and its add was
    * rejected), dirty (may be both), doubtful (as it was, or not), moving (under the old key or the new one), owed_gone, nothing.
    */
-  settled(complete: boolean): string {
+  settled(options: SettleOptions): string {
     // Only members of lists have halves.
     const halves = this.#closing.matchesPeople
       ? "(select key, status as removal from outcomes where part = 'remove')"
       : '(select cast(null as varchar) as key, cast(null as varchar) as removal where false)';
-    return `with outcomes as (${this.#outcomes(complete)}),
+    return `with outcomes as (${this.#outcomes(options)}),
 verdicts as (
   select o.*, h.removal,
     case
@@ -262,10 +291,8 @@ from verdicts as v`;
     const table = this.#d.table(this.#t.snapshot);
     const known = this.#known(complete);
     const p = moves ? 'p' : 'q';
-    // The rows that replace what is known, made before the old ones go: whether a record is ours is remembered.
-    yield this.#d.createTemporary(
-      'dinmo_next',
-      `select s.key, s.fast, s.strong, s.verdict <> 'present' as dirty, false as departed,
+    // The rows that replace what is known: whether a record is ours is remembered.
+    const next = `select s.key, s.fast, s.strong, s.verdict <> 'present' as dirty, false as departed,
         case when s.verdict <> 'moving' then coalesce(s.new_record_id, s.record_id, ${p}.record_id) end as record_id,
         (coalesce(${p}.created, false) and (s.new_record_id is null or ${p}.record_id is null or s.new_record_id = ${p}.record_id))
           or coalesce(s.new_created, false) or coalesce(s.record_created_at >= coalesce(q.unsure_since, r.started_at), false)
@@ -277,8 +304,9 @@ from verdicts as v`;
         left join ${known} as q on q.key = s.key
         ${moves ? `left join ${known} as p on p.key = coalesce(s.previous_key, s.key)` : ''}
         left join ${this.#d.table(this.#t.runs)} as r on r.run_id = ${this.#run}
-      where s.part <> 'owed' and s.verdict in ('present', 'dirty', 'moving')`,
-    );
+      where s.part <> 'owed' and s.verdict in ('present', 'dirty', 'moving')`;
+    // Where they are made of the old ones, they are made before those go.
+    if (!complete) yield this.#d.createTemporary('dinmo_next', next);
     if (moves) {
       // A new key that another record bears already: where the old record may not go, it stays behind.
       yield this.#d.createTemporary(
@@ -293,7 +321,7 @@ from verdicts as v`;
       yield `update ${table} set departed = true where key in (select key from dinmo_left_behind)`;
     }
     const columns = 'fast, strong, dirty, departed, record_id, created, unsure_since, owner_key, run_id';
-    yield `insert into ${table} (key, key_hash, hash_mark, ${columns}) select key, ${this.#d.keyHash('key')}, ${this.#d.hashMark}, ${columns} from dinmo_next`;
+    yield `insert into ${table} (key, key_hash, hash_mark, ${columns}) select key, ${this.#d.keyHash('key')}, ${this.#d.hashMark}, ${columns} from ${complete ? `(${next}) as next` : 'dinmo_next'}`;
     if (verdicts.has('doubtful') || verdicts.has('moving'))
       yield `update ${table} set dirty = true where key in (select coalesce(previous_key, key) from ${SETTLED} where part <> 'owed' and verdict in ('doubtful', 'moving'))`;
   }
