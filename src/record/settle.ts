@@ -272,7 +272,7 @@ from verdicts as v`;
       `(select key from ${SETTLED} where part <> 'owed' and verdict in (${verdicts.map((v) => `'${v}'`).join(', ')}))`;
     // What an accepted removal carried is off the platform.
     yield `delete from ${table} as i where exists (select 1 from ${changes} as c where c.side = 'carried' and c.key = i.key and c.kind = i.kind and c.value = i.value)
-      and (i.key in ${keys('present', 'gone', 'absent')} or (i.owed and i.key in (select key from ${SETTLED} where verdict = 'owed_gone')))`;
+      and (i.key in (select key from ${SETTLED} where removal = 'accepted' or (part <> 'owed' and verdict = 'gone')) or (i.owed and i.key in (select key from ${SETTLED} where verdict = 'owed_gone')))`;
     // What is no longer the member's and could not be carried is owed.
     yield `update ${table} as i set owed = true where not i.owed and i.key in ${keys('present', 'gone', 'absent')}
       and not (i.key in ${keys('present')} and exists (select 1 from ${changes} as c where c.side = 'new' and c.key = i.key and c.kind = i.kind and c.value = i.value))`;

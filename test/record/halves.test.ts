@@ -3,8 +3,7 @@ import type { Batch } from '../../src/destinations/destination.ts';
 import { Death } from '../pipeline/engine-bench.ts';
 import { EngineWorld } from '../pipeline/engine-world.ts';
 
-// Settlement takes a removal that was accepted, with its add never sent, for a doubt: see `verdicts` in src/record/settle.ts.
-it.fails('does not repeat removals that were acknowledged before the process died among the adds that follow them', async () => {
+it('does not repeat removals that were acknowledged before the process died among the adds that follow them', async () => {
   const world = new EngineWorld();
   try {
     const hold = (version: string) =>

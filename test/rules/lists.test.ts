@@ -258,8 +258,7 @@ describe('an identifier that is owed', () => {
     expect(await world.bench.query(`select * from "DELTA"."identifiers_${SUFFIX}" where owed`)).toEqual([]);
   });
 
-  // To be held: its debt is settled with its insert, whatever became of the removal.
-  it.fails.each([
+  it.each([
     ['refused', FAILURES[1]],
     ['without an answer', FAILURES[0]],
     ['never sent', FAILURES[2]],
