@@ -332,7 +332,8 @@ function inheritsMeta(column: Loose, parent: { readonly node: Loose; readonly is
   if (!isMap(column['config']) || Object.hasOwn(column['config'], 'meta')) return false;
   if (parent.isDbt2) return true;
   const own = mapAt(column, 'meta')[KEY];
-  return own !== undefined && isDeepStrictEqual(own, annotationOf(parent.node, mapAt(parent.node, 'config')).value);
+  if (own === undefined) return false;
+  return isDeepStrictEqual(withoutTrailingNewlines(own), annotationOf(parent.node, mapAt(parent.node, 'config')).value);
 }
 
 function readConstraints(holder: Loose): readonly ManifestConstraint[] {
@@ -359,10 +360,15 @@ function readConstraint(constraint: Loose): ManifestConstraint {
   };
 }
 
-/** dbt 2 keeps the last newline of a block of text that dbt 1.x strips. */
-function withoutTrailingNewlines(value: unknown): unknown {
+/** How deep an annotation is followed: a rule has up to 30 conditions in each other, of which each is a map in a list. */
+const DEPTH_MAX = 250;
+
+/** dbt 2 keeps the last newline of a block of text that dbt 1.x strips. What stands too deep to mean anything is left out. */
+function withoutTrailingNewlines(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return value.replace(/\r?\n$/, '');
-  if (Array.isArray(value)) return value.map(withoutTrailingNewlines);
-  if (!isMap(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutTrailingNewlines(inner)]));
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth > DEPTH_MAX) return null;
+  if (Array.isArray(value)) return value.map((item) => withoutTrailingNewlines(item, depth + 1));
+  const entries = Object.entries(value).map(([key, inner]) => [key, withoutTrailingNewlines(inner, depth + 1)]);
+  return Object.fromEntries(entries);
 }

@@ -41,7 +41,7 @@ export class Output {
   /** The result, as text or as JSON, whichever was asked for. */
   result(forms: { text(style: Style): string; json(): unknown }): void {
     this.clear();
-    const printed = this.format === 'json' ? printJson(forms.json()) : mask(forms.text(this.style));
+    const printed = this.format === 'json' ? printJson(forms.json()) : printText(forms.text(this.style));
     this.#shell.stdout.write(printed.endsWith('\n') ? printed : `${printed}\n`);
   }
 
@@ -53,13 +53,13 @@ export class Output {
   /** Something that has to be known. */
   problem(text: string): void {
     this.clear();
-    this.#shell.stderr.write(`${mask(text)}\n`);
+    this.#shell.stderr.write(`${printText(text)}\n`);
   }
 
   /** Draws one line on a terminal, over the one drawn before. */
   draw(text: string): void {
     if (!this.isWatched) return;
-    this.#shell.stderr.write(`\r\u001b[2K${mask(text)}`);
+    this.#shell.stderr.write(`\r\u001b[2K${printText(text)}`);
     this.#drawn = true;
   }
 
@@ -73,6 +73,14 @@ export class Output {
 function styleOf(writer: Writer, wantsColour: boolean): Style {
   return writer.isTTY === true ? terminalStyle(Math.min(writer.columns ?? 80, 120), wantsColour) : plainStyle;
 }
+
+/** Text for people, masked. What a file or a platform smuggled in cannot move the cursor or turn a line around; colour may stay. */
+export function printText(text: string): string {
+  return mask(text).replaceAll(CONTROLS, (control) => (control.length > 1 ? control : '\ufffd'));
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+const CONTROLS = /\u001b\[[\d;]*m|[\0-\x08\v-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 
 /** JSON text in which every text is masked; numbers beyond 2^53 keep their digits as text. */
 export function printJson(value: unknown): string {

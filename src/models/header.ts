@@ -29,7 +29,18 @@ function leadOf(path: string): string {
   return path.endsWith('.sql') ? '--' : '#';
 }
 
+/**
+ * Characters that must not stand raw in a file: dbt's YAML reader refuses the controls, or takes them for the end of a line,
+ * and marks of direction make a line look like another one.
+ */
+export const UNSAFE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  /[\0-\x08\v\f\x0e-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]/g;
+
 /** Comments are rendered by Jinja too, and end with their line. */
 function oneLine(text: string): string {
-  return text.replace(/\s+/g, ' ').replace(/\{(?=[{%#])/g, '{ ');
+  return text
+    .replace(UNSAFE, ' ')
+    .replace(/\s+/g, ' ')
+    .replace(/\{(?=[{%#])/g, '{ ');
 }

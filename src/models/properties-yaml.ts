@@ -1,5 +1,5 @@
 import { Document, parse, Scalar, visit } from 'yaml';
-import { type GeneratedFile, header } from './header.ts';
+import { type GeneratedFile, header, UNSAFE } from './header.ts';
 import { escapeJinja } from './jinja.ts';
 
 /** A generic test, as dbt's YAML has it. */
@@ -70,7 +70,13 @@ export function renderProperties(path: string, about: readonly string[], content
       }
     },
   });
-  return `${header(path, about)}\n${document.toString({ lineWidth: 0, blockQuote: false })}`;
+  // Whatever holds one of these is quoted, so that an escape means it.
+  const text = document.toString({ lineWidth: 0, blockQuote: false }).replace(UNSAFE, escapeCharacter);
+  return `${header(path, about)}\n${text}`;
+}
+
+function escapeCharacter(character: string): string {
+  return `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`;
 }
 
 /** A properties file; none where it would be empty. */

@@ -32,6 +32,18 @@ function recorder(options: { readonly isTTY?: boolean; readonly env?: Readonly<R
 
 const GENERAL = { output: 'json', color: true, logFormat: 'text' } as const;
 
+test('what a file or a platform smuggled in moves no cursor, and colour stays', () => {
+  const { shell, printed } = recorder();
+  const sink = new Output(shell, { output: 'text', quiet: false, colour: true });
+  sink.result({
+    text: () => '\u001b[31mred\u001b[39m \u001b[2Ja\rb\u0007\u009b2J \u202egnirts\ttab\nline',
+    json: () => ({}),
+  });
+  sink.problem('up\u001b[1A\u001b]0;title\u0007');
+  expect(printed.stdout).toBe('\u001b[31mred\u001b[39m \ufffd[2Ja\ufffdb\ufffd\ufffd2J \ufffdgnirts\ttab\nline\n');
+  expect(printed.stderr).toBe('up\ufffd[1A\ufffd]0;title\ufffd\n');
+});
+
 describe('secrets', () => {
   registerSecret('s3cr"et-of-the-shop');
 

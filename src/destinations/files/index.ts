@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, rm } from 'node:fs/promises';
+import { access, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { messageOf } from '../../errors.ts';
 import type { ServiceFacts } from '../../knowledge/service-facts.ts';
@@ -25,7 +25,8 @@ function createService(facts: ServiceFacts): Service {
 async function verifyFolder(folder: string): Promise<{ ok: boolean; detail: string }> {
   try {
     await access(folder, constants.W_OK);
-    return { ok: true, detail: `${folder} can be written` };
+    const isFolder = (await stat(folder)).isDirectory();
+    return { ok: isFolder, detail: `${folder} ${isFolder ? 'can be written' : 'is not a folder'}` };
   } catch (thrown) {
     const missing = thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT';
     if (missing && dirname(folder) !== folder) return verifyFolder(dirname(folder));

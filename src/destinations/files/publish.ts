@@ -83,6 +83,6 @@ export function writeError(path: string, thrown: unknown): DinmoError {
     message: `${path} could not be written${fromSystem ? `: ${messageOf(thrown)}` : ''}`,
     fix: fromSystem
       ? 'Check that the folder of config.path exists, can be written and has room.'
-      : "Check the columns' types, or choose the format csv or jsonl.",
+      : "Check that the disk has room, and the columns' types; or choose the format csv or jsonl.",
   });
 }
