@@ -5,6 +5,8 @@ import { SummaryReporter } from './scripts/summary-reporter.ts';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // Searches whatever the program lets out while tests run for secrets and personal data.
+    setupFiles: ['test/privacy/setup.ts'],
     // For what hangs, not for what is slow: a test may run dbt several times, on a machine that has other work.
     testTimeout: 240_000,
     hookTimeout: 300_000,

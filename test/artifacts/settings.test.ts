@@ -143,12 +143,12 @@ function byText(a: string, b: string): number {
 
 describe('credentials', () => {
   it.each([
-    'hunter22-clear',
-    '"{{ \'hunter22-clear\' }}"',
+    's3cr3t-hunter22-clear',
+    '"{{ \'s3cr3t-hunter22-clear\' }}"',
     '"pre-{{ env_var(\'X\') }}"',
     '"{{ env_var(\'X\') | upper }}"',
     '12345678',
-    '[hunter22-clear]',
+    '[s3cr3t-hunter22-clear]',
   ])('refuses %s without printing it', (value) => {
     const { settings, findings } = read(
       `destinations: {d: {platform: meta, service: audiences, credentials: {access_token: ${value}}}}`,
@@ -159,12 +159,14 @@ describe('credentials', () => {
       severity: 'error',
       fix: expect.stringContaining("env_var('ACCESS_TOKEN')"),
     });
-    expect(JSON.stringify([findings, settings.destinations.get('d')?.credentials])).not.toMatch(/hunter22|12345678/);
+    expect(JSON.stringify([findings, settings.destinations.get('d')?.credentials])).not.toMatch(
+      /s3cr3t-hunter22|12345678/,
+    );
   });
 
   it('come from the environment and are masked from then on', () => {
-    expect(resolveCredential("{{ env_var('TOKEN') }}", { TOKEN: 'abcd1234efgh' })).toBe('abcd1234efgh');
-    expect(mask('Bearer abcd1234efgh')).toBe('Bearer ***');
+    expect(resolveCredential("{{ env_var('TOKEN') }}", { TOKEN: 's3cr3t-abcd1234efgh' })).toBe('s3cr3t-abcd1234efgh');
+    expect(mask('Bearer s3cr3t-abcd1234efgh')).toBe('Bearer ***');
     expect(resolveCredential('{{env_var("TOKEN", \'sandbox\')}}', {})).toBe('sandbox');
   });
 

@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { observe } from '../privacy/observer.ts';
 
 export const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
@@ -41,5 +42,7 @@ export async function ended(child: ChildProcessWithoutNullStreams): Promise<Ende
     stderr += String(chunk);
   });
   const [code] = await once(child, 'close');
+  observe('stdout', stdout);
+  observe('stderr', stderr);
   return { code: typeof code === 'number' ? code : null, stdout, stderr };
 }

@@ -44,7 +44,7 @@ export function personOf(n: number): { readonly email: string; readonly phone: s
   return { email: `person.${n}@shop.example`, phone: `+336${10_000_000 + n}`, name: `Zebulon${n}` };
 }
 
-const SECRETS = ['good-token-of-the-suite', 'webhook-secret-of-the-suite'];
+const SECRETS = ['s3cr3t-good-token-of-the-suite', 's3cr3t-webhook-secret-of-the-suite'];
 
 /** Every service that talks to a platform passes this, against the simulated platform. */
 export function describeService(given: ServiceCase): void {

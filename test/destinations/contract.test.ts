@@ -2,14 +2,14 @@ import { eventId } from '../../src/destinations/meta/event.ts';
 import { describeService, personOf } from './contract-suite.ts';
 import { fieldsOf, identify, makeRow } from './rows.ts';
 
-const TOKEN = { access_token: 'good-token-of-the-suite' };
+const TOKEN = { access_token: 's3cr3t-good-token-of-the-suite' };
 
 describeService({
   platform: 'webhook',
   service: 'objects',
   config: { url: 'https://hooks.example/in?list=1', batch_size: 100 },
-  credentials: { secret: 'webhook-secret-of-the-suite' },
-  wrongCredentials: { secret: 'another-secret' },
+  credentials: { secret: 's3cr3t-webhook-secret-of-the-suite' },
+  wrongCredentials: { secret: 's3cr3t-another-secret' },
   row: (_service, { seq, n, operation }) =>
     makeRow({ seq, operation, key: personOf(n).email, fieldsJson: fieldsOf({ name: personOf(n).name, n }) }),
   held: (state) => state.objects.flatMap((set) => set.records.map((record) => String(record.key))),

@@ -10,6 +10,7 @@ import type {
 import type { HttpClient, HttpRequest, HttpResponse } from '../../src/destinations/http.ts';
 import { parseJson, renderJson } from '../../src/destinations/json.ts';
 import type { LogData, Logger } from '../../src/log.ts';
+import { observe } from '../privacy/observer.ts';
 
 /** One row as the engine would hand it over; each test states only what it is about. */
 export function makeRow(part: Partial<Omit<OutgoingRow, 'fields'>> & { readonly seq: number }): OutgoingRow {
@@ -69,6 +70,7 @@ export function recordingLogger(): Logger & { readonly lines: string[] } {
   const lines: string[] = [];
   const add = (event: string, data?: LogData): void => {
     lines.push(`${event} ${JSON.stringify(data ?? {})}`);
+    observe('log', lines.at(-1));
   };
   return { lines, debug: add, info: add, warn: add };
 }

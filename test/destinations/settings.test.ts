@@ -5,7 +5,7 @@ import { readServiceSettings, requireServiceSettings } from '../../src/destinati
 import type { ServiceFacts } from '../../src/knowledge/service-facts.ts';
 import { mask } from '../../src/log.ts';
 
-const ENV: Readonly<Record<string, string>> = { TOKEN: 'tok-en-value', BROKEN: 'tok\nen', SIZE: '50' };
+const ENV: Readonly<Record<string, string>> = { TOKEN: 's3cr3t-tok-en-value', BROKEN: 'tok\nen', SIZE: '50' };
 
 function resolve(text: string): string {
   const name = /env_var\('(\w+)'\)/.exec(text)?.[1];
@@ -41,9 +41,9 @@ describe('settings of a destination', () => {
     expect(findings).toEqual([]);
     expect(settings).toEqual({
       config: { ad_account_id: '1234567890' },
-      credentials: { access_token: 'tok-en-value' },
+      credentials: { access_token: 's3cr3t-tok-en-value' },
     });
-    expect(mask('Bearer tok-en-value')).toBe('Bearer ***');
+    expect(mask('Bearer s3cr3t-tok-en-value')).toBe('Bearer ***');
   });
 
   it('converts what an environment variable gives', () => {

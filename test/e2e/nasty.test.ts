@@ -7,14 +7,14 @@ import { NASTY_DATA, NASTY_VALUE, nasty } from './projects/nasty.ts';
 import { must, Workspace } from './workspace.ts';
 
 const hook = new WebhookPlatform({ batchSize: 3 });
-const meta = new MetaPlatform('nasty-token-1');
+const meta = new MetaPlatform('s3cr3t-nasty-token-1');
 let servers: readonly PlatformServer[] = [];
 let workspace: Workspace;
 
 beforeAll(async () => {
   servers = await Promise.all([startPlatform(hook), startPlatform(meta)]);
   const [hookUrl = '', metaUrl = ''] = servers.map(({ url }) => url);
-  workspace = Workspace.create(nasty(hookUrl, metaUrl), { META_TOKEN: 'nasty-token-1' });
+  workspace = Workspace.create(nasty(hookUrl, metaUrl), { META_TOKEN: 's3cr3t-nasty-token-1' });
   await workspace.sql(...NASTY_DATA);
   await must(workspace.dbt('build'));
   await must(workspace.dinmo('generate'));

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { runProgram } from '../../src/cli/program.ts';
+import { keepDatabase, observe } from '../privacy/observer.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const MAIN = join(ROOT, 'src/cli/main.ts');
@@ -116,11 +117,17 @@ export class Workspace {
 
   /** A command that is left running, to be ended by a signal. */
   start(...args: readonly string[]): ChildProcess {
-    return spawn(process.execPath, [MAIN, ...args], {
+    const child = spawn(process.execPath, [MAIN, ...args], {
       cwd: this.folder,
       env: this.env,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    for (const name of ['stdout', 'stderr'] as const) {
+      const chunks: string[] = [];
+      child[name].on('data', (chunk) => chunks.push(String(chunk)));
+      child.on('close', () => observe(name, chunks.join('')));
+    }
+    return child;
   }
 
   /** Runs statements in the DuckDB file; the rows of the last one, values as JSON. */
@@ -141,6 +148,7 @@ export class Workspace {
   }
 
   dispose(): void {
+    keepDatabase(join(this.folder, 'shop.duckdb'));
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
@@ -189,6 +197,10 @@ async function runHere(argv: readonly string[], { folder, env }: Workspace): Pro
 async function run(program: string, args: readonly string[], { folder, env }: Workspace): Promise<Outcome> {
   return await new Promise((resolve) => {
     const child = execFile(program, args, { cwd: folder, env, maxBuffer: 1 << 26 }, (_error, stdout, stderr) => {
+      if (program !== DBT) {
+        observe('stdout', stdout);
+        observe('stderr', stderr);
+      }
       resolve({ code: child.exitCode, stdout, stderr, all: `${stdout}\n${stderr}` });
     });
   });

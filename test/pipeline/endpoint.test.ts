@@ -15,7 +15,10 @@ async function endpoint(
   { platform, config, credentials = {}, baseUrl }: Written,
   { sandboxUrl = null, secrets = 'needed' }: { readonly sandboxUrl?: string | null; readonly secrets?: SecretUse },
 ): Promise<Endpoint> {
-  const context = { options: { sandboxUrl }, project: { env: { SECRET: 'top-secret' }, targetPath: '/p/target' } };
+  const context = {
+    options: { sandboxUrl },
+    project: { env: { SECRET: 's3cr3t-top-secret' }, targetPath: '/p/target' },
+  };
   const destination = {
     name: 'out',
     platform,

@@ -21,6 +21,8 @@ import { Ledger } from '../../src/record/ledger.ts';
 import type { Closing, SettledCounts } from '../../src/record/settle.ts';
 import { openDuckdb } from '../../src/warehouse/duckdb/connection.ts';
 import type { Row, Warehouse } from '../../src/warehouse/warehouse.ts';
+import { observe } from '../privacy/observer.ts';
+import { observeState } from '../privacy/state.ts';
 
 export const SCHEMA: StateSchema = { database: null, schema: 'DELTA' };
 
@@ -161,6 +163,7 @@ export class EngineBench {
     };
     const plan = await warehouse.transaction(async () => {
       const planned = await planDelivery(warehouse, job);
+      observe('plan', planned);
       if (planned.guards.some((verdict) => !verdict.overridden)) return planned;
       await freeze(ledger, job);
       await ledger.insert('runs', {
@@ -234,6 +237,8 @@ export class EngineBench {
   }
 
   async close(): Promise<void> {
+    const warehouse = this.#warehouse;
+    if (warehouse !== null) await observeState((sql) => warehouse.query(sql));
     await this.#warehouse?.close();
     if (this.#folder !== null) rmSync(this.#folder, { recursive: true, force: true });
   }

@@ -25,7 +25,7 @@ export interface ShopFiles {
   readonly settings?: string;
 }
 
-const SECRETS = { META_TOKEN: 'meta-token-7', HS_TOKEN: 'hs-token-7', HS_OTHER: 'hs-token-8' };
+const SECRETS = { META_TOKEN: 's3cr3t-meta-token-7', HS_TOKEN: 's3cr3t-hs-token-7', HS_OTHER: 's3cr3t-hs-token-8' };
 const VIEWS: Readonly<Record<string, string>> = {
   entity_person: 'select * from main.people',
   entity_place: 'select * from main.places',

@@ -5,7 +5,7 @@ import { findService } from '../../../src/destinations/registry.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/start.ts';
 import { makeBatch, makeContext, makeRow, scriptedHttp } from '../rows.ts';
 
-const TOKEN = { access_token: 'a-good-key' };
+const TOKEN = { access_token: 's3cr3t-a-good-key' };
 
 const member = (
   seq: number,

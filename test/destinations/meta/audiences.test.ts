@@ -33,7 +33,7 @@ async function openWith(
   const session = await service.open(
     makeContext({
       config: { ad_account_id: 'act_42' },
-      credentials: { access_token: 'token-of-meta' },
+      credentials: { access_token: 's3cr3t-token-of-meta' },
       audienceName: 'VIP',
       identifierKinds: KINDS,
       http,
@@ -71,7 +71,7 @@ describe('the audience', () => {
       'https://graph.facebook.com/v26.0/act_42/customaudiences?fields=id,name,subtype&limit=500',
       'https://graph.facebook.com/v26.0/act_42/customaudiences?fields=id,name,subtype&limit=500&after=c1',
     ]);
-    expect(asked[0]?.headers).toMatchObject({ authorization: 'Bearer token-of-meta' });
+    expect(asked[0]?.headers).toMatchObject({ authorization: 'Bearer s3cr3t-token-of-meta' });
   });
 
   it('is made when there is none, and looked for again when the answer is lost', async () => {

@@ -16,7 +16,7 @@ async function send(
   const { http, asked } = scriptedHttp([answer]);
   const service = await findService('meta', 'events');
   const session = await service.open(
-    makeContext({ config: { dataset_id: '99', ...config }, credentials: { access_token: 't-o-k-e-n' }, http }),
+    makeContext({ config: { dataset_id: '99', ...config }, credentials: { access_token: 's3cr3t-t-o-k-e-n' }, http }),
   );
   const outcome = await session.send(makeBatch([row]), new AbortController().signal);
   return { outcome, body: JSON.parse(asked[0]?.body ?? ''), url: asked[0]?.url };

@@ -26,7 +26,9 @@ async function exchange(
 
 describe('a webhook request', () => {
   it('carries the warehouse’s own JSON, every digit of it, under the batch’s idempotency key', async () => {
-    const { asked } = await exchange([insert, composite], [{ status: 200 }], { credentials: { secret: 'the secret' } });
+    const { asked } = await exchange([insert, composite], [{ status: 200 }], {
+      credentials: { secret: 's3cr3t-the-hook' },
+    });
     const body =
       '{"activation":"vip.there","sync_id":"sync-1","operation":"insert","rows":[' +
       '{"key":9007199254740993,"fields":{"n": 12345678901234567890, "d":"1.10"}},' +
@@ -35,7 +37,7 @@ describe('a webhook request', () => {
     expect(asked[0]?.headers).toEqual({
       'content-type': 'application/json',
       'idempotency-key': 'sync-1:1-2',
-      'x-dinmo-signature': `sha256=${createHmac('sha256', 'the secret').update(body).digest('hex')}`,
+      'x-dinmo-signature': `sha256=${createHmac('sha256', 's3cr3t-the-hook').update(body).digest('hex')}`,
     });
   });
 
@@ -58,7 +60,6 @@ describe('a webhook request', () => {
 });
 
 describe('a webhook answer', () => {
-
   it.each([
     ['empty', ''],
     ['an object without rejected', '{"ok":true}'],

@@ -6,9 +6,9 @@ export interface BakeryPlaces {
 }
 
 export const BAKERY_SECRETS = {
-  HOOK_SECRET: 'hook-secret-5521',
-  META_TOKEN: 'meta-token-9932',
-  HS_TOKEN: 'hs-token-7714',
+  HOOK_SECRET: 's3cr3t-hook-secret-5521',
+  META_TOKEN: 's3cr3t-meta-token-9932',
+  HS_TOKEN: 's3cr3t-hs-token-7714',
 };
 
 export function bakery(places: BakeryPlaces): Record<string, string> {

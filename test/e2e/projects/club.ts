@@ -1,8 +1,8 @@
 /** A small project whose people, mapping and destinations all change without a build: views over one raw table. */
 export const CLUB_SECRETS = {
-  HOOK_SECRET: 'hook-secret-4410',
-  META_TOKEN: 'meta-token-3382',
-  HS_TOKEN: 'hs-token-9127',
+  HOOK_SECRET: 's3cr3t-hook-secret-4410',
+  META_TOKEN: 's3cr3t-meta-token-3382',
+  HS_TOKEN: 's3cr3t-hs-token-9127',
 };
 
 /** What dbt builds. */
