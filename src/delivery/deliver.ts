@@ -1,6 +1,7 @@
 import PQueue from 'p-queue';
 import type { Receipt } from '../destinations/destination.ts';
 import type { SendContext, SendResult } from './attempt.ts';
+import { Connections } from './connections.ts';
 import type { OutgoingChange } from './outgoing.ts';
 import { RowTexts, type Span } from './row-texts.ts';
 import { sendRows, sendTexts } from './send.ts';
@@ -16,11 +17,11 @@ export interface BatchLimits {
 export interface DeliveryJournal {
   /** Resolves when it is written down that these changes may go out. */
   intend(lo: number, hi: number): Promise<void>;
-  /** Writes answers down, soon; awaited at the end. */
-  acknowledge(receipts: readonly Receipt[]): void;
+  /** Resolves when these answers are written down. */
+  acknowledge(receipts: readonly Receipt[]): Promise<void>;
   /** The same for changes that were accepted, all of a span. */
-  accept(span: Span): void;
-  /** And for changes that were announced and never went out. */
+  accept(span: Span): Promise<void>;
+  /** Changes that were announced never went out: written down soon. */
   withdraw(span: Span): void;
   flush(): Promise<void>;
 }
@@ -92,6 +93,7 @@ class Delivery {
   /** Aborts pauses and further attempts of batches under way, once delivery has stopped. */
   readonly #halt = new AbortController();
   readonly #queue: PQueue;
+  readonly #connections: Connections;
   readonly #unremoved = new Set<string>();
   readonly #announcements = new Map<RowTexts, Announcement>();
   #stop: DeliveryStop | null = null;
@@ -100,8 +102,15 @@ class Delivery {
 
   constructor(input: DeliveryInput) {
     this.#input = input;
-    this.#sending = { ...input.send, stopping: AbortSignal.any([input.send.stopping, this.#halt.signal]) };
-    this.#queue = new PQueue({ concurrency: input.limits.connectionsMax });
+    const connections = new Connections(input.limits.connectionsMax);
+    this.#connections = connections;
+    this.#sending = {
+      ...input.send,
+      stopping: AbortSignal.any([input.send.stopping, this.#halt.signal]),
+      rest: (wait) => connections.rest(wait),
+    };
+    // As many again: they stand ready for a connection, or rest until they are tried again.
+    this.#queue = new PQueue({ concurrency: 2 * input.limits.connectionsMax });
   }
 
   get stopped(): boolean {
@@ -125,7 +134,7 @@ class Delivery {
     try {
       for await (const batch of this.#batches(pages)) {
         if (this.stopped) break;
-        await this.#queue.onSizeLessThan(this.#input.limits.connectionsMax);
+        await this.#queue.onSizeLessThan(1);
         if (this.stopped) break;
         void this.#queue.add(() => this.#send(batch));
       }
@@ -149,7 +158,7 @@ class Delivery {
           continue;
         }
         if (change.part === 'add' && this.#unremoved.has(change.key)) {
-          this.#input.journal.acknowledge([
+          await this.#input.journal.acknowledge([
             {
               seq: change.seq,
               status: 'deferred',
@@ -177,15 +186,16 @@ class Delivery {
   }
 
   async #send(parcel: Parcel): Promise<void> {
-    if (this.stopped) return;
+    await this.#connections.take();
     try {
+      if (this.stopped) return;
       this.#input.send.assertMaySend();
       await this.#announce(parcel);
       if (this.stopped) return this.#takeBack(parcel);
       if (parcel instanceof RowTexts) this.#begin(parcel);
       const result =
         parcel instanceof RowTexts ? await sendTexts(parcel, this.#sending) : await sendRows(parcel, this.#sending);
-      this.#note(parcel, result);
+      await this.#note(parcel, result);
       this.#exhausted = result.exhausted ? this.#exhausted + 1 : 0;
       if (result.refusal) this.#stop ??= { kind: 'refused', ...result.refusal };
       else if (result.over) this.#giveUp(result.receipts, 'asks for a longer pause than this run can make');
@@ -193,6 +203,8 @@ class Delivery {
         this.#giveUp(result.receipts, `did not answer as it should, ${EXHAUSTED_MAX} batches in a row`);
     } catch (thrown) {
       this.#failure ??= { thrown };
+    } finally {
+      this.#connections.release();
     }
     if (this.stopped) this.#halt.abort();
   }
@@ -231,7 +243,7 @@ class Delivery {
     // A batch of texts is still waiting: it is withdrawn with the others.
     if (parcel instanceof RowTexts && this.#announcements.has(parcel)) return;
     if (parcel instanceof RowTexts) this.#input.journal.withdraw(parcel);
-    else this.#input.journal.acknowledge(parcel.map(unsent));
+    else void this.#input.journal.acknowledge(parcel.map(unsent));
   }
 
   #begin(batch: RowTexts): void {
@@ -239,10 +251,11 @@ class Delivery {
     this.#announcements.delete(batch);
   }
 
-  #note(parcel: Parcel, { receipts, taken }: SendResult): void {
+  /** A connection is not free before the answer is written: so few batches are in doubt after a death. */
+  async #note(parcel: Parcel, { receipts, taken }: SendResult): Promise<void> {
     if (!(parcel instanceof RowTexts)) this.#noteRemovals(parcel, receipts);
-    if (receipts.length > 0) this.#input.journal.acknowledge(receipts);
-    for (const span of taken) this.#input.journal.accept(span);
+    const { journal } = this.#input;
+    await Promise.all([journal.acknowledge(receipts), ...taken.map((span) => journal.accept(span))]);
     this.#input.progress?.(parcel instanceof RowTexts ? parcel.size : parcel.length);
   }
 

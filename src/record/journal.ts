@@ -4,6 +4,12 @@ import type { Receipt } from '../destinations/destination.ts';
 import type { AppendType, Value } from '../warehouse/warehouse.ts';
 import type { Ledger } from './ledger.ts';
 
+/** Whoever waits for a write. */
+interface Waiting {
+  readonly done: () => void;
+  readonly failed: (thrown: unknown) => void;
+}
+
 /**
  * Writes down what may go out, before it does, and what was answered, as it comes. What gathers while one write is under
  * way goes into the next, in one transaction, so that the number of writes follows time and not rows.
@@ -11,13 +17,8 @@ import type { Ledger } from './ledger.ts';
 export class Journal implements DeliveryJournal {
   readonly #ledger: Ledger;
   readonly #runId: string;
-  #intents: {
-    readonly lo: number;
-    readonly hi: number;
-    readonly done: () => void;
-    readonly failed: (thrown: unknown) => void;
-  }[] = [];
-  #answers: Value[][] = [];
+  #intents: (Waiting & Span)[] = [];
+  #answers: (Waiting & { readonly ranges: readonly Value[][] })[] = [];
   #writing: Promise<void> | null = null;
   #failure: { readonly thrown: unknown } | null = null;
 
@@ -33,22 +34,28 @@ export class Journal implements DeliveryJournal {
     });
   }
 
-  acknowledge(receipts: readonly Receipt[]): void {
-    this.write(receiptRanges(receipts));
+  acknowledge(receipts: readonly Receipt[]): Promise<void> {
+    return this.write(receiptRanges(receipts));
   }
 
-  accept(span: Span): void {
-    this.write([acceptedRange(span)]);
+  accept(span: Span): Promise<void> {
+    return this.write([acceptedRange(span)]);
   }
 
   withdraw(span: Span): void {
-    this.write([withdrawnRange(span)]);
+    void this.write([withdrawnRange(span)]);
   }
 
   /** Answers as `receiptRanges` makes them. */
-  write(ranges: readonly Value[][]): void {
-    for (const range of ranges) this.#answers.push(range);
-    this.#start();
+  write(ranges: readonly Value[][]): Promise<void> {
+    if (ranges.length === 0) return Promise.resolve();
+    const written = new Promise<void>((done, failed) => {
+      this.#answers.push({ ranges, done, failed });
+      this.#start();
+    });
+    // Who does not wait for it is told by `flush`.
+    written.catch(() => {});
+    return written;
   }
 
   async flush(): Promise<void> {
@@ -67,8 +74,8 @@ export class Journal implements DeliveryJournal {
 
   /** After a failed write nothing more may be sent. */
   #fail(): void {
-    for (const intent of this.#intents.splice(0)) intent.failed(this.#failure?.thrown);
-    this.#answers = [];
+    for (const waiting of [...this.#intents.splice(0), ...this.#answers.splice(0)])
+      waiting.failed(this.#failure?.thrown);
   }
 
   async #write(): Promise<void> {
@@ -78,12 +85,12 @@ export class Journal implements DeliveryJournal {
     try {
       await this.#keep(
         intents.map(({ lo, hi }): Value[] => [this.#runId, lo, hi]),
-        answers.map((range): Value[] => [this.#runId, ...range]),
+        answers.flatMap(({ ranges }) => ranges).map((range): Value[] => [this.#runId, ...range]),
       );
-      for (const intent of intents) intent.done();
+      for (const waiting of [...intents, ...answers]) waiting.done();
     } catch (thrown) {
       this.#failure = { thrown };
-      for (const intent of intents) intent.failed(thrown);
+      for (const waiting of [...intents, ...answers]) waiting.failed(thrown);
       this.#fail();
     }
   }
@@ -141,12 +148,14 @@ export class HeldJournal implements DeliveryJournal {
     return this.#journal.intend(lo, hi);
   }
 
-  acknowledge(receipts: readonly Receipt[]): void {
+  acknowledge(receipts: readonly Receipt[]): Promise<void> {
     this.#keep(receiptRanges(receipts));
+    return Promise.resolve();
   }
 
-  accept(span: Span): void {
+  accept(span: Span): Promise<void> {
     this.#keep([acceptedRange(span)]);
+    return Promise.resolve();
   }
 
   withdraw(span: Span): void {
@@ -177,7 +186,9 @@ export class HeldJournal implements DeliveryJournal {
       null,
       null,
     ];
-    this.#journal.write(fate === 'kept' ? this.#ranges : this.#ranges.map(([lo = 0, hi = 0]) => [lo, hi, ...dropped]));
+    await this.#journal.write(
+      fate === 'kept' ? this.#ranges : this.#ranges.map(([lo = 0, hi = 0]) => [lo, hi, ...dropped]),
+    );
     this.#ranges = [];
     await this.#journal.flush();
   }

@@ -80,16 +80,16 @@ export class Line {
         this.intents.push([lo, hi]);
         await this.intended();
       },
-      accept: ({ lo, hi }) => {
+      accept: async ({ lo, hi }) => {
         const seqs = Array.from({ length: hi - lo + 1 }, (_, index) => lo + index);
-        journal.acknowledge(seqs.map((seq) => ({ seq, status: 'accepted' })));
+        await journal.acknowledge(seqs.map((seq) => ({ seq, status: 'accepted' })));
       },
       withdraw: ({ lo, hi }) => {
         const said = { code: 'not-sent', message: 'the run ended before it was sent' };
         const seqs = Array.from({ length: hi - lo + 1 }, (_, index) => lo + index);
-        journal.acknowledge(seqs.map((seq) => ({ seq, status: 'deferred', ...said })));
+        void journal.acknowledge(seqs.map((seq) => ({ seq, status: 'deferred', ...said })));
       },
-      acknowledge: (receipts) => {
+      acknowledge: async (receipts) => {
         for (const receipt of receipts) {
           if (this.receipts.has(receipt.seq)) throw new Error(`row ${receipt.seq} has two receipts`);
           this.receipts.set(receipt.seq, receipt);
