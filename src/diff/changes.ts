@@ -62,7 +62,7 @@ export function outgoingChanges(dialect: StateDialect, job: DiffJob, page: Chang
 }
 
 /**
- * The same as whole batches: one row for each operation and `size` neighbouring changes, with `lo`, `hi`, `wire` and `text`, the
+ * The same as whole batches: one row for each operation and `size` neighbouring changes, with `lo`, `hi`, `size`, `wire` and `text`, the
  * rows as JSON side by side. For rows that are known by key alone.
  */
 export function outgoingTexts(
@@ -164,7 +164,7 @@ class ChangeSql {
 
   texts(page: ChangePage, size: number): string {
     const row = `'{"key":' || key_json || case when fields is null then '' else ',"fields":' || fields end || '}'`;
-    return `select min(seq) as lo, max(seq) as hi, wire, string_agg(${row}, ',' || chr(10) order by seq) as text
+    return `select min(seq) as lo, max(seq) as hi, count(*) as size, wire, string_agg(${row}, ',' || chr(10) order by seq) as text
     from (${this.outgoing(page)}) as o group by wire, floor((seq - ${page.lo}) / ${size}) order by 1`;
   }
 

@@ -163,8 +163,11 @@ async function readTexts(
   warehouse: Warehouse,
   job: DiffJob,
   batches: { readonly page: PageOfChanges; readonly size: number },
-): Promise<readonly RowTexts[]> {
+): Promise<ChangePage> {
   const rows = await warehouse.query(outgoingTexts(warehouse.state, job, batches));
+  // A text stands for neighbours without gaps. Where there are any, rows are read one by one.
+  if (rows.some(({ lo, hi, size }) => Number(hi) - Number(lo) + 1 !== Number(size)))
+    return await readRows(warehouse, job, batches.page);
   return rows.map(
     (row) =>
       new RowTexts({

@@ -62,6 +62,8 @@ async function prepare(instance: DuckDBInstance, file: DuckdbFile): Promise<Ware
     for (const extension of file.extensions) await connection.run(`load ${duckdbState.identifier(extension)}`);
     for (const [name, value] of Object.entries(file.settings))
       await connection.run(`set global ${duckdbState.identifier(name)} = ${duckdbState.text(value)}`);
+    // Changes are numbered in the order in which they are made: whatever the profile says, that order is kept.
+    await connection.run('set global preserve_insertion_order = true');
     for (const { path, alias, type, readOnly } of file.attach) {
       const flags = [
         type === null ? null : `type ${duckdbState.identifier(type)}`,
