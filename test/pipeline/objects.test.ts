@@ -167,6 +167,22 @@ describe('two activations of one destination', () => {
     expect(world.crm.keys()).toEqual(['a@x']);
   });
 
+  it('keep a key that the other may have sent, though no record of its is known', async () => {
+    await sync([contact(1, 'a@x')], 'a');
+    const id = world.crm.byKey('a@x')?.id;
+    world.crm.fault = (_batch, apply) => {
+      apply();
+      return { kind: 'retry', applied: 'maybe', throttled: false, afterMs: 1, code: 'reset', message: 'reset' };
+    };
+    await sync([contact(9, 'a@x')], 'b');
+    world.crm.fault = null;
+    expect((await sync([], 'a')).planned.delete).toBe(0);
+    await sync([contact(9, 'a@x')], 'b');
+    expect(world.crm.byKey('a@x')?.id).toBe(id);
+    expect((await sync([], 'b')).planned.delete).toBe(1);
+    expect(world.crm.keys()).toEqual([]);
+  });
+
   it('do not move a key that the other holds', async () => {
     await sync([contact(1, 'a@x')], 'a');
     await sync([contact(9, 'a@x')], 'b');

@@ -194,6 +194,16 @@ describe('an identifier that members share', () => {
     await expectSettled({});
   });
 
+  it('stays while one has it who may not be told of it yet', async () => {
+    await world.hold([member(1, 'one@x'), member(2, 'two@x')]);
+    await world.sync();
+    await world.hold([member(2, 'one@x')]);
+    await world.sync({ operations: ['insert', 'delete'] });
+    expect(held()).toEqual(names('one@x', 'two@x'));
+    await world.sync();
+    await expectSettled({}, 'one@x');
+  });
+
   it('leaves with the last, whatever order they leave in, also as the last of one that changed', async () => {
     const three = [member(1, null, '+1'), member(2, 'two@x', '+1'), member(3, 'three@x', '+1')];
     for (const order of [
