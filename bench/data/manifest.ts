@@ -91,8 +91,12 @@ function entityBlock(index: number): object {
       { relation: modelName(index + 1), count: { gte: 2 }, during: { last: 90, unit: 'day' } },
     ],
   };
-  const activations = { hook: { operations: ['insert', 'update', 'delete'], mapping: { mail: 'email', land: 'country' } } };
-  return { entity: { name, type: 'dimension', class: 'customers', segments: { [`segment_${index}`]: { where, activations } } } };
+  const activations = {
+    hook: { operations: ['insert', 'update', 'delete'], mapping: { mail: 'email', land: 'country' } },
+  };
+  return {
+    entity: { name, type: 'dimension', class: 'customers', segments: { [`segment_${index}`]: { where, activations } } },
+  };
 }
 
 function columnBlock(column: string): object | null {
@@ -241,20 +245,50 @@ function modelNode(index: number, size: ManifestSize): object {
   return {
     ...PLACE,
     ...{ name, resource_type: 'model', package_name: PROJECT, path: `${name}.sql` },
-    ...{ original_file_path: `models/${name}.sql`, unique_id: `model.${PROJECT}.${name}`, fqn: [PROJECT, name], alias: name },
+    ...{
+      original_file_path: `models/${name}.sql`,
+      unique_id: `model.${PROJECT}.${name}`,
+      fqn: [PROJECT, name],
+      alias: name,
+    },
     checksum: { name: 'sha256', checksum: hash },
     config: {
-      ...{ enabled: true, alias: null, schema: null, database: null, tags: [], meta, group: null, materialized: 'table' },
+      ...{
+        enabled: true,
+        alias: null,
+        schema: null,
+        database: null,
+        tags: [],
+        meta,
+        group: null,
+        materialized: 'table',
+      },
       ...{ incremental_strategy: null, batch_size: null, lookback: 1, begin: null, persist_docs: {}, 'post-hook': [] },
-      ...{ 'pre-hook': [], quoting: {}, column_types: {}, full_refresh: null, unique_key: null, on_schema_change: 'ignore' },
+      ...{
+        'pre-hook': [],
+        quoting: {},
+        column_types: {},
+        full_refresh: null,
+        unique_key: null,
+        on_schema_change: 'ignore',
+      },
       ...{ on_configuration_change: 'apply', grants: {}, packages: [], docs: NOTHING_SHOWN },
-      ...{ contract: { enforced: false, alias_types: true }, event_time: null, concurrent_batches: null, access: 'protected' },
+      ...{
+        contract: { enforced: false, alias_types: true },
+        event_time: null,
+        concurrent_batches: null,
+        access: 'protected',
+      },
     },
     ...{ tags: [], description: `Rows of ${name}.` },
     columns: Object.fromEntries(COLUMNS.map((column) => [column, columnNode(column, index, annotated)])),
     ...{ meta, group: null, docs: NOTHING_SHOWN, patch_path: `${PROJECT}://${fileOf(index)}` },
     ...{ build_path: `target/run/${PROJECT}/models/${name}.sql`, unrendered_config: { materialized: 'table' } },
-    ...{ created_at: 1_795_333_371.25 + index, relation_name: `"warehouse"."main"."${name}"`, raw_code: rawCode(index) },
+    ...{
+      created_at: 1_795_333_371.25 + index,
+      relation_name: `"warehouse"."main"."${name}"`,
+      raw_code: rawCode(index),
+    },
     ...{ doc_blocks: [], language: 'sql', refs: [], sources: [], metrics: [] },
     depends_on: { macros: [], nodes: parentsOf(index) },
     ...{ compiled_path: `target/compiled/${PROJECT}/models/${name}.sql`, compiled: true },
@@ -303,7 +337,10 @@ function testNode(test: string, index: number): object {
     ...{ build_path: null, unrendered_config: {}, created_at: 1_795_333_371.5 + index, relation_name: null },
     ...{ raw_code: `{{ test_${test}(**_dbt_generic_test_kwargs) }}`, doc_blocks: [], language: 'sql' },
     ...{ refs: [{ name: model, package: null, version: null }], sources: [], metrics: [] },
-    depends_on: { macros: [`macro.dbt.test_${test}`, 'macro.dbt.get_where_subquery'], nodes: [`model.${PROJECT}.${model}`] },
+    depends_on: {
+      macros: [`macro.dbt.test_${test}`, 'macro.dbt.get_where_subquery'],
+      nodes: [`model.${PROJECT}.${model}`],
+    },
     ...{ compiled_path: `target/compiled/${PROJECT}/${name}.sql`, compiled: true },
     compiled_code: `\n    \n    \n\nselect id\nfrom "warehouse"."main"."${model}"\nwhere id is null\n\n\n`,
     ...{ extra_ctes_injected: true, extra_ctes: [], contract: { enforced: false, alias_types: true, checksum: null } },
@@ -333,7 +370,8 @@ function* sources({ models }: ManifestSize): Generator<readonly [string, unknown
 function* macros(): Generator<readonly [string, unknown]> {
   for (let index = 0; index < 500; index++) {
     const name = `macro_${index}`;
-    const body = `  {%- if target.type == "duckdb" -%}\n    select '{{ value }}' as "value_${index}"\n  {%- endif -%}\n`.repeat(8);
+    const body =
+      `  {%- if target.type == "duckdb" -%}\n    select '{{ value }}' as "value_${index}"\n  {%- endif -%}\n`.repeat(8);
     yield [
       `macro.dbt.${name}`,
       {

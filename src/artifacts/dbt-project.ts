@@ -1,10 +1,10 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import { z } from 'zod';
 import { DinmoError, messageOf } from '../errors.ts';
 import { dbtVariable, type Environment, JinjaEnvironment } from './environment.ts';
 import { renderJinja } from './jinja.ts';
-import { plainPath, readText } from './json-file.ts';
+import { type Loose, plainPath, readText, textAt } from './json-file.ts';
+import { isMap } from './shape.ts';
 import { parseYaml11 } from './yaml-file.ts';
 
 /** What this program uses of dbt_project.yml. Paths are relative to the project, forward slashes. */
@@ -23,21 +23,6 @@ export interface DbtProject {
 }
 
 const FILE = 'dbt_project.yml';
-const paths = z.array(z.string()).nullish().catch(null);
-const text = z.string().min(1).nullish().catch(null);
-const Shape = z.looseObject({
-  name: z.string().min(1),
-  profile: text,
-  'model-paths': paths,
-  'source-paths': paths,
-  'seed-paths': paths,
-  'data-paths': paths,
-  'snapshot-paths': paths,
-  'packages-install-path': text,
-  'modules-path': text,
-  'target-path': text,
-});
-
 /**
  * The folder of the dbt project: `--project-dir`, DBT_ENGINE_PROJECT_DIR, DBT_PROJECT_DIR, else the nearest folder upwards
  * from the working directory that holds dbt_project.yml, as in dbt. Throws DinmoError `project-not-found` (configuration).
@@ -66,35 +51,53 @@ function projectNotFound(message: string): DinmoError {
 
 /** Reads dbt_project.yml of a folder. Throws DinmoError `project-unreadable` (configuration). */
 export function readDbtProject(dir: string, env: Environment, vars: Readonly<Record<string, unknown>>): DbtProject {
-  let content: z.infer<typeof Shape>;
+  let content: unknown;
   try {
-    content = Shape.parse(parseYaml11(readText(join(dir, FILE))));
+    content = parseYaml11(readText(join(dir, FILE)));
   } catch (cause) {
-    const reason =
-      cause instanceof z.ZodError ? 'it has no `name`' : messageOf(cause).split('\n')[0]?.replace(/:$/, '');
-    throw new DinmoError({
-      kind: 'configuration',
-      code: 'project-unreadable',
-      message: `${join(dir, FILE)} cannot be read: ${reason}.`,
-      fix: 'Correct the file; `dbt parse` must accept it.',
-      location: { file: FILE, line: 1, column: 1 },
-      cause,
-    });
+    throw unreadable(dir, messageOf(cause).split('\n')[0]?.replace(/:$/, '') ?? '', cause);
   }
-  const render = (value: string | null | undefined): string | null =>
-    value === null || value === undefined ? null : renderSetting(value, env, vars);
-  const list = (key: 'model' | 'seed' | 'snapshot', older: 'source-paths' | 'data-paths' | null): readonly string[] =>
-    (content[`${key}-paths`] ?? (older === null ? null : content[older]) ?? [`${key}s`]).map(folder);
+  const name = isMap(content) ? statedText(content, 'name') : null;
+  if (!isMap(content) || name === null) throw unreadable(dir, 'it has no `name`', undefined);
+  const stated = content;
+  const render = (...keys: readonly string[]): string | null => {
+    const value = keys.map((key) => statedText(stated, key)).find((text) => text !== null) ?? null;
+    return value === null ? null : renderSetting(value, env, vars);
+  };
+  const list = (key: 'model' | 'seed' | 'snapshot', older: string): readonly string[] =>
+    (statedList(stated, `${key}-paths`) ?? statedList(stated, older) ?? [`${key}s`]).map(folder);
   return {
     dir,
-    name: content.name,
-    profileName: render(content.profile),
+    name,
+    profileName: render('profile'),
     modelPaths: list('model', 'source-paths'),
     seedPaths: list('seed', 'data-paths'),
-    snapshotPaths: list('snapshot', null),
-    packagesPath: folder(render(content['packages-install-path'] ?? content['modules-path']) ?? 'dbt_packages'),
-    targetPath: render(content['target-path']),
+    snapshotPaths: list('snapshot', 'snapshot-paths'),
+    packagesPath: folder(render('packages-install-path', 'modules-path') ?? 'dbt_packages'),
+    targetPath: render('target-path'),
   };
+}
+
+function unreadable(dir: string, reason: string, cause: unknown): DinmoError {
+  return new DinmoError({
+    kind: 'configuration',
+    code: 'project-unreadable',
+    message: `${join(dir, FILE)} cannot be read: ${reason}.`,
+    fix: 'Correct the file; `dbt parse` must accept it.',
+    location: { file: FILE, line: 1, column: 1 },
+    cause,
+  });
+}
+
+/** What is of another type than expected counts as missing: dbt is the judge of its own file. */
+function statedText(content: Loose, key: string): string | null {
+  const text = textAt(content, key);
+  return text === '' ? null : text;
+}
+
+function statedList(content: Loose, key: string): readonly string[] | null {
+  const list = content[key];
+  return Array.isArray(list) && list.every((item) => typeof item === 'string') ? list : null;
 }
 
 /** A setting that uses anything but env_var and var is taken as it stands: dbt is the judge of its own file. */

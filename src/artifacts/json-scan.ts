@@ -10,34 +10,65 @@ const CLOSE_MAP = 0x7d;
 /** Lists open and close with the bytes of maps, less this bit. */
 const MAP_BIT = 0x20;
 
-/** Keys to look for among the members of a map; a key is known by its place in the list. */
-export class KeyTable {
-  readonly keys: readonly string[];
-  readonly #byLength: (readonly { readonly index: number; readonly bytes: Uint8Array }[] | undefined)[] = [];
+interface WantedKey {
+  readonly key: string;
+  readonly bytes: Uint8Array;
+  /** Where the place of its value is kept; -1 where only something inside of it is wanted. */
+  readonly slot: number;
+  readonly inside: WantedKeys | null;
+}
 
-  /** Keys of ASCII characters, none of which JSON would escape. */
-  constructor(keys: readonly string[]) {
-    this.keys = keys;
-    for (const [index, key] of keys.entries()) {
-      this.#byLength[key.length] = [...(this.#byLength[key.length] ?? []), { index, bytes: Buffer.from(key) }];
+/** Keys whose values are wanted, as paths: `name`, and `config.enabled` for what stands inside a map. */
+export class WantedKeys {
+  readonly paths: readonly string[];
+  readonly #slots: readonly number[];
+  readonly #byLength: (readonly WantedKey[] | undefined)[] = [];
+
+  /** Keys of ASCII characters, none of which JSON would escape. `slots`: the place of each path in a row of places. */
+  constructor(paths: readonly string[], slots: readonly number[] = paths.map((_, index) => index)) {
+    this.paths = paths;
+    this.#slots = slots;
+    for (const key of new Set(paths.map((path) => path.split('.')[0] ?? ''))) {
+      const inner = paths.flatMap((path, index) =>
+        path.startsWith(`${key}.`) ? [{ path: path.slice(key.length + 1), slot: slots[index] ?? -1 }] : [],
+      );
+      const wanted = {
+        key,
+        bytes: Buffer.from(key),
+        slot: slots[paths.indexOf(key)] ?? -1,
+        inside:
+          inner.length === 0
+            ? null
+            : new WantedKeys(
+                inner.map(({ path }) => path),
+                inner.map(({ slot }) => slot),
+              ),
+      };
+      this.#byLength[key.length] = [...(this.#byLength[key.length] ?? []), wanted];
     }
   }
 
-  /** The place of the key that stands there without escapes; -1 when it is none of ours. */
-  match(bytes: Uint8Array, start: number, end: number): number {
+  /** The wanted key that stands there without escapes. */
+  match(bytes: Uint8Array, start: number, end: number): WantedKey | undefined {
     const candidates = this.#byLength[end - start];
-    if (candidates === undefined) return -1;
+    if (candidates === undefined) return undefined;
     for (const candidate of candidates) {
       let at = 0;
       while (start + at < end && bytes[start + at] === candidate.bytes[at]) at++;
-      if (start + at === end) return candidate.index;
+      if (start + at === end) return candidate;
     }
-    return -1;
+    return undefined;
+  }
+
+  find(key: string): WantedKey | undefined {
+    return this.#byLength[key.length]?.find((candidate) => candidate.key === key);
+  }
+
+  /** Forgets the places of all its keys. */
+  clear(places: Uint32Array, base: number): void {
+    for (const slot of this.#slots) places[base + 2 * slot + 1] = 0;
   }
 }
-
-/** Told of each member of a map: which key of the table it has, or -1, and where its value begins. Answers where the value ends. */
-export type VisitMember = (known: number, value: number) => number;
 
 /**
  * Finds where the parts of a JSON text stand, in UTF-8, without making values of them: several times faster than
@@ -55,6 +86,7 @@ export class JsonScanner {
   readonly #second: number;
   #keyStart = 0;
   #keyEnd = 0;
+  #keyHasEscape = false;
 
   /** `word`: a text of two letters or more whose mentions are noticed on the way, as key or as value. */
   constructor(bytes: Buffer, word: string) {
@@ -92,31 +124,14 @@ export class JsonScanner {
     return this.bytes[at] === OPEN_MAP;
   }
 
-  /** Visits the members of the map that begins here; where it ends. */
-  members(from: number, table: KeyTable, visit: VisitMember): number {
-    const { bytes } = this;
+  /** Visits the members of the map that begins here: `visit` gets where a value begins, and answers where it ends. Where the map ends. */
+  members(from: number, visit: (value: number) => number): number {
     let at = this.skipSpace(from + 1);
-    if (bytes[at] === CLOSE_MAP) return at + 1;
+    if (this.bytes[at] === CLOSE_MAP) return at + 1;
     for (;;) {
-      if (bytes[at] !== QUOTE) throw this.#unexpected(at);
-      const start = at + 1;
-      let hasEscape = false;
-      at = start;
-      for (let byte = bytes[at]; byte !== QUOTE; byte = bytes[++at]) {
-        if (byte === undefined) throw this.#unexpected(at);
-        if (byte !== BACKSLASH) continue;
-        hasEscape = true;
-        at++;
-      }
-      this.#keyStart = start;
-      this.#keyEnd = at;
-      const known = hasEscape ? table.keys.indexOf(this.key()) : table.match(bytes, start, at);
-      at = this.skipSpace(at + 1);
-      if (bytes[at] !== COLON) throw this.#unexpected(at);
-      at = this.skipSpace(visit(known, this.skipSpace(at + 1)));
-      if (bytes[at] === COMMA) at = this.skipSpace(at + 1);
-      else if (bytes[at] === CLOSE_MAP) return at + 1;
-      else throw this.#unexpected(at);
+      at = this.skipSpace(visit(this.#readKey(at)));
+      if (this.bytes[at] === CLOSE_MAP) return at + 1;
+      at = this.#skipComma(at);
     }
   }
 
@@ -125,13 +140,46 @@ export class JsonScanner {
     return this.text(this.#keyStart, this.#keyEnd);
   }
 
+  /**
+   * Goes through the map that begins here and writes where the wanted values stand: at `base`, two numbers for each slot,
+   * the value's begin and its end. Of a key that is repeated the last one counts. Where the map ends.
+   */
+  collect(from: number, wanted: WantedKeys, into: { readonly places: Uint32Array; readonly base: number }): number {
+    const { bytes } = this;
+    const { places, base } = into;
+    let at = this.skipSpace(from + 1);
+    if (bytes[at] === CLOSE_MAP) return at + 1;
+    for (;;) {
+      const value = this.#readKey(at);
+      const key = this.#keyHasEscape ? wanted.find(this.key()) : wanted.match(bytes, this.#keyStart, this.#keyEnd);
+      if (key === undefined) at = this.skipValue(value);
+      else if (key.inside === null) {
+        at = this.skipValue(value);
+        places[base + 2 * key.slot] = value;
+        places[base + 2 * key.slot + 1] = at;
+      } else {
+        key.inside.clear(places, base);
+        at = bytes[value] === OPEN_MAP ? this.collect(value, key.inside, into) : this.skipValue(value);
+      }
+      at = this.skipSpace(at);
+      if (bytes[at] === CLOSE_MAP) return at + 1;
+      at = this.#skipComma(at);
+    }
+  }
+
   /** The value that stands between the two places. */
   parse(start: number, end: number): unknown {
     const { bytes } = this;
     const first = bytes[start];
     if (first === QUOTE) return this.text(start + 1, end - 1);
-    if (first === 0x6e && end - start === 4 && bytes[end - 1] === 0x6c) return null; // the commonest value of all
+    if (first === 0x6e && this.#isAscii(start, end, 'null')) return null;
+    if (first === 0x74 && this.#isAscii(start, end, 'true')) return true;
     return parseJson(bytes.toString('utf8', start, end));
+  }
+
+  /** Whether the value that stands between the two places is this text, of ASCII characters without escapes. */
+  isText(start: number, end: number, text: string): boolean {
+    return this.bytes[start] === QUOTE && this.#isAscii(start + 1, end - 1, text);
   }
 
   /** The text whose quotes stand just outside the two places. */
@@ -145,6 +193,41 @@ export class JsonScanner {
       return parsed;
     }
     return bytes.toString('latin1', start, end);
+  }
+
+  #isAscii(start: number, end: number, text: string): boolean {
+    const { bytes } = this;
+    if (end - start !== text.length) return false;
+    for (let index = 0; index < text.length; index++) {
+      const code = text.charCodeAt(index);
+      if (bytes[start + index] !== code || code >= 0x80 || code === BACKSLASH) return false;
+    }
+    return true;
+  }
+
+  /** Notes the key that begins here; where its value begins. */
+  #readKey(from: number): number {
+    const { bytes } = this;
+    if (bytes[from] !== QUOTE) throw this.#unexpected(from);
+    let at = from + 1;
+    let hasEscape = false;
+    for (let byte = bytes[at]; byte !== QUOTE; byte = bytes[++at]) {
+      if (byte === undefined) throw this.#unexpected(at);
+      if (byte !== BACKSLASH) continue;
+      hasEscape = true;
+      at++;
+    }
+    this.#keyStart = from + 1;
+    this.#keyEnd = at;
+    this.#keyHasEscape = hasEscape;
+    at = this.skipSpace(at + 1);
+    if (bytes[at] !== COLON) throw this.#unexpected(at);
+    return this.skipSpace(at + 1);
+  }
+
+  #skipComma(at: number): number {
+    if (this.bytes[at] !== COMMA) throw this.#unexpected(at);
+    return this.skipSpace(at + 1);
   }
 
   /** One loop over the bytes, without calls: most of the time that a large file takes is spent here. */

@@ -1,40 +1,11 @@
 import { existsSync } from 'node:fs';
 import { DinmoError, messageOf } from '../errors.ts';
 import { type Loose, mapAt, parseJson, readUtf8 } from './json-file.ts';
-import { JsonScanner, KeyTable } from './json-scan.ts';
+import { JsonScanner, WantedKeys } from './json-scan.ts';
 import { isMap } from './shape.ts';
 
-/** A node of the manifest: its outline, and all of it on demand. */
-export interface ManifestEntry {
-  readonly uniqueId: string;
-  /** The parts that are looked at in every node, those of `config` and `test_metadata` included. Everything else is missing. */
-  readonly outline: Loose;
-  /** Whether the word `dinmo` stands in it, as a key or a value of its own. False: nothing in it is annotated. */
-  readonly mentionsUs: boolean;
-  /** Parsed on the first call. Throws DinmoError `manifest-unreadable`. */
-  whole(): Loose;
-}
-
-const SECTIONS = new KeyTable([
-  'nodes',
-  'sources',
-  'metadata',
-  'macros',
-  'disabled',
-  'exposures',
-  'metrics',
-  'semantic_models',
-  'saved_queries',
-  'unit_tests',
-  'parent_map',
-]);
-/** The sections in which every entry gets an outline: the first of the table. */
-const OUTLINED = 2;
-
-const OUTLINE = new KeyTable([
-  'config',
-  'test_metadata',
-  'unique_id',
+/** What is looked at in every node, without parsing it. */
+const OUTLINE = [
   'resource_type',
   'name',
   'source_name',
@@ -42,14 +13,49 @@ const OUTLINE = new KeyTable([
   'version',
   'latest_version',
   'relation_name',
-  'original_file_path',
-  'path',
   'tags',
   'attached_node',
-]);
-/** What is outlined of the maps among them: the first of the table. */
-const OUTLINE_INSIDE = [new KeyTable(['enabled', 'materialized', 'severity']), new KeyTable(['name'])];
-const ANY_KEY = new KeyTable([]);
+  'config.enabled',
+  'config.materialized',
+  'config.severity',
+  'test_metadata.name',
+] as const;
+export type OutlineKey = (typeof OUTLINE)[number];
+
+/** A node of the manifest: its outline, and all of it on demand. Both may throw DinmoError `manifest-unreadable`. */
+export interface ManifestEntry {
+  readonly uniqueId: string;
+  /** Whether the word `dinmo` stands in it, as a key or a value of its own. False: nothing in it is annotated. */
+  readonly mentionsUs: boolean;
+  /** A part of its outline, as JSON has it; undefined where there is none. */
+  part(key: OutlineKey): unknown;
+  /** Parsed on the first call. */
+  whole(): Loose;
+}
+
+/** The text that is this part of an outline, or null. */
+export function partText(entry: ManifestEntry, key: OutlineKey): string | null {
+  const value = entry.part(key);
+  return typeof value === 'string' ? value : null;
+}
+
+/** An entry of a node that was parsed already. */
+export function parsedEntry(uniqueId: string, node: Loose): ManifestEntry {
+  return {
+    uniqueId,
+    mentionsUs: true,
+    part(key) {
+      const [outer = '', inner] = key.split('.');
+      return inner === undefined ? node[outer] : mapAt(node, outer)[inner];
+    },
+    whole: () => node,
+  };
+}
+
+const WANTED = new WantedKeys(OUTLINE);
+const SLOTS: Readonly<Record<string, number>> = Object.fromEntries(OUTLINE.map((key, slot) => [key, slot]));
+/** Numbers in a row of places: begin and end of the node, then of each part. */
+const ROW = 2 + 2 * OUTLINE.length;
 
 interface Span {
   readonly start: number;
@@ -72,13 +78,13 @@ export class ManifestFile {
   constructor(path: string) {
     this.path = path;
     this.#scanner = new JsonScanner(readManifestBytes(path), 'dinmo');
-    const outlined: Map<string, ManifestEntry>[] = [];
-    this.#guarded(() => {
-      this.#scanRoot(outlined);
-    });
-    const [nodes = new Map(), sources = new Map()] = outlined;
+    const nodes = new Map<string, ManifestEntry>();
+    const sources = new Map<string, ManifestEntry>();
     this.nodes = nodes;
     this.sources = sources;
+    this.#guarded(() => {
+      this.#scanRoot({ nodes, sources });
+    });
     if (!isMap(this.#parse(this.#sections.get('metadata')))) throw unreadable(path, 'it has no `metadata`', undefined);
   }
 
@@ -98,7 +104,7 @@ export class ManifestFile {
     const keys = new Set<string>();
     if (span === undefined || !scanner.isMap(span.start)) return [];
     this.#guarded(() => {
-      scanner.members(span.start, ANY_KEY, (_, value) => {
+      scanner.members(span.start, (value) => {
         keys.add(scanner.key());
         return scanner.skipValue(value);
       });
@@ -106,19 +112,20 @@ export class ManifestFile {
     return [...keys];
   }
 
-  #scanRoot(outlined: Map<string, ManifestEntry>[]): void {
+  #scanRoot(outlined: Readonly<Record<string, Map<string, ManifestEntry>>>): void {
     const scanner = this.#scanner;
     const start = scanner.skipSpace(0);
     if (!scanner.isMap(start)) {
       parseJson(scanner.bytes.toString());
       return;
     }
-    const rootEnd = scanner.members(start, SECTIONS, (known, value) => {
-      if (known >= 0 && known < OUTLINED) outlined[known] = new Map();
-      const entries = outlined[known];
-      const isOutlined = entries !== undefined && scanner.isMap(value);
-      const end = isOutlined ? this.#scanEntries(value, entries) : scanner.skipValue(value);
-      if (known >= 0) this.#sections.set(SECTIONS.keys[known] ?? '', { start: value, end });
+    const rootEnd = scanner.members(start, (value) => {
+      const name = scanner.key();
+      const entries = Object.hasOwn(outlined, name) ? outlined[name] : undefined;
+      entries?.clear();
+      const end =
+        entries !== undefined && scanner.isMap(value) ? this.#scanEntries(value, entries) : scanner.skipValue(value);
+      this.#sections.set(name, { start: value, end });
       return end;
     });
     scanner.requireEnd(rootEnd);
@@ -126,42 +133,12 @@ export class ManifestFile {
 
   #scanEntries(from: number, entries: Map<string, ManifestEntry>): number {
     const scanner = this.#scanner;
-    return scanner.members(from, ANY_KEY, (_, start) => {
+    const outlines = new Outlines(scanner, (read) => this.#guarded(read));
+    return scanner.members(from, (start) => {
       const uniqueId = scanner.key();
-      if (!scanner.isMap(start)) {
-        entries.delete(uniqueId);
-        return scanner.skipValue(start);
-      }
-      const outline: Record<string, unknown> = {};
-      const end = this.#scanOutline(start, outline);
-      const mentionsUs = scanner.lastMention > start;
-      entries.set(uniqueId, new OutlinedEntry({ uniqueId, outline, mentionsUs }, () => this.#parse({ start, end })));
-      return end;
-    });
-  }
-
-  #scanOutline(start: number, outline: Record<string, unknown>): number {
-    const scanner = this.#scanner;
-    return scanner.members(start, OUTLINE, (known, value) => {
-      if (known < 0) return scanner.skipValue(value);
-      const table = OUTLINE_INSIDE[known];
-      if (table !== undefined && scanner.isMap(value)) {
-        const inside: Record<string, unknown> = {};
-        outline[OUTLINE.keys[known] ?? ''] = inside;
-        return this.#scanInside(value, table, inside);
-      }
-      const end = scanner.skipValue(value);
-      outline[OUTLINE.keys[known] ?? ''] = scanner.parse(value, end);
-      return end;
-    });
-  }
-
-  #scanInside(start: number, table: KeyTable, inside: Record<string, unknown>): number {
-    const scanner = this.#scanner;
-    return scanner.members(start, table, (known, value) => {
-      const end = scanner.skipValue(value);
-      if (known >= 0) inside[table.keys[known] ?? ''] = scanner.parse(value, end);
-      return end;
+      if (scanner.isMap(start)) return outlines.add(start, uniqueId, entries);
+      entries.delete(uniqueId);
+      return scanner.skipValue(start);
     });
   }
 
@@ -186,25 +163,71 @@ export class ManifestFile {
   }
 }
 
+/** Where the nodes of one section stand, and the parts of their outlines: a row of places for each. */
+class Outlines {
+  readonly scanner: JsonScanner;
+  readonly guarded: <Value>(read: () => Value) => Value;
+  places = new Uint32Array(ROW * 1024);
+  #rows = 0;
+  readonly #last: (string | undefined)[] = [];
+
+  constructor(scanner: JsonScanner, guarded: <Value>(read: () => Value) => Value) {
+    this.scanner = scanner;
+    this.guarded = guarded;
+  }
+
+  /** Outlines the node that begins here; where it ends. */
+  add(start: number, uniqueId: string, entries: Map<string, ManifestEntry>): number {
+    const row = this.#rows++ * ROW;
+    if (row + ROW > this.places.length) {
+      const more = new Uint32Array(this.places.length * 2);
+      more.set(this.places);
+      this.places = more;
+    }
+    const { places, scanner } = this;
+    const end = scanner.collect(start, WANTED, { places, base: row + 2 });
+    places[row] = start;
+    places[row + 1] = end;
+    entries.set(uniqueId, new OutlinedEntry(uniqueId, scanner.lastMention > start, { outlines: this, row }));
+    return end;
+  }
+
+  /** The part of an outline. What stands in many nodes, such as a package's name, is kept once. */
+  part(row: number, key: OutlineKey): unknown {
+    const slot = SLOTS[key] ?? 0;
+    const start = this.places[row + 2 + 2 * slot] ?? 0;
+    const end = this.places[row + 3 + 2 * slot] ?? 0;
+    if (end === 0) return undefined;
+    const last = this.#last[slot];
+    if (last !== undefined && this.scanner.isText(start, end, last)) return last;
+    const value = this.guarded(() => this.scanner.parse(start, end));
+    if (typeof value === 'string') this.#last[slot] = value;
+    return value;
+  }
+}
+
 class OutlinedEntry implements ManifestEntry {
   readonly uniqueId: string;
-  readonly outline: Loose;
   readonly mentionsUs: boolean;
-  readonly #parse: () => unknown;
+  readonly #at: { readonly outlines: Outlines; readonly row: number };
   #whole: Loose | null = null;
 
-  constructor(facts: Omit<ManifestEntry, 'whole'>, parse: () => unknown) {
-    this.uniqueId = facts.uniqueId;
-    this.outline = facts.outline;
-    this.mentionsUs = facts.mentionsUs;
-    this.#parse = parse;
+  constructor(uniqueId: string, mentionsUs: boolean, at: { readonly outlines: Outlines; readonly row: number }) {
+    this.uniqueId = uniqueId;
+    this.mentionsUs = mentionsUs;
+    this.#at = at;
+  }
+
+  part(key: OutlineKey): unknown {
+    return this.#at.outlines.part(this.#at.row, key);
   }
 
   whole(): Loose {
-    if (this.#whole === null) {
-      const parsed = this.#parse();
-      this.#whole = isMap(parsed) ? parsed : {};
-    }
+    if (this.#whole !== null) return this.#whole;
+    const { outlines, row } = this.#at;
+    const [start = 0, end = 0] = outlines.places.subarray(row, row + 2);
+    const parsed = outlines.guarded(() => outlines.scanner.parse(start, end));
+    this.#whole = isMap(parsed) ? parsed : {};
     return this.#whole;
   }
 }

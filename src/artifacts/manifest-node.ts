@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Loose, listAt, mapAt, plainPath, textAt, textsAt } from './json-file.ts';
-import type { ManifestEntry } from './manifest-file.ts';
+import { type ManifestEntry, partText } from './manifest-file.ts';
 import { isMap } from './shape.ts';
 
 /** A column as the manifest lists it. */
@@ -76,112 +76,53 @@ interface NodeFacts {
   readonly isDbt2: boolean;
 }
 
-/** What tells a node from others: read of every node, from its outline. */
-type NodeIdentity = Pick<
-  ManifestNode,
-  | 'uniqueId'
-  | 'resourceType'
-  | 'name'
-  | 'sourceName'
-  | 'packageName'
-  | 'relationName'
-  | 'materialized'
-  | 'version'
-  | 'latestVersion'
-  | 'originalFilePath'
-  | 'tags'
->;
-
-/** Turns one model, seed, snapshot or source of a manifest into our shape, whatever dbt version wrote it. */
+/**
+ * Turns one model, seed, snapshot or source of a manifest into our shape, whatever dbt version wrote it. What its outline
+ * does not have is parsed when it is asked for, which may throw DinmoError `manifest-unreadable`.
+ */
 export function readNode(entry: ManifestEntry, facts: NodeFacts): ManifestNode {
   return new LazyNode(entry, facts);
 }
 
-function readIdentity(uniqueId: string, node: Loose, type: ManifestNode['resourceType']): NodeIdentity {
-  const materialized =
-    textAt(mapAt(node, 'config'), 'materialized') ?? (type === 'source' ? null : defaultMaterialization(type));
-  return {
-    uniqueId,
-    resourceType: type,
-    name: textAt(node, 'name') ?? uniqueId.split('.').at(-1) ?? uniqueId,
-    sourceName: type === 'source' ? textAt(node, 'source_name') : null,
-    packageName: textAt(node, 'package_name') ?? uniqueId.split('.')[1] ?? '',
-    materialized,
-    relationName: materialized === 'ephemeral' ? null : textAt(node, 'relation_name'),
-    version: versionText(node['version']),
-    latestVersion: versionText(node['latest_version']),
-    originalFilePath: plainPath(textAt(node, 'original_file_path') ?? textAt(node, 'path') ?? ''),
-    tags: textsAt(node, 'tags'),
-  };
-}
-
-type NodeDetails = Omit<ManifestNode, keyof NodeIdentity>;
-
-function readDetails(node: Loose, identity: NodeIdentity, isDbt2: boolean): NodeDetails {
-  const config = mapAt(node, 'config');
-  const isSource = identity.resourceType === 'source';
-  const annotation = annotationOf(node, config);
-  const patchPath = textAt(node, 'patch_path');
-  const filePath = identity.originalFilePath;
-  return {
-    database: textAt(node, 'database'),
-    schema: textAt(node, 'schema') ?? '',
-    identifier: (isSource ? textAt(node, 'identifier') : textAt(node, 'alias')) ?? identity.name,
-    columns: readColumns(node, isDbt2),
-    annotation: annotation.value,
-    annotationInOldPlace: annotation.inOldPlace,
-    description: textAt(node, 'description') ?? '',
-    group: textAt(node, 'group') ?? textAt(config, 'group'),
-    access: textAt(node, 'access') ?? textAt(config, 'access'),
-    contractEnforced: (mapAt(config, 'contract')['enforced'] ?? mapAt(node, 'contract')['enforced']) === true,
-    constraints: readConstraints(node),
-    primaryKey: Array.isArray(node['primary_key']) ? textsAt(node, 'primary_key') : null,
-    dependsOn: textsAt(mapAt(node, 'depends_on'), 'nodes'),
-    // dbt 1.x leaves patch_path empty for what is written in YAML alone: sources, and snapshots of a relation.
-    patchPath: patchPath !== null ? plainPath(patchPath) : /\.ya?ml$/.test(filePath) ? filePath : null,
-    checksum: textAt(mapAt(node, 'checksum'), 'checksum'),
-    rawCode: textAt(node, 'raw_code') ?? '',
-    config,
-  };
-}
-
-/** A node that is parsed when one of its details is asked for. Asking may throw DinmoError `manifest-unreadable`. */
+/** A node whose outline tells it from others, and whose details are parsed when one is asked for. */
 class LazyNode implements ManifestNode {
   readonly uniqueId: string;
   readonly resourceType: ManifestNode['resourceType'];
   readonly name: string;
   readonly sourceName: string | null;
-  readonly packageName: string;
-  readonly relationName: string | null;
-  readonly materialized: string | null;
   readonly version: string | null;
   readonly latestVersion: string | null;
-  readonly originalFilePath: string;
-  readonly tags: readonly string[];
   readonly #entry: ManifestEntry;
   readonly #isDbt2: boolean;
   #read: NodeDetails | null = null;
 
   constructor(entry: ManifestEntry, { type, isDbt2 }: NodeFacts) {
-    const identity = readIdentity(entry.uniqueId, entry.outline, type);
-    this.uniqueId = identity.uniqueId;
-    this.resourceType = identity.resourceType;
-    this.name = identity.name;
-    this.sourceName = identity.sourceName;
-    this.packageName = identity.packageName;
-    this.relationName = identity.relationName;
-    this.materialized = identity.materialized;
-    this.version = identity.version;
-    this.latestVersion = identity.latestVersion;
-    this.originalFilePath = identity.originalFilePath;
-    this.tags = identity.tags;
+    const { uniqueId } = entry;
+    this.uniqueId = uniqueId;
+    this.resourceType = type;
+    this.name = partText(entry, 'name') ?? uniqueId.split('.').at(-1) ?? uniqueId;
+    this.sourceName = type === 'source' ? partText(entry, 'source_name') : null;
+    this.version = versionText(entry.part('version'));
+    this.latestVersion = versionText(entry.part('latest_version'));
     this.#entry = entry;
     this.#isDbt2 = isDbt2;
   }
 
-  get #details(): NodeDetails {
-    this.#read ??= readDetails(this.#entry.whole(), this, this.#isDbt2);
-    return this.#read;
+  get packageName(): string {
+    return partText(this.#entry, 'package_name') ?? this.uniqueId.split('.')[1] ?? '';
+  }
+
+  get materialized(): string | null {
+    const stated = partText(this.#entry, 'config.materialized');
+    return stated ?? (this.resourceType === 'source' ? null : defaultMaterialization(this.resourceType));
+  }
+
+  get relationName(): string | null {
+    return this.materialized === 'ephemeral' ? null : partText(this.#entry, 'relation_name');
+  }
+
+  get tags(): readonly string[] {
+    return textsAt({ tags: this.#entry.part('tags') }, 'tags');
   }
 
   get annotation(): unknown {
@@ -240,6 +181,10 @@ class LazyNode implements ManifestNode {
     return this.#details.dependsOn;
   }
 
+  get originalFilePath(): string {
+    return this.#details.originalFilePath;
+  }
+
   get patchPath(): string | null {
     return this.#details.patchPath;
   }
@@ -255,6 +200,57 @@ class LazyNode implements ManifestNode {
   get config(): Readonly<Record<string, unknown>> {
     return this.#details.config;
   }
+
+  get #details(): NodeDetails {
+    this.#read ??= readDetails(this.#entry.whole(), this, this.#isDbt2);
+    return this.#read;
+  }
+}
+
+type Outlined =
+  | 'uniqueId'
+  | 'resourceType'
+  | 'name'
+  | 'sourceName'
+  | 'packageName'
+  | 'relationName'
+  | 'materialized'
+  | 'version'
+  | 'latestVersion'
+  | 'tags'
+  | 'hasAnnotatedColumns';
+type NodeDetails = Omit<ManifestNode, Outlined>;
+
+function readDetails(node: Loose, known: Pick<ManifestNode, Outlined>, isDbt2: boolean): NodeDetails {
+  const config = mapAt(node, 'config');
+  const annotation = annotationOf(node, config);
+  const filePath = plainPath(textAt(node, 'original_file_path') ?? textAt(node, 'path') ?? '');
+  const patchPath = textAt(node, 'patch_path');
+  let columns: ReadonlyMap<string, ManifestColumn> | undefined;
+  return {
+    database: textAt(node, 'database'),
+    schema: textAt(node, 'schema') ?? '',
+    identifier: (known.resourceType === 'source' ? textAt(node, 'identifier') : textAt(node, 'alias')) ?? known.name,
+    get columns() {
+      columns ??= readColumns(node, isDbt2);
+      return columns;
+    },
+    annotation: annotation.value,
+    annotationInOldPlace: annotation.inOldPlace,
+    description: textAt(node, 'description') ?? '',
+    group: textAt(node, 'group') ?? textAt(config, 'group'),
+    access: textAt(node, 'access') ?? textAt(config, 'access'),
+    contractEnforced: (mapAt(config, 'contract')['enforced'] ?? mapAt(node, 'contract')['enforced']) === true,
+    constraints: readConstraints(node),
+    primaryKey: Array.isArray(node['primary_key']) ? textsAt(node, 'primary_key') : null,
+    dependsOn: textsAt(mapAt(node, 'depends_on'), 'nodes'),
+    originalFilePath: filePath,
+    // dbt 1.x leaves patch_path empty for what is written in YAML alone: sources, and snapshots of a relation.
+    patchPath: patchPath !== null ? plainPath(patchPath) : /\.ya?ml$/.test(filePath) ? filePath : null,
+    checksum: textAt(mapAt(node, 'checksum'), 'checksum'),
+    rawCode: textAt(node, 'raw_code') ?? '',
+    config,
+  };
 }
 
 function defaultMaterialization(type: ManifestNode['resourceType']): string {

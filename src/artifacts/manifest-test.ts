@@ -1,5 +1,5 @@
 import { type Loose, mapAt, textAt, textsAt } from './json-file.ts';
-import type { ManifestEntry } from './manifest-file.ts';
+import { type ManifestEntry, partText } from './manifest-file.ts';
 import type { ReferenceIndex } from './reference.ts';
 
 export interface ManifestTest {
@@ -36,7 +36,6 @@ type TestDetails = Pick<ManifestTest, 'namespace' | 'kwargs' | 'columnName' | 't
 class LazyTest implements ManifestTest {
   readonly uniqueId: string;
   readonly testName: string | null;
-  readonly severity: 'error' | 'warn';
   readonly #entry: ManifestEntry;
   readonly #isOn: boolean;
   readonly #known: KnownNodes;
@@ -44,11 +43,8 @@ class LazyTest implements ManifestTest {
   #read: TestDetails | null = null;
 
   constructor(entry: ManifestEntry, enabled: boolean, known: KnownNodes) {
-    const { outline } = entry;
-    this.uniqueId = textAt(outline, 'unique_id') ?? entry.uniqueId;
-    this.testName = textAt(mapAt(outline, 'test_metadata'), 'name');
-    const severity = textAt(mapAt(outline, 'config'), 'severity') ?? 'error';
-    this.severity = severity.toLowerCase() === 'warn' ? 'warn' : 'error';
+    this.uniqueId = entry.uniqueId;
+    this.testName = partText(entry, 'test_metadata.name');
     this.#entry = entry;
     this.#isOn = enabled;
     this.#known = known;
@@ -61,6 +57,10 @@ class LazyTest implements ManifestTest {
 
   get enabled(): boolean {
     return this.#isOn && !(this.attachedNode !== null && this.#known.disabled.has(this.attachedNode));
+  }
+
+  get severity(): 'error' | 'warn' {
+    return partText(this.#entry, 'config.severity')?.toLowerCase() === 'warn' ? 'warn' : 'error';
   }
 
   get namespace(): string | null {
@@ -89,7 +89,7 @@ class LazyTest implements ManifestTest {
 
   #findAttached(): string | null {
     if (this.testName === null) return null;
-    return textAt(this.#entry.outline, 'attached_node') ?? attached(testNode(this.#entry.whole()), this.#known.index);
+    return partText(this.#entry, 'attached_node') ?? attached(testNode(this.#entry.whole()), this.#known.index);
   }
 
   get #details(): TestDetails {

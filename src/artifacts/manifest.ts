@@ -1,6 +1,6 @@
 import { DinmoError } from '../errors.ts';
 import { type Loose, mapAt, plainPath, textAt, textsAt } from './json-file.ts';
-import { type ManifestEntry, ManifestFile, unreadable } from './manifest-file.ts';
+import { type ManifestEntry, ManifestFile, parsedEntry, unreadable } from './manifest-file.ts';
 import { type ManifestNode, readNode } from './manifest-node.ts';
 import { readSemanticModels, type SemanticModel } from './manifest-semantic.ts';
 import { type ManifestTest, readTest } from './manifest-test.ts';
@@ -116,25 +116,22 @@ function readNodes(file: ManifestFile, isDbt2: boolean): ReadNodes {
   const disabled = new Set<string>(Object.keys(disabledSection));
   const testEntries: { readonly entry: ManifestEntry; readonly enabled: boolean }[] = [];
   for (const [uniqueId, entry] of file.nodes) {
-    const type = entry.outline['resource_type'];
-    if (type === 'test') testEntries.push({ entry, enabled: isEnabled(entry.outline) });
+    const type = entry.part('resource_type');
+    if (type === 'test') testEntries.push({ entry, enabled: isEnabled(entry) });
     else if (type === 'model' || type === 'seed' || type === 'snapshot') {
-      if (isEnabled(entry.outline)) nodes.set(uniqueId, readNode(entry, { type, isDbt2 }));
+      if (isEnabled(entry)) nodes.set(uniqueId, readNode(entry, { type, isDbt2 }));
       else disabled.add(uniqueId);
     }
   }
   for (const [uniqueId, entry] of file.sources) {
-    if (isEnabled(entry.outline)) nodes.set(uniqueId, readNode(entry, { type: 'source', isDbt2 }));
+    if (isEnabled(entry)) nodes.set(uniqueId, readNode(entry, { type: 'source', isDbt2 }));
     else disabled.add(uniqueId);
   }
   for (const [uniqueId, copies] of Object.entries(disabledSection)) {
     if (nodes.has(uniqueId)) disabled.delete(uniqueId);
     const node = Array.isArray(copies) ? copies.find(isMap) : null;
     if (node?.['resource_type'] !== 'test') continue;
-    testEntries.push({
-      entry: { uniqueId, outline: node, mentionsUs: true, whole: () => node },
-      enabled: false,
-    });
+    testEntries.push({ entry: parsedEntry(uniqueId, node), enabled: false });
   }
   return { nodes, disabled, testEntries };
 }
@@ -192,8 +189,8 @@ export function isWrittenByDbt2(metadata: ManifestMetadata): boolean {
   return metadata.schemaVersion === PREVIEW_SCHEMA || /^2\./.test(metadata.dbtVersion);
 }
 
-function isEnabled(node: Loose): boolean {
-  return mapAt(node, 'config')['enabled'] !== false;
+function isEnabled(entry: ManifestEntry): boolean {
+  return entry.part('config.enabled') !== false;
 }
 
 /** Sections whose members have parents, beside nodes and sources. */

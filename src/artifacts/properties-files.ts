@@ -1,7 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { annotatedLines } from './annotated-lines.ts';
 import type { DbtProject } from './dbt-project.ts';
-import { readText } from './json-file.ts';
+import { readUtf8 } from './json-file.ts';
 import type { ManifestNode } from './manifest.ts';
 import type { Path } from './position.ts';
 import { isMap } from './shape.ts';
@@ -43,13 +44,16 @@ export class PropertiesFiles {
       : `${this.#project.packagesPath}/${packageName}/${path}`;
   }
 
-  /** The file, or null when it is not there or cannot be read: the manifest then speaks alone. */
+  /** The file, as far as it mentions us, or null when it is not there or cannot be read: the manifest then speaks alone. */
   open(file: string): YamlFile | null {
     const known = this.#files.get(file);
     if (known !== undefined) return known;
     let opened: YamlFile | null = null;
     try {
-      opened = new YamlFile(this.#project.dir, file, { uniqueKeys: false });
+      opened = new YamlFile(this.#project.dir, file, {
+        uniqueKeys: false,
+        part: (text) => annotatedLines(text, 'dinmo'),
+      });
     } catch {
       opened = null;
     }
@@ -120,7 +124,7 @@ export function yamlFilesUnder(projectDir: string, folder: string): readonly str
 
 function mentionsUs(path: string): boolean {
   try {
-    return readText(path).includes('dinmo');
+    return readUtf8(path).includes('dinmo');
   } catch {
     return false;
   }

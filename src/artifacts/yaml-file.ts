@@ -15,6 +15,7 @@ import {
 } from 'yaml';
 import type { SourceLocation } from '../errors.ts';
 import { messageOf } from '../errors.ts';
+import type { KeptLines } from './annotated-lines.ts';
 import { readText } from './json-file.ts';
 import type { Origin, Path } from './position.ts';
 
@@ -37,10 +38,18 @@ export function originAt(location: SourceLocation): BlockOrigin {
   return origin;
 }
 
+export interface YamlOptions {
+  /** Whether a repeated key is a problem (our own files) or the last one wins, as in dbt. */
+  readonly uniqueKeys: boolean;
+  /** Chooses the lines that are read; null for all. Places count from the file's beginning all the same. */
+  readonly part?: (text: string) => KeptLines | null;
+}
+
 /** One YAML file of the user's, read as YAML 1.2 with merge keys, that knows where each value stands. */
 export class YamlFile {
   /** Relative to the dbt project, forward slashes. */
   readonly file: string;
+  /** What is read of it. */
   readonly text: string;
   /** Milliseconds since the epoch. */
   readonly changedAt: number;
@@ -50,12 +59,16 @@ export class YamlFile {
   readonly value: unknown;
   readonly #document: Document.Parsed;
   readonly #lines = new LineCounter();
+  readonly #numbers: readonly number[] | null;
 
-  /** `uniqueKeys`: whether a repeated key is a problem (our own files) or the last one wins, as in dbt. Throws what reading throws. */
-  constructor(projectDir: string, file: string, options: { readonly uniqueKeys: boolean }) {
+  /** Throws what reading throws. */
+  constructor(projectDir: string, file: string, options: YamlOptions) {
     const path = join(projectDir, file);
+    const whole = readText(path);
+    const part = options.part?.(whole) ?? null;
     this.file = file;
-    this.text = readText(path);
+    this.text = part?.text ?? whole;
+    this.#numbers = part?.numbers ?? null;
     this.changedAt = statSync(path).mtimeMs;
     this.#document = parseText(this.text, {
       lineCounter: this.#lines,
@@ -179,7 +192,8 @@ export class YamlFile {
 
   #place(offset: number): SourceLocation {
     const { line, col } = this.#lines.linePos(offset);
-    return { file: this.file, line: Math.max(1, line), column: Math.max(1, col) };
+    const number = this.#numbers === null ? line : (this.#numbers[line - 1] ?? this.#numbers.at(-1) ?? line);
+    return { file: this.file, line: Math.max(1, number), column: Math.max(1, col) };
   }
 }
 

@@ -338,7 +338,7 @@ describe('constraints and semantic models', () => {
 });
 
 describe('a large manifest', () => {
-  it('costs little more than JSON.parse', () => {
+  it('costs less than JSON.parse', () => {
     const columns = Object.fromEntries(Array.from({ length: 15 }, (_, index) => [`c${index}`, rawColumn(`c${index}`)]));
     const code = 'select a, b, c from x where y = 1\n'.repeat(60);
     const nodes = Array.from({ length: 600 }, (_, index) => [
@@ -356,7 +356,7 @@ describe('a large manifest', () => {
       return Math.min(...times);
     };
     const parse = fastest(() => JSON.parse(readFileSync(path, 'utf8')));
-    // Near 1.3 on an idle machine; the rest is room for a busy one. A schema over all nodes would cost ten times as much.
-    expect(fastest(() => readManifest(path)) / parse).toBeLessThan(4);
+    // Near 0.3 on an idle machine; the rest is room for a busy one.
+    expect(fastest(() => readManifest(path)) / parse).toBeLessThan(1);
   });
 });
