@@ -1,15 +1,8 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
+import { readAbout } from '../about.ts';
 import { isNewEnough, oldNodeText } from './node-version.ts';
 import type { Shell } from './shell.ts';
 import { listenToSignals } from './signals.ts';
-
-/** Version and wanted Node of the package, whose package.json stands beside dist/ as beside src/. */
-function readPackage(): { readonly version: string; readonly node: string } {
-  const content: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  const { version, engines } = content as { readonly version: string; readonly engines: { readonly node: string } }; // our own file
-  return { version, node: engines.node };
-}
 
 async function run(version: string): Promise<void> {
   const { signal } = listenToSignals(() => {
@@ -33,9 +26,12 @@ async function run(version: string): Promise<void> {
   await runProgram(shell, version);
 }
 
-const { version, node } = readPackage();
-if (isNewEnough(process.versions.node, node)) await run(version);
-else {
+const { version, node } = readAbout();
+const [argument, ...others] = process.argv.slice(2);
+if (!isNewEnough(process.versions.node, node)) {
   process.stderr.write(oldNodeText(process.versions.node, node));
   process.exitCode = 2;
-}
+} else if ((argument === '--version' || argument === '-V') && others.length === 0) {
+  // What scripts ask most often needs no program.
+  process.stdout.write(`${version}\n`);
+} else await run(version);

@@ -1,3 +1,4 @@
+import { readAbout } from '../about.ts';
 import { DinmoError } from '../errors.ts';
 import type { Activation } from '../knowledge/store.ts';
 import type { SyncReport } from '../report/activation-report.ts';
@@ -9,7 +10,6 @@ import { type Bench, conduct } from './run-activations.ts';
 import { newId, stateOf } from './storage.ts';
 import { syncActivation } from './sync-activation.ts';
 import type { SyncRun } from './sync-run.ts';
-import { toolVersion } from './tool-version.ts';
 import type { ActivationResult } from './verdict.ts';
 
 /** Delivers the changes of the selected activations and records what was acknowledged. */
@@ -74,7 +74,7 @@ export function syncRun(
     dialect,
     syncId,
     equipment,
-    toolVersion: toolVersion(),
+    toolVersion: readAbout().version,
     targetName: context.project.profile().targetName,
   };
 }

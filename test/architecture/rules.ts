@@ -9,6 +9,7 @@ export const ROOMS = [
   'finding',
   'log',
   'clock',
+  'about',
   'artifacts',
   'knowledge',
   'warehouse',
@@ -28,7 +29,7 @@ export const ROOMS = [
 ] as const;
 export type Room = (typeof ROOMS)[number];
 
-const FOUNDATION: readonly Room[] = ['errors', 'finding', 'log', 'clock'];
+const FOUNDATION: readonly Room[] = ['errors', 'finding', 'log', 'clock', 'about'];
 
 /** Rooms that are narrower than the order: the only rooms that they may import beside their own. */
 const ONLY: Partial<Record<Room, { readonly rooms: readonly Room[]; readonly why: string }>> = {

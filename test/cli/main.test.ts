@@ -153,7 +153,7 @@ describe('the process', () => {
       const { code, stderr } = await dinmo(args, { cwd: project(), node });
       const loaded = stderr.split('\n').filter((line) => line.startsWith('LOAD '));
       expect(code).toBe(0);
-      expect(loaded.length).toBeGreaterThan(10);
+      expect(loaded.length).toBeGreaterThan(2);
       const heavy =
         /duckdb|\/zod\/|kysely|undici|p-queue|libphonenumber|execa|\/yaml\/|\/src\/(artifacts|knowledge|pipeline|destinations|sandbox)\//;
       expect(loaded.filter((line) => heavy.test(line))).toEqual([]);
