@@ -199,7 +199,8 @@ export function describeService(given: ServiceCase): void {
         const sent = rows(3, 'insert');
         const outcome = await send(session, sent);
         expect(outcome).toMatchObject({ kind: 'retry', applied });
-        if (kind === 'throttled') expect(outcome).toMatchObject({ throttled: true });
+        // A platform says whom it throttles, or leaves it open.
+        if (kind === 'throttled') expect(outcome).toMatchObject({ throttled: expect.toBeOneOf([true, 'request']) });
         const again = await sendUntilSettled(send, session, sent);
         expect(statuses(again, sent)).toEqual(['accepted', 'accepted', 'accepted']);
         expectHeld([1, 2, 3]);
