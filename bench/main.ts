@@ -19,6 +19,8 @@ const USAGE = `npm run bench -- [options]
   --no-build     measure dist/ as it is`;
 
 const QUICK = 100;
+/** Of the published figures. */
+const ORDER = experiments.flatMap(({ figures }) => figures.map(({ figure }) => figure));
 
 function say(text: string): void {
   process.stderr.write(`${text}\n`);
@@ -86,7 +88,7 @@ async function run(options: {
       }
       say(`  ${Math.round((Date.now() - started) / 1000)} s`);
       // After each, so that an evening's work is not lost with the last one.
-      if (!quick && measured.length > 0) writeResults(mergeResults(readResults(), measured));
+      if (!quick && measured.length > 0) writeResults(mergeResults(readResults(), measured, ORDER));
     }
   } finally {
     sink.end();

@@ -91,11 +91,10 @@ export function readResults(): Results {
   return before ?? { machine: {}, versions: {}, figures: [] };
 }
 
-/** The figures that were measured now in the place of those of the same name. */
-export function mergeResults(before: Results, measured: readonly FigureResult[]): Results {
-  const names = new Set(measured.map(({ figure }) => figure));
-  const kept = before.figures.filter(({ figure }) => !names.has(figure));
-  return { machine: machine(), versions: { ...before.versions, ...versions() }, figures: [...kept, ...measured] };
+/** The figures that were measured now in the place of those of the same name; in this order, others left out. */
+export function mergeResults(before: Results, measured: readonly FigureResult[], order: readonly string[]): Results {
+  const known = new Map([...before.figures, ...measured].map((result) => [result.figure, result]));
+  return { machine: machine(), versions: versions(), figures: order.flatMap((figure) => known.get(figure) ?? []) };
 }
 
 export function writeResults(results: Results): void {

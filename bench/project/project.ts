@@ -11,7 +11,7 @@ export const DATABASE = 'shop.duckdb';
 export interface ProjectFacts {
   /** The destination `out`, as in dinmo.yml. */
   readonly destination: Readonly<Record<string, unknown>>;
-  /** Of the activation; default: nothing beyond its destination. */
+  /** Of the activation; default: eight mapped columns. */
   readonly activation?: Readonly<Record<string, unknown>>;
   /** Annotations of columns. */
   readonly columns?: Readonly<Record<string, unknown>>;
@@ -40,7 +40,7 @@ export async function writeProject(folder: string, facts: ProjectFacts): Promise
       name: 'customer',
       class: 'customers',
       primary_key: 'key',
-      activations: { out: { to: 'out', mapping: MAPPING, ...facts.activation } },
+      activations: { out: { to: 'out', ...(facts.activation ?? { mapping: MAPPING }) } },
     },
   };
   write('dbt_project.yml', 'name: bench\nversion: "1.0"\nprofile: bench\n');

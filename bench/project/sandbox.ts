@@ -10,7 +10,7 @@ export interface RunningSandbox {
 
 export async function startSandbox(): Promise<RunningSandbox> {
   const child = spawn(process.execPath, [EXECUTABLE, 'sandbox', '--port', '0', '--output', 'json'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'ignore'],
   });
   const [text] = await once(child.stdout, 'data');
   const { url } = JSON.parse(String(text)) as { readonly url: string }; // documented output

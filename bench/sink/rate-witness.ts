@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse, request as send } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { performance } from 'node:perf_hooks';
+import { median } from '../run/usage.ts';
 
 /** A platform's published limit. */
 export interface Limit {
@@ -18,6 +19,10 @@ export interface RateReport {
   readonly tooEarly: number;
   /** Seconds from the first request to the last, less the pauses that were asked for. */
   readonly activeS: number;
+  /** Between one request and the next. */
+  readonly gapMedianMs: number;
+  /** The longest, pauses that were asked for left out. */
+  readonly gapMaxMs: number;
 }
 
 interface WitnessOptions {
@@ -54,6 +59,8 @@ export class RateWitness {
 
   report(limit: Limit): RateReport {
     const times = this.#arrivals;
+    const gaps = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+    const asked = this.#options.retryAfterS * 1000;
     const paused = this.#pauses.reduce((sum, { from, to }) => sum + (to - from), 0);
     return {
       requests: times.length,
@@ -64,6 +71,8 @@ export class RateWitness {
       ).length,
       tooEarly: times.filter((time) => this.#pauses.some(({ from, to }) => time > from + ON_THE_WAY_MS && time < to))
         .length,
+      gapMedianMs: Math.round(median(gaps)),
+      gapMaxMs: Math.round(Math.max(...gaps.filter((gap) => gap < asked))),
       activeS: ((times.at(-1) ?? 0) - (times[0] ?? 0) - paused) / 1000,
     };
   }
