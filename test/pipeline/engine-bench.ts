@@ -20,6 +20,7 @@ import { Lease } from '../../src/record/lease.ts';
 import { Ledger } from '../../src/record/ledger.ts';
 import type { Closing, SettledCounts } from '../../src/record/settle.ts';
 import { openDuckdb } from '../../src/warehouse/duckdb/connection.ts';
+import type { StateDialect } from '../../src/warehouse/state-dialect.ts';
 import type { Row, Warehouse } from '../../src/warehouse/warehouse.ts';
 import { observe } from '../privacy/observer.ts';
 import { observeState } from '../privacy/state.ts';
@@ -88,6 +89,8 @@ export class EngineBench {
   #warehouse: Warehouse | null = null;
   #runs = 0;
   readonly #known = new Set<string>();
+  /** Takes the place of parts of the warehouse's dialect. */
+  dialect: Partial<StateDialect> = {};
   /** Called at every await point of a run; throws to die there. */
   mayDie: (where: string) => void = () => {};
 
@@ -312,7 +315,7 @@ export class EngineBench {
       return result;
     };
     return {
-      state: warehouse.state,
+      state: { ...warehouse.state, ...this.dialect },
       run: (sql) => around(sql.slice(0, 60), () => warehouse.run(sql)),
       query: (sql) => around(sql.slice(0, 60), () => warehouse.query(sql)),
       stream: (sql) => warehouse.stream(sql),
