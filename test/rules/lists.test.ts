@@ -249,6 +249,8 @@ describe('an identifier that is owed', () => {
     await world.hold(rows);
     for (let run = 0; run < 3; run++) await world.sync({ attempts: 2 });
     expect(held()).toEqual(names(...wanted));
+    const owed = await world.bench.query(`select 1 from "DELTA"."identifiers_${SUFFIX}" where owed`);
+    expect(owed).toHaveLength(rows.some(({ phone }) => phone === '+9') ? 1 : 0);
     world.audience.poison.clear();
     await world.hold([member(3, 'c@x')]);
     await world.sync();
@@ -311,6 +313,27 @@ describe('an identifier that is owed', () => {
     }
     await world.sync();
     await expectSettled({}, 'c@x');
+  });
+});
+
+describe('a change of identifier whose removal had no answer', () => {
+  it.each([
+    ['was applied', true],
+    ['was not applied', false],
+  ])('is made up for when it is taken back: %s', async (_name, applied) => {
+    await world.hold([member(1, 'a@x'), member(2, 'b@x')]);
+    await world.sync();
+    await world.hold([member(1, 'new@x'), member(2, 'b@x')]);
+    world.audience.fault = (batch, apply) => {
+      if (batch.operation !== 'delete') return null;
+      if (applied) apply();
+      return lost;
+    };
+    expect((await world.sync()).counts).toMatchObject({ accepted: { update: 0 }, unknown: 1 });
+    world.audience.fault = null;
+    await world.hold([member(1, 'a@x'), member(2, 'b@x')]);
+    await world.sync();
+    await expectSettled({}, 'a@x', 'b@x');
   });
 });
 

@@ -152,6 +152,31 @@ describe('parked rows', () => {
   });
 });
 
+describe('a row that our own rules refuse', () => {
+  it('is not sent, and what the destination has for it stays until it is sound again, or gone', async () => {
+    const world = new RowsWorld();
+    const sync = () =>
+      world.bench.sync({
+        ...world.activation({}),
+        validate: (row) => (row.fieldsJson?.includes('bad') ? { code: 'bad-name', message: 'bad' } : null),
+      });
+    const hold = (...names: readonly string[]) =>
+      world.bench.fill(
+        'rows',
+        'id bigint, name varchar',
+        names.map((name, index) => [index + 1, name]),
+      );
+    await hold('a', 'b');
+    await sync();
+    await hold('a', 'bad');
+    expect((await sync()).plan).toMatchObject({ planned: NONE, invalid: { 'bad-name': 1 }, removals: 0 });
+    expect(world.endpoint.rows.get('2')).toBe('{"name":"b"}');
+    await hold('a');
+    expect((await sync()).plan.planned).toEqual({ ...NONE, delete: 1 });
+    await world.close();
+  });
+});
+
 describe('a member of a list', () => {
   let world = new EngineWorld();
   afterEach(async () => {
