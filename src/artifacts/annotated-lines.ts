@@ -11,9 +11,8 @@ const AT_MARGIN = /^[^\s#-]/;
 const ITEM = /^( *)-(?:\s|$)/;
 /** An anchor or an alias where a value may stand: then items can depend on each other. */
 const ANCHOR = /(?:[:,\-?[{][ \t]+|[[{]|^[ \t]*)[&*]\w/m;
-/** Tabs as indentation, further documents, directives: rare, and no matter of counting spaces. */
-const UNUSUAL = /^(?: *\t|%|\.\.\.|---)/m;
-const FIRST_MARK = '---';
+/** Tabs, further documents, directives: rare, and no matter of counting spaces. */
+const UNUSUAL = ['\t', '\n---', '\n...', '\n%'];
 
 /**
  * A properties file without the models, seeds, snapshots and sources in which the word does not occur: parsing YAML with
@@ -23,8 +22,8 @@ const FIRST_MARK = '---';
  * blocks under each section.
  */
 export function annotatedLines(text: string, word: string): KeptLines | null {
-  const content = text.startsWith(FIRST_MARK) ? text.slice(FIRST_MARK.length) : text;
-  if (ANCHOR.test(content) || UNUSUAL.test(content)) return null;
+  if (text.startsWith('%') || UNUSUAL.some((mark) => text.includes(mark))) return null;
+  if ((text.includes('&') || text.includes('*')) && ANCHOR.test(text)) return null;
   const lines = text.split('\n');
   const kept: number[] = [];
   let section: Section | null = null;

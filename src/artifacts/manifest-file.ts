@@ -54,6 +54,9 @@ export function parsedEntry(uniqueId: string, node: Loose): ManifestEntry {
 
 const WANTED = new WantedKeys(OUTLINE);
 const SLOTS: Readonly<Record<string, number>> = Object.fromEntries(OUTLINE.map((key, slot) => [key, slot]));
+/** Texts that come again and again are short. */
+const KEPT_LENGTH_MAX = 64;
+
 /** Numbers in a row of places: begin and end of the node, then of each part. */
 const ROW = 2 + 2 * OUTLINE.length;
 
@@ -169,7 +172,7 @@ class Outlines {
   readonly guarded: <Value>(read: () => Value) => Value;
   places = new Uint32Array(ROW * 1024);
   #rows = 0;
-  readonly #last: (string | undefined)[] = [];
+  readonly #kept: (string | undefined)[] = [];
 
   constructor(scanner: JsonScanner, guarded: <Value>(read: () => Value) => Value) {
     this.scanner = scanner;
@@ -198,10 +201,12 @@ class Outlines {
     const start = this.places[row + 2 + 2 * slot] ?? 0;
     const end = this.places[row + 3 + 2 * slot] ?? 0;
     if (end === 0) return undefined;
-    const last = this.#last[slot];
-    if (last !== undefined && this.scanner.isText(start, end, last)) return last;
+    // By part and length, which tells nearly all of them apart.
+    const place = slot + OUTLINE.length * (end - start);
+    const kept = this.#kept[place];
+    if (kept !== undefined && this.scanner.isText(start, end, kept)) return kept;
     const value = this.guarded(() => this.scanner.parse(start, end));
-    if (typeof value === 'string') this.#last[slot] = value;
+    if (typeof value === 'string' && end - start < KEPT_LENGTH_MAX) this.#kept[place] = value;
     return value;
   }
 }

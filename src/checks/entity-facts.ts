@@ -1,8 +1,8 @@
 import type { Finding } from '../finding.ts';
 import { type FindingDoc, findingOf } from '../knowledge/finding-doc.ts';
-import { isBuiltIn } from '../knowledge/keys.ts';
+import { indexTests, isBuiltIn, type TestIndex } from '../knowledge/keys.ts';
 import type { Entity } from '../knowledge/store.ts';
-import type { Check, CheckContext } from './check.ts';
+import type { Check } from './check.ts';
 
 const NO_EVENT_TIME: FindingDoc = {
   code: 'fact-without-event-time',
@@ -24,10 +24,10 @@ const WEAK_TEST: FindingDoc = {
   good: 'unique',
 };
 
-function weakTests(context: CheckContext, entity: Entity): readonly Finding[] {
+function weakTests(tests: TestIndex, entity: Entity): readonly Finding[] {
   const key = new Set(entity.primaryKey.map((column) => column.toLowerCase()));
-  return context.project.manifest.tests.flatMap((test): readonly Finding[] => {
-    if (test.attachedNode !== entity.node.uniqueId || !isBuiltIn(test)) return [];
+  return (tests.get(entity.node.uniqueId) ?? []).flatMap((test): readonly Finding[] => {
+    if (!isBuiltIn(test)) return [];
     if (test.testName !== 'unique' && test.testName !== 'not_null') return [];
     if (test.columnName === null || !key.has(test.columnName.toLowerCase())) return [];
     const reason = !test.enabled
@@ -46,8 +46,9 @@ function weakTests(context: CheckContext, entity: Entity): readonly Finding[] {
 export const entityFacts: Check = {
   name: 'entity-facts',
   docs: [NO_EVENT_TIME, WEAK_TEST],
-  run: (context) =>
-    [...context.store.entities.values()].flatMap((entity) => {
+  run: (context) => {
+    const tests = indexTests(context.project.manifest);
+    return [...context.store.entities.values()].flatMap((entity) => {
       const missing =
         entity.type === 'fact' && entity.eventTime === null
           ? [
@@ -58,6 +59,7 @@ export const entityFacts: Check = {
               }),
             ]
           : [];
-      return [...missing, ...weakTests(context, entity)];
-    }),
+      return [...missing, ...weakTests(tests, entity)];
+    });
+  },
 };
