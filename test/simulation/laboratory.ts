@@ -1,0 +1,238 @@
+import type { Service } from '../../src/destinations/destination.ts';
+import { type StateSchema, stateTables, tableSuffix } from '../../src/diff/state-tables.ts';
+import { silentLogger } from '../../src/log.ts';
+import type { Prepared } from '../../src/pipeline/prepare-run.ts';
+import type { Storage } from '../../src/pipeline/storage.ts';
+import { syncActivation } from '../../src/pipeline/sync-activation.ts';
+import type { ActivationResult } from '../../src/pipeline/verdict.ts';
+import { Ledger, readActivationStates } from '../../src/record/ledger.ts';
+import { openDuckdb } from '../../src/warehouse/duckdb/connection.ts';
+import { duckdbDialect } from '../../src/warehouse/duckdb/dialect.ts';
+import type { Warehouse } from '../../src/warehouse/warehouse.ts';
+import { Acknowledged } from './acknowledged.ts';
+import type { Rows, Run, World } from './history.ts';
+import type { Member } from './member.ts';
+import { MortalWarehouse } from './mortal-warehouse.ts';
+import { Network } from './network.ts';
+import { Random } from './random.ts';
+import { Process, Scheduler } from './scheduler.ts';
+import { activationOf, CASTS, contextOf, endpointOf, realService, serviceOf } from './subject.ts';
+
+/** How long a process waits for another one's lease: longer than any lease lasts. */
+const PATIENCE_MS = 400_000;
+
+/** How a process ended: with a result, with what it threw, or not at all (killed). */
+export type Outcome =
+  | { readonly kind: 'result'; readonly result: ActivationResult }
+  | { readonly kind: 'thrown'; readonly thrown: unknown }
+  | { readonly kind: 'killed' };
+
+/** One DuckDB for any number of worlds, one after another. */
+export class Laboratory {
+  #warehouse: Promise<Warehouse> | null = null;
+  #worlds = 0;
+
+  warehouse(): Promise<Warehouse> {
+    this.#warehouse ??= openDuckdb(
+      { path: ':memory:', readOnly: false, settings: { threads: '1' }, extensions: [], attach: [] },
+      { clock: { now: () => Date.now(), sleep: async () => {} }, logger: silentLogger, lockTimeoutMs: 0 },
+    );
+    return this.#warehouse;
+  }
+
+  async open(world: World, given: Pick<StageOptions, 'isPoison' | 'strict'>): Promise<Stage> {
+    const service = await realService(world.kind);
+    return new Stage(world, await this.warehouse(), { schema: `WORLD_${++this.#worlds}`, service, ...given });
+  }
+
+  async close(): Promise<void> {
+    await (await this.#warehouse)?.close();
+  }
+}
+
+interface StageOptions {
+  readonly schema: string;
+  readonly service: Service;
+  readonly isPoison: (values: readonly string[]) => boolean;
+  /** Looks also at what is known not to hold yet. */
+  readonly strict: boolean;
+}
+
+/** Where one world plays: its tables, its platform, its time, and the processes that come and go. */
+export class Stage {
+  readonly world: World;
+  readonly warehouse: Warehouse;
+  readonly schema: StateSchema;
+  readonly random: Random;
+  readonly scheduler: Scheduler;
+  readonly network: Network;
+  readonly strict: boolean;
+  readonly acknowledged = { a: new Acknowledged(), b: new Acknowledged() };
+  readonly #service: Service;
+  #processes = 0;
+  #rows = { a: '', b: '' };
+  readonly #members: Record<'a' | 'b', readonly Member[]> = { a: [], b: [] };
+
+  constructor(world: World, warehouse: Warehouse, given: StageOptions) {
+    this.#service = given.service;
+    this.strict = given.strict;
+    this.world = world;
+    this.warehouse = warehouse;
+    this.schema = { database: null, schema: given.schema };
+    this.random = new Random(world.seed + 1);
+    this.scheduler = new Scheduler(this.random);
+    this.network = new Network({
+      scheduler: this.scheduler,
+      random: this.random,
+      platform: CASTS[world.kind].simulated,
+      notReadyCalls: world.notReadyCalls,
+      poisonAnswer: world.poisonAnswer,
+      isPoison: given.isPoison,
+      strict: given.strict,
+    });
+  }
+
+  get ledger(): Ledger {
+    return new Ledger(this.warehouse, this.schema);
+  }
+
+  /** By key (objects: e-mail address), the rows as the warehouse has them. */
+  rawRows(side: 'a' | 'b'): ReadonlyMap<string, string> {
+    const raw = new Map<string, string>();
+    for (const member of this.#members[side]) {
+      const key =
+        this.world.kind === 'hubspot objects' ? (member.email?.trim().toLowerCase() ?? '') : String(member.id);
+      raw.set(key, `${raw.get(key) ?? ''}${JSON.stringify(member)}`);
+    }
+    return raw;
+  }
+
+  async fill(states: readonly Rows[]): Promise<void> {
+    for (const side of ['a', 'b'] as const) {
+      this.#members[side] = states.flatMap((state) => state[side]);
+      const rows = this.#members[side].map(literals);
+      const statement = `create or replace table entity_person_${side} as select * from (values ${[...rows, '(0::bigint, null::varchar, null::varchar, null::varchar)'].join(', ')}) as t(id, email, phone, name) where id is distinct from 0`;
+      if (this.#rows[side] !== statement) await this.warehouse.run(statement);
+      this.#rows[side] = statement;
+    }
+  }
+
+  newProcess(run: Run, ending: Run['ending']): Process {
+    const pid = ++this.#processes;
+    const process = new Process(pid, run.elsewhere ? `machine-${pid}` : 'machine', ending);
+    process.freezesInside = this.strict;
+    return process;
+  }
+
+  /** A sync of one activation, by this process; `outcomes` gets how it ended. */
+  start(process: Process, run: Run, alive: readonly Process[], outcomes: Map<Process, Outcome>): void {
+    outcomes.set(process, { kind: 'killed' });
+    this.scheduler.start(process, async () => {
+      try {
+        outcomes.set(process, { kind: 'result', result: await this.#sync(process, run, alive) });
+      } catch (thrown) {
+        outcomes.set(process, { kind: 'thrown', thrown });
+      }
+    });
+  }
+
+  async #sync(process: Process, run: Run, alive: readonly Process[]): Promise<ActivationResult> {
+    const { scheduler, network, world } = this;
+    const clock = scheduler.clockOf(process);
+    const connection = await scheduler.step(process, 'connect', {
+      ready: () => true,
+      work: () => this.warehouse.another(),
+    });
+    const warehouse = new MortalWarehouse(scheduler, process, connection);
+    try {
+      const ledger = new Ledger(warehouse, this.schema);
+      await ledger.create();
+      const states = await readActivationStates(ledger);
+      const storage: Storage = { ledger, existing: await ledger.tables(), states, results: new Map() };
+      const options = {
+        clock,
+        logger: silentLogger,
+        signal: process.stopping.signal,
+        lockTimeoutMs: PATIENCE_MS,
+        fullRefresh: run.fullRefresh,
+        projectDir: '/nowhere',
+      };
+      return await syncActivation(
+        {
+          context: contextOf(world, run, options),
+          options,
+          storage,
+          dialect: duckdbDialect,
+          syncId: `sync-${process.pid}`,
+          equipment: { http: network.clientOf(process), pacers: new Map() },
+          toolVersion: '0',
+          targetName: 'prod',
+          processes: {
+            self: { host: process.host, pid: process.pid, started: String(process.pid) },
+            isAlive: ({ pid }) => alive.some((one) => one.pid === pid && one.state !== 'ended'),
+          },
+        },
+        this.#prepared(run, states),
+      );
+    } finally {
+      await warehouse.close();
+    }
+  }
+
+  #prepared(run: Run, states: Awaited<ReturnType<typeof readActivationStates>>): Prepared {
+    const activation = activationOf(this.world, run);
+    const context = contextOf(this.world, run, { projectDir: '/nowhere' });
+    const entity = context.store.entities.get(activation.entity);
+    const destination = context.store.destinations.get(activation.destination);
+    if (!entity || !destination) throw new Error('the simulated project lacks an entity or its destination');
+    const state = states.get(activation.id) ?? null;
+    const suffix = state?.tableSuffix ?? tableSuffix(activation.id);
+    return {
+      activation,
+      entity,
+      destination,
+      service: this.#watched(serviceOf(this.#service, this.world, run), run),
+      endpoint: endpointOf(CASTS[this.world.kind]),
+      state,
+      suffix,
+      tables: stateTables(this.schema, suffix),
+      gate: { open: true, reason: null },
+    };
+  }
+
+  /** The service, with an eye on what is sent and acknowledged, and the network told which history a batch begins with. */
+  #watched(service: Service, run: Run): Service {
+    const acknowledged = this.acknowledged[run.activation];
+    return {
+      ...service,
+      open: async (given) => {
+        const session = await service.open(given);
+        return {
+          ...session,
+          send: async (batch, signal) => {
+            acknowledged.sending(batch);
+            const group = groupOf(batch.rows[0]?.key ?? '');
+            const outcome = await this.network.leadBy(group, () => session.send(batch, signal));
+            acknowledged.answered(batch, outcome);
+            return outcome;
+          },
+        };
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.warehouse.run(`drop schema if exists "${this.schema.schema}" cascade`);
+  }
+}
+
+/** Which history a key belongs to: `37` to group 3, `a12@x.test` to group 12. */
+export function groupOf(key: string): number {
+  const address = /(\d+)@/.exec(key)?.[1];
+  return address === undefined ? Math.floor(Number(key) / 10) : Number(address);
+}
+
+function literals({ id, email, phone, name }: Member): string {
+  const text = (value: string | null): string => (value === null ? 'null' : `'${value}'`);
+  return `(${id ?? 'null'}, ${text(email)}, ${text(phone)}, ${text(name)})`;
+}
