@@ -112,7 +112,7 @@ let engine: string | null = null;
 
 /** What is kept of the engine's own making belongs to the code that made it. */
 function folderOf(round: Round): string {
-  engine ??= process.env['BENCH_KEEP_STATE'] === '1' ? 'kept' : hashOfEngine();
+  engine ??= process.env['BENCH_KEEP_STATE'] === '1' ? 'kept' : hashOfEngine(round.sink.url);
   const folder = join(round.places.kept, `projects-${engine}`);
   if (!existsSync(folder)) {
     for (const name of readdirSync(round.places.kept))
@@ -122,8 +122,9 @@ function folderOf(round: Round): string {
   return folder;
 }
 
-function hashOfEngine(): string {
-  const hash = createHash('sha256');
+/** Of its code, and of the destination's address, which a state remembers. */
+function hashOfEngine(url: string): string {
+  const hash = createHash('sha256').update(url);
   for (const room of ENGINE) {
     const folder = join(ROOT, 'src', room);
     const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));

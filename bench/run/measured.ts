@@ -19,20 +19,16 @@ export interface Surroundings {
   readonly env?: Readonly<Record<string, string>>;
   /** Whether the memory of JavaScript itself is watched, which costs a little. */
   readonly watchHeap?: boolean;
-  /** Modules that a Node program loads before its own. */
-  readonly preload?: readonly string[];
   /** Exit codes that are in order; default: 0 alone. */
   readonly codes?: readonly number[];
 }
 
 /** Runs a Node program in a process of its own and measures it. Throws when it fails. */
 export async function runNode(args: readonly string[], surroundings: Surroundings): Promise<Ended> {
-  const preload = [join(ROOT, 'bench/run/report-usage.mjs'), ...(surroundings.preload ?? [])];
-  const flags = preload.flatMap((file) => ['--import', file]);
   const watch = surroundings.watchHeap === true ? { BENCH_WATCH_HEAP: '1' } : undefined;
   return await measure(surroundings, watch, (out) => ({
     program: process.execPath,
-    args: [...flags, ...args],
+    args: ['--import', join(ROOT, 'bench/run/report-usage.mjs'), ...args],
     env: { BENCH_USAGE: out },
   }));
 }

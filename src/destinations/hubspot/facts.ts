@@ -81,7 +81,7 @@ const objects: ServiceFacts = {
   replacesWhole: false,
   nulls: 'skip',
   // 100 inputs are HubSpot’s, the bytes a bound of our own. The smallest plans have 100 requests in any 10 seconds, a burst included:
-  // what is over leaves room for requests that take 300 ms longer than others to get there.
+  // this is below it by as much as a request may take longer than another to get there, 300 ms.
   limits: { rowsPerRequestMax: INPUTS_MAX, requestBytesMax: 3_000_000, requestsPerSecondMax: 9.7, connectionsMax: 4 },
 };
 
