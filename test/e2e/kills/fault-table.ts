@@ -1,6 +1,6 @@
 import type { Call, Fault } from '../platforms/platform-server.ts';
 import { endOf, type Outcome, randomNumbers, type Workspace } from '../workspace.ts';
-import { buildClub, ClubPlatforms, differences, keysOf, moveClub } from './club-run.ts';
+import { ClubPlatforms, differences, keysOf, moveClub } from './club-run.ts';
 
 /** What came of one kind of trouble, as the destination saw it. */
 export interface FaultRow {
@@ -177,17 +177,5 @@ export async function faultCase(name: FaultName, built: Workspace): Promise<Faul
   } finally {
     await platforms.close();
     workspace.dispose();
-  }
-}
-
-/** Every case, one after the other. */
-export async function faultTable(): Promise<readonly FaultRow[]> {
-  const built = await buildClub();
-  try {
-    const rows: FaultRow[] = [];
-    for (const { name } of CASES) rows.push(await faultCase(name, built));
-    return rows;
-  } finally {
-    built.dispose();
   }
 }
