@@ -237,21 +237,37 @@ function parseText(text: string, options: Parameters<typeof parseDocument>[1]): 
   }
 }
 
-/** Where keys stand that their map has already. Throws when the document is nested too deeply. */
+/** A collection on the way through a document, and those that it stands in. */
+interface Visit {
+  readonly node: unknown;
+  readonly depth: number;
+  readonly holder: Visit | null;
+}
+
+/** Where keys stand that their map has already. Throws when the document is nested too deeply, or holds itself. */
 function inspect(document: Document.Parsed): readonly number[] {
   const repeated: number[] = [];
-  const left: { readonly node: unknown; readonly depth: number }[] = [{ node: document.contents, depth: 0 }];
-  for (let next = left.pop(); next !== undefined; next = left.pop()) {
-    const { node, depth } = next;
+  const left: Visit[] = [{ node: document.contents, depth: 0, holder: null }];
+  for (let visit = left.pop(); visit !== undefined; visit = left.pop()) {
+    const { node, depth } = visit;
     if (depth > DEPTH_MAX) throw new Error(TOO_DEEP);
     if (isYamlMap(node)) repeated.push(...repeatedKeys(node.items));
     const items: readonly unknown[] = isCollection(node) ? node.items : [];
     for (const item of items) {
-      const parts = isPair(item) ? [item.key, item.value] : [item];
-      for (const part of parts) if (isCollection(part)) left.push({ node: part, depth: depth + 1 });
+      for (const part of isPair(item) ? [item.key, item.value] : [item]) {
+        if (isCollection(part)) left.push({ node: part, depth: depth + 1, holder: visit });
+        else if (isAlias(part) && standsIn(visit, part.source)) throw new Error(TOO_DEEP);
+      }
     }
   }
   return repeated;
+}
+
+function standsIn(visit: Visit, anchor: string): boolean {
+  for (let outer: Visit | null = visit; outer !== null; outer = outer.holder) {
+    if (isCollection(outer.node) && outer.node.anchor === anchor) return true;
+  }
+  return false;
 }
 
 function repeatedKeys(pairs: readonly Pair<unknown, unknown>[]): readonly number[] {
