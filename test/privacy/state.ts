@@ -21,7 +21,7 @@ const MAY_IDENTIFY: readonly (readonly [table: RegExp, columns: readonly string[
   [/^change_identifiers_/, ['key', 'value']],
 ];
 
-const STATE_SCHEMA = /(^|_)(DINMO_DELTA_STORAGE(_SANDBOX)?|DELTA)$/i;
+const STATE_SCHEMA = /(^|_)(DINMO_DELTA_STORAGE(_SANDBOX)?|DELTA)$|^WORLD_\d+$/i;
 
 /** Searches every table of the engine's in a database: where it stands, and what was found. */
 export async function findInState(ask: Ask): Promise<readonly string[]> {

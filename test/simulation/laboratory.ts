@@ -9,6 +9,7 @@ import { Ledger, readActivationStates } from '../../src/record/ledger.ts';
 import { openDuckdb } from '../../src/warehouse/duckdb/connection.ts';
 import { duckdbDialect } from '../../src/warehouse/duckdb/dialect.ts';
 import type { Warehouse } from '../../src/warehouse/warehouse.ts';
+import { observeState } from '../privacy/state.ts';
 import { Acknowledged } from './acknowledged.ts';
 import type { Rows, Run, World } from './history.ts';
 import type { Member } from './member.ts';
@@ -222,6 +223,7 @@ export class Stage {
   }
 
   async close(): Promise<void> {
+    await observeState((sql) => this.warehouse.query(sql));
     await this.warehouse.run(`drop schema if exists "${this.schema.schema}" cascade`);
   }
 }

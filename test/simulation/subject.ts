@@ -49,7 +49,7 @@ export const AUDIENCE = 'People';
 export function endpointOf({ config, platform }: Cast): Endpoint {
   return {
     config,
-    credentials: platform === 'webhook' ? { secret: 'simulated-secret' } : { access_token: 'good' },
+    credentials: platform === 'webhook' ? { secret: 's3cr3t-simulated' } : { access_token: 's3cr3t-good' },
     baseUrl: 'http://platform',
     core: JSON.stringify(config),
   };
