@@ -11,7 +11,8 @@ import { median } from '../run/usage.ts';
 const RUNS = 9;
 const COMMANDS = ['help', 'version'] as const;
 /** What only a command that opens a warehouse or reaches a platform may load. */
-const DRIVERS = /node_modules\/(@duckdb|snowflake-sdk|@google-cloud|pg|undici)\//;
+/** As packages, or in a chunk of the bundle that bears their name. */
+const DRIVERS = /node_modules\/(@duckdb|snowflake-sdk|@google-cloud|pg|undici)\/|chunks\/(undici|duckdb)/;
 
 function time(args: readonly string[]): number {
   const started = performance.now();

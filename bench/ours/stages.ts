@@ -17,6 +17,7 @@ export interface Spent {
 /** What the child prints. */
 export interface Stages {
   readonly report: SyncReport['activations'][number] | undefined;
+  /** From the beginning of the plan, with project and database open. */
   readonly total: Spent;
   /** Between the first acknowledged batch and the end of delivery. */
   readonly deliver: Spent;
@@ -42,18 +43,19 @@ async function main(command: string, folder: string): Promise<Stages> {
   )) as typeof import('../../src/index.ts'); // the same module, built
   await import('@duckdb/node-api');
   const traffic = process.env['BENCH_TRAFFIC'] === '1' ? countTraffic() : { statements: 0, rows: 0 };
-  const marks: { deliver: Spent | null; record: Spent | null } = { deliver: null, record: null };
+  const marks: Record<'plan' | 'deliver' | 'record', Spent | null> = { plan: null, deliver: null, record: null };
   const started = now();
   const answer = await (command === 'plan' ? api.planActivations : api.syncActivations)({
     projectDir: folder,
     cwd: folder,
     env: process.env,
     progress: ({ stage }) => {
+      if (stage === 'plan') marks.plan ??= now();
       if (stage === 'deliver') marks.deliver ??= now();
       if (stage === 'record') marks.record ??= now();
     },
   });
-  const total = between(started, now());
+  const total = between(marks.plan ?? started, now());
   return {
     report: answer.activations[0],
     total,

@@ -79,7 +79,7 @@ class ActionSql {
         : `case when s_unsure_since is null then 'skip' else ${send('insert')} end`;
     const rekey = this.#rekey();
     return `with judged as (
-  select c.*, p.invalid, coalesce(p.leaves, false) as leaves, p.wire_ids, coalesce(r.r_parked and r.r_strong = c.strong, false) as parked
+  select c.* exclude (s_strong, c_key), p.invalid, coalesce(p.leaves, false) as leaves, p.wire_ids, coalesce(r.r_parked and r.r_strong = c.strong, false) as parked
   from ${candidates} as c
   left join ${TEMPORARY.prepared} as p on p.n = c.n
   left join ${this.#rejections()} as r on r.r_key = c.key

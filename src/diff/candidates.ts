@@ -97,6 +97,18 @@ async function hasHeldDuplicates(warehouse: Warehouse, sql: CandidateSql, segmen
   return segment.rows - Number(row?.['fresh']) > segment.snapshotRows - Number(row?.['gone']);
 }
 
+/** Columns of the snapshot that are asked about a row that differs. */
+const HELD: ReadonlySet<string> = new Set([
+  'key',
+  'strong',
+  'dirty',
+  'departed',
+  'record_id',
+  'created',
+  'unsure_since',
+  'owner_key',
+]);
+
 class CandidateSql {
   readonly by: 'hash' | 'key';
   readonly #d: StateDialect;
@@ -149,8 +161,8 @@ class CandidateSql {
 
   /** What the snapshot knows of the rows that differ: looked up afterwards, since carried through the join it would be held for all. */
   held(): string {
-    const columns = SNAPSHOT_COLUMNS.filter(({ name }) => name !== 'run_id').map(({ name }) => `${name} as s_${name}`);
-    return `select ${columns.join(', ')} from ${this.#d.table(this.#job.tables.snapshot)} where ${this.#meeting} in (select s_join from ${TEMPORARY.joined} where s_join is not null)`;
+    const columns = SNAPSHOT_COLUMNS.filter(({ name }) => HELD.has(name) || name === this.#meeting);
+    return `select ${columns.map(({ name }) => `${name} as s_${name}`).join(', ')} from ${this.#d.table(this.#job.tables.snapshot)} where ${this.#meeting} in (select s_join from ${TEMPORARY.joined} where s_join is not null)`;
   }
 
   /** Rows that met a row of another key, and rows of the snapshot that cannot be told apart. */

@@ -40,6 +40,7 @@ async function planOne(
   });
   // The ledger knows a renamed activation by its former id until its first sync under the new one.
   const job = { ...built, activationId: prepared.state?.activationId ?? activation.id };
+  options.progress?.({ activation: job.activationId, stage: 'plan', done: 0, total: null });
   const plan = await warehouse.transaction(() => planDelivery(warehouse, job));
   return plannedResult(prepared, plan, verdictsOf(plan, prepared.gate, options));
 }

@@ -63,12 +63,14 @@ export async function connect(profile: Profile, options: ConnectOptions): Promis
 }
 
 async function connectDuckdb(profile: Profile, options: ConnectOptions): Promise<Warehouse> {
-  const [{ openDuckdb, requireDatabase }, { duckdbFile }] = await Promise.all([
-    import('./duckdb/connection.ts'),
+  const [{ requireDatabase }, { duckdbFile }] = await Promise.all([
+    import('./duckdb/database-file.ts'),
     import('./duckdb/profile.ts'),
   ]);
   const file = duckdbFile(profile, (path) => resolvePath(path, options.projectDir));
   requireDatabase(file.path);
+  // The driver last: what needs no database, or finds none, does not wait for it to load.
+  const { openDuckdb } = await import('./duckdb/connection.ts');
   return await openDuckdb({ ...file, readOnly: options.readOnly }, options);
 }
 

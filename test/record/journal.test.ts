@@ -43,7 +43,7 @@ describe('the journal', () => {
     const journal = new Journal(ledger, 'run');
     const intents = Array.from({ length: 50 }, async (_, i) => {
       await journal.intend(i * 10 + 1, i * 10 + 10);
-      journal.acknowledge(accepted(i * 10 + 1, i * 10 + 10));
+      void journal.acknowledge(accepted(i * 10 + 1, i * 10 + 10));
     });
     await Promise.all(intents);
     await journal.flush();
@@ -56,7 +56,7 @@ describe('the journal', () => {
     const journal = new Journal(ledger, 'run');
     await journal.intend(1, 10);
     broken = true;
-    journal.acknowledge(accepted(1, 10));
+    void journal.acknowledge(accepted(1, 10));
     await expect(journal.intend(11, 20)).rejects.toThrow('the disk is full');
     broken = false;
     await expect(journal.intend(21, 30)).rejects.toThrow('the disk is full');

@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
 import { type DuckDBAppender, type DuckDBConnection, DuckDBInstance, DuckDBTimestampTZValue } from '@duckdb/node-api';
 import type { Clock } from '../../clock.ts';
 import { DinmoError, messageOf } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { AppendType, Row, TableName, Value, Warehouse, WarehouseColumn } from '../warehouse.ts';
+import { missingError } from './database-file.ts';
 import { duckdbState } from './state-dialect.ts';
 import { SharedTurns } from './turns.ts';
 
@@ -93,21 +93,6 @@ function lockedError(path: string, message: string, cause: unknown): DinmoError 
     code: 'duckdb-locked',
     message: `The DuckDB file ${path} is held by ${holderOf(message)}.`,
     fix: 'Let that process end (a dbt run, a notebook, another sync), or wait longer with --lock-timeout.',
-    cause,
-  });
-}
-
-/** Opening for writing would make an empty database where dbt has not built one. Throws DinmoError `duckdb-missing`. */
-export function requireDatabase(path: string): void {
-  if (!existsSync(path)) throw missingError(path, undefined);
-}
-
-function missingError(path: string, cause: unknown): DinmoError {
-  return new DinmoError({
-    kind: 'warehouse',
-    code: 'duckdb-missing',
-    message: `There is no DuckDB file at ${path}.`,
-    fix: 'Run `dbt build` first, from the same folder: a relative path in profiles.yml counts from where dbt runs.',
     cause,
   });
 }
