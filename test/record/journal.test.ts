@@ -94,7 +94,7 @@ describe('answers that wait for a file to be published', () => {
     const held = new HeldJournal(journal);
     for (let lo = 1; lo <= 20_000; lo += 500) {
       await held.intend(lo, lo + 499);
-      held.acknowledge(accepted(lo, lo + 499));
+      await held.acknowledge(accepted(lo, lo + 499));
     }
     await held.flush();
     expect(await rows('receipts', 'lo')).toEqual([]);
@@ -104,7 +104,7 @@ describe('answers that wait for a file to be published', () => {
 
   it('are taken back when it was not', async () => {
     const held = new HeldJournal(new Journal(ledger, 'run'));
-    held.acknowledge(accepted(1, 500));
+    await held.acknowledge(accepted(1, 500));
     await held.publish('dropped');
     expect(await rows('receipts', 'lo, hi, status, code')).toEqual([
       { lo: 1n, hi: 500n, status: 'deferred', code: 'not-published' },
