@@ -28,7 +28,7 @@ export const kills: Experiment = {
   ],
   rounds: 1,
   run: async (round) => {
-    const wanted = round.size(KILLS) < KILLS ? 10 : KILLS;
+    const wanted = round.size(1_000_000) < 1_000_000 ? 3 : KILLS;
     let told = 0;
     const report = await killRounds({
       kills: wanted,
