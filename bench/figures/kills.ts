@@ -2,14 +2,15 @@ import { killRounds } from '../../test/e2e/kills/kill-rounds.ts';
 import type { Experiment } from '../figure.ts';
 import { must } from '../run/must.ts';
 
-const KILLS = 1000;
+/** A thousand take about half an hour. */
+const KILLS = Number(process.env['BENCH_KILLS'] ?? 1000);
 
 export const kills: Experiment = {
   name: 'kills',
   figures: [
     {
       figure: 'kills-resent',
-      title: 'rows sent again after a SIGKILL at a random moment, 1,000 times: the most after one death',
+      title: `rows sent again after a SIGKILL at a random moment, ${KILLS} times: the most after one death`,
       target: { atMost: 1 },
       unit: 'rows',
       ours: 'most rows of the webhook that had been applied and came again',
@@ -18,7 +19,7 @@ export const kills: Experiment = {
     },
     {
       figure: 'kills-lost',
-      title: 'rows lost in 1,000 deaths',
+      title: `rows lost in ${KILLS} deaths`,
       target: { atMost: 0 },
       unit: 'rows',
       ours: 'missing, left over or out of date at a platform when a sync had run to its end',

@@ -19,7 +19,7 @@ export const nothingChanged: Experiment = {
       title: 'nothing changed, 10 M rows',
       target: { atMost: 0.35 },
       unit: 'CPU s',
-      ours: 'the plan, with project and database open',
+      ours: 'the whole call of plan, from opening the file',
       against: 'bare hash join on the key',
       ratio: 'quotient',
       note: 'No row of the segment leaves the warehouse, and no request is made.',
@@ -40,7 +40,7 @@ export const nothingChanged: Experiment = {
     const { requests } = await round.sink.counts();
     must(requests === 0, `${requests} requests were made`);
     const watched = await runStages('sync', folder, true);
-    must(watched.rowsRead <= ROWS_READ_MAX, `${watched.rowsRead} rows came into the process`);
+    must(watched.statements > 0 && watched.rowsRead <= ROWS_READ_MAX, `${watched.rowsRead} rows came into the process`);
     return {
       'nothing-changed-10m': {
         ours: ours.total.cpuS,

@@ -39,8 +39,8 @@ async function run(round: Round, rows: number): Promise<Pair> {
     const seen = witness.report(LIMIT);
     must(seen.above === 0, `${seen.above} requests above the limit`);
     must(seen.tooEarly === 0, `${seen.tooEarly} requests before Retry-After had passed`);
-    // The first request stands at the start of the time in which the others came.
-    const perSecond = (seen.requests - 1) / seen.activeS;
+    // The first batch stands at the start of the time in which the others came.
+    const perSecond = (seen.batches - 1) / seen.activeS;
     return { ours: perSecond, against: PER_SECOND, usage: { ours: usage, against: null }, seen: { ...seen } };
   } finally {
     witness.end();

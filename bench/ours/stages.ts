@@ -1,6 +1,5 @@
 // One plan or sync through the public functions, in a process that measures its stages: `stages.ts plan|sync FOLDER`.
 // Prints what it took, without what a process takes to start and to load the code.
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
@@ -17,7 +16,6 @@ export interface Spent {
 /** What the child prints. */
 export interface Stages {
   readonly report: SyncReport['activations'][number] | undefined;
-  /** From the beginning of the plan, with project and database open. */
   readonly total: Spent;
   /** Between the first acknowledged batch and the end of delivery. */
   readonly deliver: Spent;
@@ -37,25 +35,23 @@ function between(from: Spent, to: Spent): Spent {
 const NOTHING: Spent = { cpuS: 0, wallS: 0 };
 
 async function main(command: string, folder: string): Promise<Stages> {
-  const built = join(ROOT, 'dist/index.js');
-  const api = (await import(
-    pathToFileURL(existsSync(built) ? built : join(ROOT, 'src/index.ts')).href
-  )) as typeof import('../../src/index.ts'); // the same module, built
-  await import('@duckdb/node-api');
-  const traffic = process.env['BENCH_TRAFFIC'] === '1' ? countTraffic() : { statements: 0, rows: 0 };
-  const marks: Record<'plan' | 'deliver' | 'record', Spent | null> = { plan: null, deliver: null, record: null };
+  // What is built has a driver of its own, before which nobody can stand.
+  const counts = process.env['BENCH_TRAFFIC'] === '1';
+  const traffic = counts ? countTraffic() : { statements: 0, rows: 0 };
+  const file = join(ROOT, counts ? 'src/index.ts' : 'dist/index.js');
+  const api = (await import(pathToFileURL(file).href)) as typeof import('../../src/index.ts'); // the same module, built or not
+  const marks: { deliver: Spent | null; record: Spent | null } = { deliver: null, record: null };
   const started = now();
   const answer = await (command === 'plan' ? api.planActivations : api.syncActivations)({
     projectDir: folder,
     cwd: folder,
     env: process.env,
     progress: ({ stage }) => {
-      if (stage === 'plan') marks.plan ??= now();
       if (stage === 'deliver') marks.deliver ??= now();
       if (stage === 'record') marks.record ??= now();
     },
   });
-  const total = between(marks.plan ?? started, now());
+  const total = between(started, now());
   return {
     report: answer.activations[0],
     total,

@@ -12,12 +12,14 @@ export interface Limit {
 /** What came of a sync, as the platform's side saw it. */
 export interface RateReport {
   readonly requests: number;
+  /** Of them, those that carry rows. */
+  readonly batches: number;
   readonly throttled: number;
   /** Requests beyond the limit in the window that ended with them. */
   readonly above: number;
   /** Requests that came while a Retry-After had not passed. */
   readonly tooEarly: number;
-  /** Seconds from the first request to the last, less the pauses that were asked for. */
+  /** Seconds from the first batch to the last, less the pauses that were asked for. */
   readonly activeS: number;
   /** Between one request and the next. */
   readonly gapMedianMs: number;
@@ -39,6 +41,7 @@ const ON_THE_WAY_MS = 30;
 export class RateWitness {
   readonly #server: Server;
   readonly #arrivals: number[] = [];
+  readonly #batches: number[] = [];
   readonly #pauses: { readonly from: number; readonly to: number }[] = [];
   readonly #options: WitnessOptions & { readonly target: URL };
 
@@ -59,11 +62,13 @@ export class RateWitness {
 
   report(limit: Limit): RateReport {
     const times = this.#arrivals;
-    const gaps = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+    const batches = this.#batches;
+    const gaps = batches.slice(1).map((time, index) => time - (batches[index] ?? 0));
     const asked = this.#options.retryAfterS * 1000;
     const paused = this.#pauses.reduce((sum, { from, to }) => sum + (to - from), 0);
     return {
       requests: times.length,
+      batches: batches.length,
       throttled: this.#pauses.length,
       above: times.filter(
         (time, index) =>
@@ -73,7 +78,7 @@ export class RateWitness {
         .length,
       gapMedianMs: Math.round(median(gaps)),
       gapMaxMs: Math.round(Math.max(...gaps.filter((gap) => gap < asked))),
-      activeS: ((times.at(-1) ?? 0) - (times[0] ?? 0) - paused) / 1000,
+      activeS: ((batches.at(-1) ?? 0) - (batches[0] ?? 0) - paused) / 1000,
     };
   }
 
@@ -91,6 +96,7 @@ export class RateWitness {
       if (!isPlatform) return void this.#forward(request, response, Buffer.concat(parts));
       const now = performance.now();
       this.#arrivals.push(now);
+      if (request.method === 'POST') this.#batches.push(now);
       if (this.#options.throttleAt.includes(this.#arrivals.length)) return void this.#throttle(response, now);
       setTimeout(() => this.#forward(request, response, Buffer.concat(parts)), this.#options.latencyMs);
     });
