@@ -25,13 +25,15 @@ export interface SegmentState {
 export async function readSegment(warehouse: Warehouse, job: DiffJob): Promise<SegmentState> {
   const { state } = warehouse;
   const snapshot = state.table(job.tables.snapshot);
+  // Flags are nearly always the same in every row: asked one by one, they are answered without reading the rows.
+  const any = (condition: string): string => `exists (select 1 from ${snapshot} where ${condition})`;
   const [held = {}] = await warehouse.query(`select count(*) as rows, ${state.digest('fast')} as digest,
-      count(*) filter (where dirty) as dirty, count(*) filter (where departed) as departed,
-      count(*) filter (where hash_mark is distinct from ${state.hashMark}) as stale
+      ${any('dirty')} as dirty, ${any('departed')} as departed,
+      ${any(`hash_mark <> ${state.hashMark}`)} or ${any('hash_mark is null')} as stale
     from ${snapshot}`);
   const snapshotRows = Number(held['rows']);
   const current = new CurrentRows(state, job);
-  const known = { snapshotRows, hashesCurrent: Number(held['stale']) === 0 };
+  const known = { snapshotRows, hashesCurrent: held['stale'] !== true };
   if (
     (await mayBeUnchanged(warehouse, job, held)) &&
     !(await differsAtOnce(warehouse, current, { snapshot, snapshotRows }))
@@ -49,7 +51,7 @@ export async function readSegment(warehouse: Warehouse, job: DiffJob): Promise<S
 /** Whether equal rows would mean that nothing is to be done at all. */
 async function mayBeUnchanged(warehouse: Warehouse, job: DiffJob, held: Row): Promise<boolean> {
   if (job.everything || isAppendOnly(job) || isKeyedByField(job)) return false;
-  const settled = ['dirty', 'departed', 'stale'].every((what) => Number(held[what]) === 0);
+  const settled = ['dirty', 'departed', 'stale'].every((what) => held[what] !== true);
   if (!settled || Number(held['rows']) === 0) return false;
   if (job.facts.identifiers === null) return true;
   const owed = await warehouse.query(
