@@ -97,6 +97,10 @@ export async function recover(
       );
     });
   }
+  // What came late for a run that another process had closed by then.
+  const open = `select run_id from ${ledger.sql('runs')} where status = 'running'`;
+  for (const table of ['sends', 'receipts'] as const)
+    await ledger.warehouse.run(`delete from ${ledger.sql(table)} where run_id not in (${open})`);
 }
 
 /**

@@ -127,6 +127,8 @@ async function begin(
       return { result: blockedResult(prepared, plan, verdicts) };
     }
     await freeze(ledger, job);
+    // A plan takes its time: whoever lost the lease meanwhile begins nothing.
+    await lease.verify();
     await ledger.insert('runs', { ...row, status: 'running', closing: JSON.stringify(closing) });
     await ledger.update('activations', { mode: activation.mode }, `activation_id = ${ledger.text(activation.id)}`);
     // Events since then are this activation's, whatever becomes of this run.

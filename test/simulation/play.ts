@@ -21,7 +21,7 @@ export interface Verdict {
 }
 
 /** Plays a world to its end. What is not as it should be, in words; nothing when all is well. */
-export async function play(world: World, laboratory: Laboratory, tally: Tally, strict = false): Promise<Verdict> {
+export async function play(world: World, laboratory: Laboratory, tally: Tally, strict = true): Promise<Verdict> {
   const stage = await laboratory.open(world, { isPoison: poisonOf(world), strict });
   const untake = stage.scheduler.takeTimers();
   try {

@@ -5,10 +5,8 @@ import type { Member } from './member.ts';
 import { play } from './play.ts';
 import { Tally } from './tally.ts';
 
-/*
- * What is known not to hold yet: the smallest worlds that show it. The other simulations look away from these (`strict` does
- * not); a test that passes here has to lose its `fails`, and the simulation its excuse.
- */
+// Smallest worlds that once showed a fault.
+
 
 const QUIET: Run = {
   activation: 'a',
@@ -57,17 +55,17 @@ async function problemsOf(world: World): Promise<readonly string[]> {
   }
 }
 
-it.fails('a rejection of a row that has become invalid is forgotten', async () => {
+it('a rejection of a row that has become invalid is forgotten', async () => {
   const rows = [[member(12, 'poison1@x.test')], [member(12, 'nonsense')]];
   expect(await problemsOf(small({ rows }))).toEqual([]);
 });
 
-it.fails('a holder that comes back in the middle of its plan sends nothing, not even to open the destination', async () => {
+it('a holder that comes back in the middle of its plan sends nothing, not even to open the destination', async () => {
   const ending = { how: 'frozen', at: { point: 'create temporary table dinmo_held_rows', nth: 1 } } as const;
   expect(await problemsOf(small({ seed: 28, run: { ending }, rows: [[member(13, 'a1@x.test')], []] }))).toEqual([]);
 });
 
-it.fails('a holder that comes back leaves nothing in the ledger of a run that another one closed', async () => {
+it('a holder that comes back leaves nothing in the ledger of a run that another one closed', async () => {
   const world = small({
     seed: 4,
     run: { ending: { how: 'frozen', at: { point: 'answer', nth: 3 } } },
