@@ -10,10 +10,10 @@ function look() {
   nodeMb = Math.max(nodeMb, (heapUsed + external) / MB);
 }
 
-/** Bytes given to the disk; Linux alone says it. */
+/** Bytes that were given to the system to write, to files and sockets; Linux alone says it. */
 function written() {
   try {
-    const found = /^write_bytes: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'));
+    const found = /^wchar: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'));
     return found ? Number(found[1]) / MB : null;
   } catch {
     return null;
