@@ -368,7 +368,9 @@ from verdicts as v`;
       where s.status = 'rejected'`,
     );
     const settled = `key in (select key from ${SETTLED} where status in ('accepted', 'rejected'))`;
-    const left = complete ? ` or key not in (select key from ${TEMPORARY.actions} where key is not null and action <> 'invalid')` : '';
+    const left = complete
+      ? ` or key not in (select key from ${TEMPORARY.actions} where key is not null and action <> 'invalid')`
+      : '';
     yield `delete from ${table} where ${mine} and (${settled}${left})`;
     yield `insert into ${table} (activation_id, key, operation, code, message, attempts, parked, first_seen_at, last_seen_at, run_id, fingerprint)
       select ${this.#d.text(this.#closing.activationId)}, key, operation, code, message, attempts, operation <> 'delete' and attempts >= ${this.#closing.attempts}, first_seen_at, ${this.#d.now}, ${this.#run}, fingerprint from dinmo_refused`;

@@ -7,7 +7,6 @@ import { Tally } from './tally.ts';
 
 // Smallest worlds that once showed a fault.
 
-
 const QUIET: Run = {
   activation: 'a',
   mapping: 'usual',
