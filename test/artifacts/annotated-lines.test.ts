@@ -29,7 +29,7 @@ const descriptions = [
   '|\n      # not a comment\n      - not an item\n\n      models:\n      end',
   '>-\n      folded\n        deeper\n',
   'plain text\n      that goes on',
-  '{flow: [1, 2,\n      3]}',
+  '{flow: [1, 2,\n          3]}',
 ];
 
 const item: fc.Arbitrary<Item> = fc.record({
