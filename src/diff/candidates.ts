@@ -19,7 +19,6 @@ export const TEMPORARY = {
   carried: 'dinmo_carried',
   wire: 'dinmo_wire',
   changed: 'dinmo_changed',
-  changes: 'dinmo_changes',
 } as const;
 
 /**
@@ -39,10 +38,7 @@ export const TEMPORARY = {
  * else can have removed it meanwhile); `null_key`, `duplicate` (key), `shadowed` (its destination key belongs to a row with a
  * smaller key), `stuck` (a leaver whose owner's key is not sound: it stays).
  */
-export async function collectCandidates(
-  warehouse: Warehouse,
-  job: DiffJob,
-): Promise<{ readonly rows: number; readonly candidates: string }> {
+export async function collectCandidates(warehouse: Warehouse, job: DiffJob): Promise<Collected> {
   const segment = await readSegment(warehouse, job);
   const byHash = new CandidateSql(warehouse.state, job, 'hash');
   const usable = segment.hashesCurrent && !isAppendOnly(job);
@@ -51,6 +47,13 @@ export async function collectCandidates(
   const byKey = new CandidateSql(warehouse.state, job, 'key');
   await compare(warehouse, byKey, segment);
   return { rows: segment.rows, candidates: byKey.candidates() };
+}
+
+/** What `collectCandidates` leaves, beside its tables. */
+export interface Collected {
+  /** Rows of the segment, whatever their keys. */
+  readonly rows: number;
+  readonly candidates: string;
 }
 
 /** How to find rows of `dinmo_joined` by their number `n`, reading no more than those. */
@@ -80,9 +83,20 @@ async function compare(warehouse: Warehouse, sql: CandidateSql, segment: Segment
     const [row] = await warehouse.query(sql.collisions());
     if (Number(row?.['rows']) > 0) return false;
   }
-  const ofHeld = await hasHeldDuplicates(warehouse, sql, segment);
-  await warehouse.run(state.createTemporary(TEMPORARY.duplicates, sql.duplicates(ofHeld)));
+  const copies = await whereCopiesAre(warehouse, sql, segment);
+  await warehouse.run(state.createTemporary(TEMPORARY.duplicates, sql.duplicates(copies)));
   return true;
+}
+
+/** Where keys can occur more than once: nowhere, among the rows that met none of the snapshot, or anywhere. */
+type Copies = 'none' | 'fresh' | 'anywhere';
+
+/** Asked of numbers first: keys are compared only where some of them can be the same. */
+async function whereCopiesAre(warehouse: Warehouse, sql: CandidateSql, segment: SegmentState): Promise<Copies> {
+  if (segment.unchanged) return 'none';
+  if (await hasHeldDuplicates(warehouse, sql, segment)) return 'anywhere';
+  if (sql.by !== 'hash' || !sql.countsCopies) return 'fresh';
+  return (await warehouse.query(sql.freshHashesTwice())).length > 0 ? 'fresh' : 'none';
 }
 
 /**
@@ -90,7 +104,7 @@ async function compare(warehouse: Warehouse, sql: CandidateSql, segment: Segment
  * row meets one row of the segment; where more rows met than there are, some are copies.
  */
 async function hasHeldDuplicates(warehouse: Warehouse, sql: CandidateSql, segment: SegmentState): Promise<boolean> {
-  if (segment.unchanged || !sql.countsCopies) return false;
+  if (!sql.countsCopies) return false;
   const [row] = await warehouse.query(
     `select count(*) filter (where s_join is null) as fresh, count(*) filter (where c_fast is null) as gone from ${TEMPORARY.joined}`,
   );
@@ -108,6 +122,9 @@ const HELD: ReadonlySet<string> = new Set([
   'unsure_since',
   'owner_key',
 ]);
+
+/** Rows of the segment that met none of the snapshot. */
+const FRESH = 'c_fast is not null and s_join is null';
 
 class CandidateSql {
   readonly by: 'hash' | 'key';
@@ -137,15 +154,17 @@ class CandidateSql {
     const c = `(select cur.*, ${joining} as c_join from (${this.#current.sql()}) as cur)`;
     const byField = isKeyedByField(this.#job);
     const s = `(select ${this.#meeting} as s_join, fast as s_fast, dirty as s_dirty, departed as s_departed${byField ? ', owner_key as s_owner' : ''} from ${this.#d.table(this.#job.tables.snapshot)})`;
-    const content = new RowContent(this.#d, this.#job).columns('c_fast is not null', this.#current.signature());
-    const columns = [
-      ...(byField ? ['c_key', 'c_owner', 'copies', 'place'] : [`${this.#current.key()} as c_key`]),
+    const content = new RowContent(this.#d, this.#job);
+    const own = [
+      ...(byField ? ['c_owner', 'copies', 'place'] : []),
       'c_fast',
       's_join',
-      ...content,
+      ...(this.by === 'hash' ? ['c_join'] : []),
     ];
+    const found = [`${this.#current.key()} as c_key`, ...own, ...content.made()];
+    const columns = ['c_key', ...own, ...content.columns('c_fast is not null', this.#current.signature())];
     const rows = (join: string, where: string): string =>
-      `select ${columns.join(', ')} from ${c} as c ${join} join ${s} as s on c.c_join = s.s_join where ${where}`;
+      `select ${columns.join(', ')} from (select ${found.join(', ')} from ${c} as c ${join} join ${s} as s on c.c_join = s.s_join where ${where}) as found`;
     if (unchanged) return rows('full', 'false');
     if (isAppendOnly(this.#job)) {
       const resend = this.#job.everything && (this.#job.resendEvents || this.#job.facts.service !== 'events');
@@ -171,13 +190,20 @@ class CandidateSql {
       + (select count(*) - count(distinct s_key_hash) from ${TEMPORARY.held}) as rows`;
   }
 
-  duplicates(ofHeld: boolean): string {
+  /** Hashes that several rows have which met none of the snapshot. */
+  freshHashesTwice(): string {
+    return `select c_join from ${TEMPORARY.joined} where ${FRESH} and c_key is not null group by c_join having count(*) > 1 limit 1`;
+  }
+
+  duplicates(copies: Copies): string {
+    if (copies === 'none') return 'select cast(null as varchar) as key, cast(null as bigint) as copies where false';
     if (isKeyedByField(this.#job))
       return `select c_owner as key, count(*) as copies from ${TEMPORARY.joined} where c_owner is not null and copies > 1 group by c_owner`;
     // Where no row of the snapshot was met twice, copies are rows that met none: every one of them is here.
-    const key = ofHeld ? this.#current.key() : 'c_key';
-    const among = ofHeld ? `(${this.#current.sql()})` : TEMPORARY.joined;
-    const fresh = ofHeld || isAppendOnly(this.#job) ? 'c_fast is not null' : 'c_fast is not null and s_join is null';
+    const anywhere = copies === 'anywhere';
+    const key = anywhere ? this.#current.key() : 'c_key';
+    const among = anywhere ? `(${this.#current.sql()})` : TEMPORARY.joined;
+    const fresh = anywhere || isAppendOnly(this.#job) ? 'c_fast is not null' : FRESH;
     return `select key, count(*) as copies from (select ${key} as key from ${among} as c where ${fresh}) as k where key is not null group by key having count(*) > 1`;
   }
 

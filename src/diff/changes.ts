@@ -1,14 +1,15 @@
-import type { StateDialect } from '../warehouse/state-dialect.ts';
+import type { Operation } from '../artifacts/annotation.ts';
+import type { StateDialect, StateType } from '../warehouse/state-dialect.ts';
 import type { Warehouse } from '../warehouse/warehouse.ts';
 import { type RowNumbers, rowNumbers, TEMPORARY } from './candidates.ts';
 import type { DiffJob } from './job.ts';
 import { RowContent } from './row-content.ts';
-import { CHANGE_COLUMNS } from './state-tables.ts';
+import { createTableAs } from './state-tables.ts';
 
 /**
  * Turns actions into what is sent, in order: 1 inserts, and updates that keep their identifiers; 2 removals of leavers and
- * of changed members' old identifiers; 3 changed members, whole. Left in the temporary table `dinmo_changes`, numbered by
- * `seq`, without their content. A leaver that has nothing to carry is `free`: it needs no request.
+ * of changed members' old identifiers; 3 changed members, whole. Left in the job's table of changes, numbered by `seq`,
+ * without their content. A leaver that has nothing to carry is `free`: it needs no request.
  */
 export async function arrangeChanges(warehouse: Warehouse, job: DiffJob): Promise<void> {
   const sql = new ChangeSql(warehouse.state, job);
@@ -17,17 +18,29 @@ export async function arrangeChanges(warehouse: Warehouse, job: DiffJob): Promis
     await warehouse.run(warehouse.state.createTemporary(TEMPORARY.carried, sql.carried()));
     await warehouse.run(warehouse.state.createTemporary(TEMPORARY.wire, sql.wire()));
     await warehouse.run(warehouse.state.createTemporary(TEMPORARY.changed, sql.changed()));
-    await warehouse.run(
-      warehouse.state.createTemporary(TEMPORARY.changes, warehouse.state.numbered([...sql.members()])),
-    );
-    return;
   }
-  await warehouse.run(warehouse.state.createTemporary(TEMPORARY.changes, warehouse.state.numbered([...sql.rows()])));
+  const kinds = [...(job.facts.identifiers === null ? sql.rows() : sql.members())];
+  await warehouse.run(createTableAs(warehouse.state, job.tables.changes, await numbered(warehouse, kinds)));
 }
 
-/** What settlement needs of the changes, as a query with the columns of the change table. */
-export function frozenChanges(): string {
-  return `select ${CHANGE_COLUMNS.map(({ name }) => name).join(', ')} from ${TEMPORARY.changes}`;
+/** The changes of these kinds, one kind after the other, each in the order of its rows, numbered by `seq` from 1. */
+async function numbered(warehouse: Warehouse, kinds: readonly ChangeKind[]): Promise<string> {
+  const rows = await warehouse.query(
+    `select action, count(*) as rows, min(n) as first, max(n) as last from ${TEMPORARY.actions} group by action`,
+  );
+  const taken = new Map(rows.map((row) => [row['action'], row]));
+  // Nothing is asked of rows that there are not.
+  const some = kinds.filter(({ action }) => action === 'owed' || taken.has(action));
+  const [only = kinds[0], ...more] = some;
+  if (only === undefined) throw new TypeError('no kind of change');
+  const { rows: size, first, last } = taken.get(only.action) ?? {};
+  // Of a first sync all rows are sent, one change each: they are numbered already.
+  if (more.length === 0 && only.each && Number(size) === Number(last) - Number(first) + 1)
+    return `select n - ${Number(first) - 1} as seq, arranged.* from (${only.sql}) as arranged order by n`;
+  const places = (more.length === 0 ? [only] : some).map(
+    ({ sql }, place) => `select ${place} as place, kind.* from (${sql}) as kind`,
+  );
+  return `select row_number() over () as seq, arranged.* from (select * from (${places.join(' union all ')}) as kinds order by place, n) as arranged`;
 }
 
 /** Neighbouring changes, and the numbers of their rows in `dinmo_joined`. */
@@ -36,13 +49,21 @@ export interface ChangePage {
   readonly hi: number;
   readonly rows: { readonly lo: number; readonly hi: number } | null;
   readonly numbers: RowNumbers;
+  /** What is true of every change of the page, where their rows stand side by side as they do; else null. */
+  readonly alike: { readonly operation: Operation; readonly fresh: boolean } | null;
 }
 
 /** The changes of one phase in pages of at most `size`, in order. */
-export async function changePages(warehouse: Warehouse, phase: number, size: number): Promise<readonly ChangePage[]> {
+export async function changePages(
+  warehouse: Warehouse,
+  job: DiffJob,
+  { phase, size }: { readonly phase: number; readonly size: number },
+): Promise<readonly ChangePage[]> {
   const pages = await warehouse.query(
-    `select min(seq) as lo, max(seq) as hi, min(n) as first, max(n) as last from ${TEMPORARY.changes}
-    where phase = ${phase} group by floor((seq - 1) / ${size}) order by 1`,
+    `select min(seq) as lo, max(seq) as hi, min(n) as first, max(n) as last, min(wire) as wire, bool_and(fresh) as fresh,
+      count(*) = max(seq) - min(seq) + 1 and min(n - seq) = max(n - seq) and min(wire) = max(wire) and min(wire) <> 'delete'
+        and bool_and(fresh) = bool_or(fresh) and bool_and(part = 'whole') as alike
+    from ${warehouse.state.table(job.tables.changes)} where phase = ${phase} group by floor((seq - 1) / ${size}) order by 1`,
   );
   const numbers = await rowNumbers(warehouse);
   return pages.map((page) => ({
@@ -50,6 +71,7 @@ export async function changePages(warehouse: Warehouse, phase: number, size: num
     lo: Number(page['lo']),
     hi: Number(page['hi']),
     rows: page['first'] === null ? null : { lo: Number(page['first']), hi: Number(page['last']) },
+    alike: page['alike'] === true ? { operation: page['wire'] as Operation, fresh: page['fresh'] === true } : null,
   }));
 }
 
@@ -75,8 +97,19 @@ export function outgoingTexts(
 
 /** Gives back what held the content of the changes: nothing more is sent. */
 export async function releaseContent(warehouse: Warehouse): Promise<void> {
-  for (const name of [TEMPORARY.changes, TEMPORARY.joined]) await warehouse.run(warehouse.state.dropTemporary(name));
+  await warehouse.run(warehouse.state.dropTemporary(TEMPORARY.joined));
 }
+
+/** Changes of one kind: those that one action leads to, or nobody's (`owed`). */
+interface ChangeKind {
+  readonly action: 'insert' | 'update' | 'rekey' | 'delete' | 'owed';
+  /** Every row with that action makes one change. */
+  readonly each: boolean;
+  readonly sql: string;
+}
+
+const OPERATIONS: readonly Operation[] = ['insert', 'update', 'delete'];
+const PARTS = ['whole', 'remove', 'add', 'owed', 'free'];
 
 class ChangeSql {
   readonly #d: StateDialect;
@@ -122,35 +155,58 @@ class ChangeSql {
   }
 
   /** Changes of members, in the order in which they are sent. */
-  *members(): Generator<string> {
+  *members(): Generator<ChangeKind> {
     const actions = `${TEMPORARY.actions} as a`;
-    const base =
-      'a.key, a.fast, a.strong, a.s_record_id as record_id, cast(null as varchar) as previous_key, false as may_delete, null as created_since, a.owner_key, a.n';
+    const base = `a.key, a.fast, a.strong, a.s_record_id as record_id, ${this.#nothing('text', 'previous_key')}, false as may_delete, ${this.#nothing('timestamp', 'created_since')}, a.owner_key, a.n`;
     const changed = `a.n in (select n from ${TEMPORARY.changed})`;
-    const sent = (phase: number, part: string, action: string): string =>
-      `select ${phase} as phase, a.action as op, ${part} as part, a.action as wire, ${this.#fresh()} as fresh, a.wire_ids, ${base} from ${actions} left join ${TEMPORARY.wire} as c on c.key = a.key where ${action}`;
-    const removed = (part: string, join: string, action: string): string =>
-      `select 2 as phase, a.action as op, ${part} as part, 'delete' as wire, null as fresh, c.wire_ids, ${base} from ${actions} ${join} ${TEMPORARY.wire} as c on c.key = a.key where ${action}`;
-    yield sent(1, "'whole'", "a.action = 'insert'");
-    yield `${sent(1, "'whole'", `a.action = 'update' and not ${changed}`)}`;
-    yield `${removed("case when c.key is null then 'free' else 'whole' end", 'left join', "a.action = 'delete'")}`;
-    yield `${removed("'remove'", 'join', `a.action = 'update' and ${changed}`)}`;
-    yield `select 2 as phase, 'delete' as op, 'owed' as part, 'delete' as wire, null as fresh, c.wire_ids, c.key, cast(null as ${this.#d.type('fast_hash')}) as fast, cast(null as ${this.#d.type('strong_hash')}) as strong, null as record_id, null as previous_key, false as may_delete, null as created_since, null as owner_key, null as n
-  from ${TEMPORARY.wire} as c where c.key not in (select key from ${TEMPORARY.actions} where action in ('update', 'delete') and key is not null)`;
-    yield `${sent(3, "case when c.key is null then 'whole' else 'add' end", `a.action = 'update' and ${changed}`)}`;
+    type Sent = 'insert' | 'update' | 'delete';
+    const sent = (phase: number, part: string, action: Sent, which = 'true'): ChangeKind => ({
+      action,
+      each: false,
+      sql: `select ${phase} as phase, ${this.#what(action, part, action)}, ${this.#fresh()} as fresh, a.wire_ids, ${base} from ${actions} left join ${TEMPORARY.wire} as c on c.key = a.key where a.action = '${action}' and ${which}`,
+    });
+    const removed = (part: string, join: string, action: Sent, which = 'true'): ChangeKind => ({
+      action,
+      each: false,
+      sql: `select 2 as phase, ${this.#what(action, part, 'delete')}, ${this.#nothing('boolean', 'fresh')}, c.wire_ids, ${base} from ${actions} ${join} ${TEMPORARY.wire} as c on c.key = a.key where a.action = '${action}' and ${which}`,
+    });
+    yield sent(1, "'whole'", 'insert');
+    yield sent(1, "'whole'", 'update', `not ${changed}`);
+    yield removed("case when c.key is null then 'free' else 'whole' end", 'left join', 'delete');
+    yield removed("'remove'", 'join', 'update', changed);
+    yield {
+      action: 'owed',
+      each: false,
+      sql: `select 2 as phase, ${this.#what('delete', "'owed'", 'delete')}, ${this.#nothing('boolean', 'fresh')}, c.wire_ids, c.key, ${this.#nothing('fast_hash', 'fast')}, ${this.#nothing('strong_hash', 'strong')}, ${this.#nothing('text', 'record_id')}, ${this.#nothing('text', 'previous_key')}, false as may_delete, ${this.#nothing('timestamp', 'created_since')}, ${this.#nothing('text', 'owner_key')}, ${this.#nothing('bigint', 'n')}
+  from ${TEMPORARY.wire} as c where c.key not in (select key from ${TEMPORARY.actions} where action in ('update', 'delete') and key is not null)`,
+    };
+    yield sent(3, "case when c.key is null then 'whole' else 'add' end", 'update', changed);
+  }
+
+  #nothing(type: StateType, name: string): string {
+    return `cast(null as ${this.#d.type(type)}) as ${name}`;
+  }
+
+  /** What is counted, which part of it this is, and what goes over the wire. */
+  #what(op: Operation, part: string, wire: Operation): string {
+    const symbol = (expression: string, among: readonly string[]): string => this.#d.symbol(expression, among);
+    return `${symbol(`'${op}'`, OPERATIONS)} as op, ${symbol(part, PARTS)} as part, ${symbol(`'${wire}'`, OPERATIONS)} as wire`;
   }
 
   /**
    * Rows addressed by key or field: each operation is one thing to send. What is updated in place goes first, since the record
    * may stand under a key that another row takes now; removals go last.
    */
-  *rows(): Generator<string> {
-    const rows = (phase: number, action: string, wire: string): string =>
-      `select ${phase} as phase, '${wire}' as op, 'whole' as part, '${wire}' as wire, ${this.#fresh()} as fresh, a.wire_ids, a.key, a.fast, a.strong,
+  *rows(): Generator<ChangeKind> {
+    const rows = (phase: number, action: 'insert' | 'update' | 'rekey' | 'delete', wire: Operation): ChangeKind => ({
+      action,
+      each: true,
+      sql: `select ${phase} as phase, ${this.#what(wire, "'whole'", wire)}, ${this.#fresh()} as fresh, a.wire_ids, a.key, a.fast, a.strong,
     -- In doubt, which record stands under the key is for the platform to say.
     case when a.action = 'delete' and a.s_dirty then null else coalesce(a.in_place_id, a.s_record_id) end as record_id,
     a.previous_key, a.may_delete, case when a.action = 'delete' then a.created_since end as created_since, a.owner_key, a.n
-  from ${TEMPORARY.actions} as a where a.action = '${action}'`;
+  from ${TEMPORARY.actions} as a where a.action = '${action}'`,
+    });
     yield rows(1, 'rekey', 'update');
     yield rows(2, 'insert', 'insert');
     yield rows(2, 'update', 'update');
@@ -163,21 +219,31 @@ class ChangeSql {
   }
 
   texts(page: ChangePage, size: number): string {
-    const row = `'{"key":' || key_json || case when fields is null then '' else ',"fields":' || fields end || '}'`;
+    const row = `concat('{"key":', key_json, coalesce(',"fields":' || fields, ''), '}')`;
     return `select min(seq) as lo, max(seq) as hi, count(*) as size, wire, string_agg(${row}, ',' || chr(10) order by seq) as text
-    from (${this.outgoing(page)}) as o group by wire, floor((seq - ${page.lo}) / ${size}) order by 1`;
+    from (${this.#alike(page) ?? this.outgoing(page)}) as o group by wire, floor((seq - ${page.lo}) / ${size}) order by 1`;
+  }
+
+  /** The same rows where they stand side by side, with what texts are made of: nothing has to be looked up. */
+  #alike({ lo, rows, numbers, alike }: ChangePage): string | null {
+    if (alike === null || rows === null) return null;
+    const content = new RowContent(this.#d, this.#job);
+    return `select ${numbers.n} + ${lo - rows.lo} as seq, ${this.#d.text(alike.operation)} as wire, ${this.#keyJson('c_key')} as key_json, ${content.fields(String(alike.fresh))} as fields
+    from ${TEMPORARY.joined} where ${numbers.between(rows.lo, rows.hi)}`;
   }
 
   outgoing({ lo, hi, rows, numbers }: ChangePage): string {
     const content = new RowContent(this.#d, this.#job);
-    const keyColumns = this.#job.source.destinationKey
-      ? [{ ...this.#job.source.destinationKey, dataType: 'VARCHAR' }]
-      : this.#job.source.keys;
     const part = rows === null ? 'false' : numbers.between(rows.lo, rows.hi);
-    return `select c.seq, c.part, c.wire, c.key, ${this.#d.keyJson('c.key', keyColumns)} as key_json,
+    return `select c.seq, c.part, c.wire, c.key, ${this.#keyJson('c.key')} as key_json,
       case when c.wire <> 'delete' then ${content.fields('c.fresh')} end as fields, event_time,
       c.wire_ids, c.record_id, c.previous_key, c.may_delete, c.created_since
-    from ${TEMPORARY.changes} as c left join (select *, ${numbers.n} as row_n from ${TEMPORARY.joined} where ${part}) as j on j.row_n = c.n
+    from ${this.#d.table(this.#job.tables.changes)} as c left join (select *, ${numbers.n} as row_n from ${TEMPORARY.joined} where ${part}) as j on j.row_n = c.n
     where c.seq between ${lo} and ${hi} and c.part <> 'free'`;
+  }
+
+  #keyJson(key: string): string {
+    const { destinationKey, keys } = this.#job.source;
+    return this.#d.keyJson(key, destinationKey ? [{ ...destinationKey, dataType: 'VARCHAR' }] : keys);
   }
 }

@@ -1,6 +1,6 @@
 import type { Warehouse } from '../warehouse/warehouse.ts';
 import { decideActions } from './actions.ts';
-import { collectCandidates, TEMPORARY } from './candidates.ts';
+import { type Collected, collectCandidates, TEMPORARY } from './candidates.ts';
 import { arrangeChanges } from './changes.ts';
 import { isAppendOnly, isKeyedByField } from './current-rows.ts';
 import type { DeliveryPlan, OperationCounts } from './delivery-plan.ts';
@@ -9,12 +9,23 @@ import type { DiffJob } from './job.ts';
 import { prepareCandidates } from './prepare.ts';
 
 /**
- * Computes, inside the warehouse, what the destination would receive: the value that is returned, and the changes
- * themselves in the temporary table `dinmo_changes`. Writes nothing that lasts. Run it in one transaction, so that every
- * statement sees the same rows and the same now. Throws DinmoError of kind `warehouse`.
+ * Computes, inside the warehouse, what the destination would receive, in two transactions: the segment is read in the first,
+ * by one statement that counts, and only state of our own in the second. Throws DinmoError of kind `warehouse`.
  */
-export async function planDelivery(warehouse: Warehouse, job: DiffJob): Promise<DeliveryPlan> {
-  const { rows: segmentRows, candidates } = await collectCandidates(warehouse, job);
+export async function planAlone(warehouse: Warehouse, job: DiffJob): Promise<DeliveryPlan> {
+  const collected = await warehouse.transaction(() => collectCandidates(warehouse, job));
+  return await warehouse.transaction(() => planDelivery(warehouse, job, collected));
+}
+
+/**
+ * The second half, for what was collected: the value that is returned, and the changes themselves in the job's table of
+ * changes. Nothing else that lasts is written, and nothing at all where that table is temporary. Run it in a transaction. Throws DinmoError of kind `warehouse`.
+ */
+export async function planDelivery(
+  warehouse: Warehouse,
+  job: DiffJob,
+  { rows: segmentRows, candidates }: Collected,
+): Promise<DeliveryPlan> {
   // Where nothing has to be looked at in this process, what a row is and what is done about it is one step.
   if (job.preparer !== null) await warehouse.run(warehouse.state.createTemporary(TEMPORARY.candidates, candidates));
   await prepareCandidates(warehouse, job);
@@ -24,7 +35,7 @@ export async function planDelivery(warehouse: Warehouse, job: DiffJob): Promise<
 }
 
 async function summarise(warehouse: Warehouse, job: DiffJob, segmentRows: number): Promise<DeliveryPlan> {
-  const planned = await countOperations(warehouse);
+  const planned = await countOperations(warehouse, job);
   const invalid = await countInvalid(warehouse);
   const { joiners, leavers, ...figures } = await countFigures(warehouse, job, segmentRows);
   const guards = checkGuards(
@@ -35,9 +46,9 @@ async function summarise(warehouse: Warehouse, job: DiffJob, segmentRows: number
   return { activation: job.activationId, mode: job.mode, planned, invalid, ...figures, guards };
 }
 
-async function countOperations(warehouse: Warehouse): Promise<OperationCounts> {
+async function countOperations(warehouse: Warehouse, job: DiffJob): Promise<OperationCounts> {
   const rows = await warehouse.query(
-    `select op, count(*) as rows from ${TEMPORARY.changes} where part <> 'remove' group by op`,
+    `select op, count(*) as rows from ${warehouse.state.table(job.tables.changes)} where part <> 'remove' group by op`,
   );
   const count = (operation: string): number => Number(rows.find((row) => row['op'] === operation)?.['rows'] ?? 0);
   return { insert: count('insert'), update: count('update'), delete: count('delete') };
@@ -57,6 +68,7 @@ type Figures = Omit<DeliveryPlan, 'activation' | 'mode' | 'planned' | 'invalid' 
 
 async function countFigures(warehouse: Warehouse, job: DiffJob, segmentRows: number): Promise<Figures> {
   const snapshot = warehouse.state.table(job.tables.snapshot);
+  const changes = warehouse.state.table(job.tables.changes);
   const [row] = await warehouse.query(`select
     (select count(*) from ${TEMPORARY.actions} where action = 'parked') as parked,
     (select count(*) from ${snapshot} where not departed) as held,
@@ -65,8 +77,8 @@ async function countFigures(warehouse: Warehouse, job: DiffJob, segmentRows: num
     (select count(*) from ${TEMPORARY.actions} where kind = 'return') as returned,
     (select count(*) from ${TEMPORARY.actions} where action = 'depart') + (select count(*) from ${snapshot} where departed)
       - (select count(*) from ${TEMPORARY.actions} where s_departed and action not in ('keep', 'depart')) as staying,
-    (select count(*) from ${TEMPORARY.changes} where wire = 'delete' and part <> 'free') as removals,
-    (select count(*) from ${TEMPORARY.changes}) as changes,
+    (select count(*) from ${changes} where wire = 'delete' and part <> 'free') as removals,
+    (select count(*) from ${changes}) as changes,
     (select count(*) from ${TEMPORARY.actions} where kind = 'insert') as joiners,
     (select count(*) from ${TEMPORARY.actions} where kind = 'leaver' and not coalesce(s_departed, false)) as leavers`);
   const number = (name: string): number => Number(row?.[name] ?? 0);

@@ -14,21 +14,31 @@ export class RowContent {
     this.#job = job;
   }
 
-  /** The columns of `dinmo_joined` that hold it, NULL unless the condition holds; with the lasting fingerprint of the row. */
+  /** Made of a row of the segment: each text once, though it is both kept and part of a fingerprint. */
+  made(): readonly string[] {
+    return Object.entries(this.#parts()).map(([name, sql]) => `${sql} as made_${name}`);
+  }
+
+  /** The columns of `dinmo_joined` that hold what was made, NULL unless the condition holds; with the lasting fingerprint of the row. */
   columns(present: string, signature: string): readonly string[] {
-    const made = Object.entries({
+    const { fingerprinted, ...kept } = this.#parts();
+    const texts = ['made_fields', ...(fingerprinted === undefined ? [] : ['made_fingerprinted']), 'made_event_time'];
+    const columns = [
+      ...Object.keys(kept).map((name) => [name, `made_${name}`] as const),
+      ['strong', this.#d.strongHash([this.#d.text(signature), ...texts])] as const,
+    ];
+    return columns.map(([name, sql]) => `case when ${present} then ${sql} end as ${name}`);
+  }
+
+  #parts(): { readonly [name: string]: string; readonly fingerprinted?: string } {
+    const [fingerprinted] = this.#fingerprinted();
+    return {
       fields: this.#fields('again'),
       ...(this.#writesOnce() ? { first_fields: this.#fields('first') } : {}),
       event_time: this.#eventTime(),
       ...Object.fromEntries(this.#identifiers().map((sql, index) => [`raw_${index}`, sql])),
-      strong: this.#d.strongHash([
-        this.#d.text(signature),
-        this.#fields('again'),
-        ...this.#fingerprinted(),
-        this.#eventTime(),
-      ]),
-    });
-    return made.map(([name, sql]) => `case when ${present} then ${sql} end as ${name}`);
+      ...(fingerprinted === undefined ? {} : { fingerprinted }),
+    };
   }
 
   /** The mapped fields as JSON text, from those columns. `fresh` is the condition under which those are among them that are written on insert only. */

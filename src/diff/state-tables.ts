@@ -175,6 +175,12 @@ export function createTemporaryTable(dialect: StateDialect, name: string, shape:
   return dialect.createTemporary(name, `select ${fields.join(', ')} where false`);
 }
 
+/** The rows of a query as a table, in the place of any of its name. */
+export function createTableAs(dialect: StateDialect, table: TableName, select: string): string {
+  if (table.schema === null) return dialect.createTemporary(table.name, select);
+  return `create or replace table ${dialect.table(table)} as ${select}`;
+}
+
 function columns(shape: Readonly<Record<string, StateType>>): readonly StateColumn[] {
   return Object.entries(shape).map(([name, type]) => ({ name, type }));
 }

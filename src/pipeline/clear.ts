@@ -1,5 +1,5 @@
 import type { DeliveryPlan } from '../diff/delivery-plan.ts';
-import { planDelivery } from '../diff/plan.ts';
+import { planAlone } from '../diff/plan.ts';
 import { DinmoError } from '../errors.ts';
 import type { Activation } from '../knowledge/store.ts';
 import type { SyncReport } from '../report/activation-report.ts';
@@ -79,5 +79,5 @@ async function planClearing(
     runId: 'plan',
   });
   const source = { ...job.source, sql: `select * from (${job.source.sql}) as cleared where false` };
-  return await warehouse.transaction(() => planDelivery(warehouse, { ...job, mode: 'full', everything: true, source }));
+  return await planAlone(warehouse, { ...job, mode: 'full', everything: true, source });
 }

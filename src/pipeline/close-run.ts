@@ -129,11 +129,12 @@ export async function tablesForPlan(input: {
         ? real
         : await temporary(ledger, real, { shape, filled: existing.has(real.name) });
   }
-  const tables = copies as unknown as StateTables;
+  const closed = copies as unknown as StateTables;
+  const tables = { ...closed, changes: { database: null, schema: null, name: 'plan_changes' } };
   const rejections = existing.has('rejections') ? ledger.table('rejections') : null;
   if (!copy) return { tables, rejections };
   const settlement = {
-    ...settlementTables(ledger, tables),
+    ...settlementTables(ledger, closed),
     rejections: await copyOf(ledger, ledger.table('rejections')),
   };
   for (const { closing } of unfinished) await settle(ledger.warehouse, settlement, closing, false);

@@ -131,7 +131,8 @@ async function* readPhase(
   warehouse: Warehouse,
   { job, phase, batchRows }: { readonly job: DiffJob; readonly phase: number; readonly batchRows: number | null },
 ): AsyncIterable<ChangePage> {
-  const pages = await changePages(warehouse, phase, batchRows === null ? PAGE_ROWS : pageOf(batchRows));
+  const size = batchRows === null ? PAGE_ROWS : pageOf(batchRows);
+  const pages = await changePages(warehouse, job, { phase, size });
   const read = (index: number): Promise<ChangePage> | null => {
     const page = pages[index];
     if (page === undefined) return null;

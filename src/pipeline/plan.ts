@@ -1,4 +1,4 @@
-import { planDelivery } from '../diff/plan.ts';
+import { planAlone } from '../diff/plan.ts';
 import type { Activation } from '../knowledge/store.ts';
 import type { SyncReport } from '../report/activation-report.ts';
 import { findUnfinished, tablesForPlan } from './close-run.ts';
@@ -41,7 +41,7 @@ async function planOne(
   // The ledger knows a renamed activation by its former id until its first sync under the new one.
   const job = { ...built, activationId: prepared.state?.activationId ?? activation.id };
   options.progress?.({ activation: job.activationId, stage: 'plan', done: 0, total: null });
-  const plan = await warehouse.transaction(() => planDelivery(warehouse, job));
+  const plan = await planAlone(warehouse, job);
   return plannedResult(prepared, plan, verdictsOf(plan, prepared.gate, options));
 }
 

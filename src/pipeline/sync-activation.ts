@@ -1,9 +1,9 @@
 import type { DeliveryOutcome } from '../delivery/deliver.ts';
-import { TEMPORARY } from '../diff/candidates.ts';
-import { frozenChanges } from '../diff/changes.ts';
+import { collectCandidates, TEMPORARY } from '../diff/candidates.ts';
 import { type DeliveryPlan, invalidRows, NO_OPERATIONS } from '../diff/delivery-plan.ts';
 import type { DiffJob } from '../diff/job.ts';
 import { planDelivery } from '../diff/plan.ts';
+import { createTableAs } from '../diff/state-tables.ts';
 import { DinmoError } from '../errors.ts';
 import { Lease, systemProcesses } from '../record/lease.ts';
 import type { Ledger } from '../record/ledger.ts';
@@ -90,7 +90,7 @@ async function ensureState(run: SyncRun, prepared: Prepared): Promise<void> {
   });
 }
 
-/** Plans in one transaction, and freezes the plan with the run's row: from then on another process can close it. */
+/** Plans, and freezes the plan in one transaction with the run's row: from then on another process can close it. */
 async function begin(
   run: SyncRun,
   prepared: Prepared,
@@ -107,10 +107,11 @@ async function begin(
     attempts: activation.attempts,
     matchesPeople: service.facts.identifiers !== null,
   };
+  const job = await jobOf(run, prepared, runId);
+  const collected = await ledger.transaction(() => collectCandidates(ledger.warehouse, job));
   return await ledger.transaction(async () => {
     await lease.verify();
-    const job = await jobOf(run, prepared, runId);
-    const plan = await planDelivery(ledger.warehouse, job);
+    const plan = await planDelivery(ledger.warehouse, job, collected);
     const verdicts = verdictsOf(plan, prepared.gate, run.options, run.clearing === true);
     const row = {
       ...runRow(run, prepared, { runId, startedAt }),
@@ -118,6 +119,7 @@ async function begin(
       overrides: verdicts.overridden.join(',') || null,
     };
     if (verdicts.blocking !== null) {
+      await discard(ledger, job);
       await ledger.insert('runs', { ...row, status: 'blocked', reason: verdicts.blocking, finished_at: startedAt });
       await ledger.update(
         'activations',
@@ -163,18 +165,22 @@ async function jobOf(run: SyncRun, prepared: Prepared, runId: string): Promise<D
   };
 }
 
-/** Writes down what would be sent: what a run that died has to be closed with. */
+/** Nothing of the plan is sent: other activations must not see its changes. */
+export async function discard(ledger: Ledger, job: DiffJob): Promise<void> {
+  await ledger.warehouse.run(`drop table if exists ${ledger.warehouse.state.table(job.tables.changes)}`);
+}
+
+/** Writes down, beside its changes, the identifiers that would be sent: what a run that died has to be closed with. */
 export async function freeze(ledger: Ledger, job: DiffJob): Promise<void> {
   const { warehouse } = ledger;
-  await warehouse.run(`create or replace table ${warehouse.state.table(job.tables.changes)} as ${frozenChanges()}`);
   const carried =
     job.facts.identifiers === null
       ? ''
       : ` union all select 'carried', c.key, c.kind, c.rank, c.value from ${TEMPORARY.carried} as c`;
-  await warehouse.run(`create or replace table ${warehouse.state.table(job.tables.changeIdentifiers)} as
-    select 'new' as side, i.key, i.kind, i.rank, i.value from ${TEMPORARY.newIdentifiers} as i join ${TEMPORARY.actions} as a on a.n = i.n where a.action in ('insert', 'update')${carried}`);
+  const identifiers = `select 'new' as side, i.key, i.kind, i.rank, i.value from ${TEMPORARY.newIdentifiers} as i join ${TEMPORARY.actions} as a on a.n = i.n where a.action in ('insert', 'update')${carried}`;
+  await warehouse.run(createTableAs(warehouse.state, job.tables.changeIdentifiers, identifiers));
   // The rest would be held in memory while delivery goes on.
-  const { joined, changes, actions, duplicates, ...spent } = TEMPORARY;
+  const { joined, actions, duplicates, ...spent } = TEMPORARY;
   for (const name of Object.values(spent)) await warehouse.run(warehouse.state.dropTemporary(name));
 }
 

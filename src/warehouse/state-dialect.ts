@@ -11,6 +11,8 @@ export interface StateDialect {
   text(value: string): string;
   table(name: TableName): string;
   type(type: StateType): string;
+  /** A text that is one of a few: kept as small as the warehouse can. */
+  symbol(expression: string, among: readonly string[]): string;
   /** An ISO instant as a value of the engine's `timestamp` type. */
   timestamp(isoUtc: string): string;
   /** The clock of the warehouse, fixed for a transaction. */
@@ -47,11 +49,6 @@ export interface StateDialect {
   isArray(dataType: string): boolean;
   createTemporary(name: string, select: string): string;
   dropTemporary(name: string): string;
-  /**
-   * The rows of these queries, one query after the other, numbered by `seq` from 1: those of one query in the order of `n`, or
-   * the one in which the tables they read were made.
-   */
-  numbered(selects: readonly string[]): string;
   /** One row for each number from `lo` to `hi` of the ranges in a FROM item: `seq`, and the columns named. */
   expandRanges(from: string, columns: readonly string[]): string;
   /** `timestamp` expression minus a span, compared as instants. */

@@ -5,9 +5,10 @@ import type { Guards, Mode, Operation } from '../../src/artifacts/annotation.ts'
 import type { Clock } from '../../src/clock.ts';
 import type { DeliveryStop } from '../../src/delivery/deliver.ts';
 import type { Normaliser, Service, Session } from '../../src/destinations/destination.ts';
+import { collectCandidates } from '../../src/diff/candidates.ts';
 import type { DeliveryPlan } from '../../src/diff/delivery-plan.ts';
 import type { DiffJob, Overrides, Source } from '../../src/diff/job.ts';
-import { planDelivery } from '../../src/diff/plan.ts';
+import { planAlone, planDelivery } from '../../src/diff/plan.ts';
 import { type StateSchema, stateTables, tableSuffix } from '../../src/diff/state-tables.ts';
 import type { ServiceFacts } from '../../src/knowledge/service-facts.ts';
 import { silentLogger } from '../../src/log.ts';
@@ -15,7 +16,7 @@ import { closeRun, findUnfinished, recover, tablesForPlan } from '../../src/pipe
 import { execute } from '../../src/pipeline/execute.ts';
 import type { Prepared } from '../../src/pipeline/prepare-run.ts';
 import { createPreparer } from '../../src/pipeline/preparer.ts';
-import { freeze } from '../../src/pipeline/sync-activation.ts';
+import { discard, freeze } from '../../src/pipeline/sync-activation.ts';
 import { Lease } from '../../src/record/lease.ts';
 import { Ledger } from '../../src/record/ledger.ts';
 import type { Closing, SettledCounts } from '../../src/record/settle.ts';
@@ -164,10 +165,14 @@ export class EngineBench {
       attempts: activation.attempts ?? 5,
       matchesPeople: activation.facts.identifiers !== null,
     };
+    const collected = await warehouse.transaction(() => collectCandidates(warehouse, job));
     const plan = await warehouse.transaction(async () => {
-      const planned = await planDelivery(warehouse, job);
+      const planned = await planDelivery(warehouse, job, collected);
       observe('plan', planned);
-      if (planned.guards.some((verdict) => !verdict.overridden)) return planned;
+      if (planned.guards.some((verdict) => !verdict.overridden)) {
+        await discard(ledger, job);
+        return planned;
+      }
       await freeze(ledger, job);
       await ledger.insert('runs', {
         run_id: runId,
@@ -217,7 +222,7 @@ export class EngineBench {
     const own = stateTables(SCHEMA, tableSuffix(activation.id));
     const { tables, rejections } = await tablesForPlan({ ledger, tables: own, existing, unfinished });
     const job = await this.#job(ledger, activation, { runId: 'plan', tables, rejections });
-    return await warehouse.transaction(() => planDelivery(warehouse, job));
+    return await planAlone(warehouse, job);
   }
 
   /** Every lasting table of the database with a hash of its rows. */

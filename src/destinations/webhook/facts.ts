@@ -54,7 +54,7 @@ function factsOf(service: ServiceKind): ServiceFacts {
       rowsPerRequestMax: BATCH_SIZE_DEFAULT,
       requestBytesMax: 5_000_000,
       requestsPerSecondMax: null,
-      connectionsMax: 4,
+      connectionsMax: 8,
     },
   };
 }

@@ -23,6 +23,7 @@ export const duckdbState: StateDialect = {
       .map(duckdbState.identifier)
       .join('.'),
   type: (type) => TYPES[type],
+  symbol: (expression, among) => `cast(${expression} as enum(${among.map(duckdbState.text).join(', ')}))`,
   timestamp: (isoUtc) => `timestamptz ${duckdbState.text(isoUtc)}`,
   now: 'now()',
   fastHash: (expressions) => `hash(${expressions.length === 0 ? '0' : expressions.join(', ')})`,
@@ -55,9 +56,6 @@ export const duckdbState: StateDialect = {
   isArray: (dataType) => dataType.endsWith(']'),
   createTemporary: (name, select) => `create or replace temporary table ${duckdbState.identifier(name)} as ${select}`,
   dropTemporary: (name) => `drop table if exists temp.main.${duckdbState.identifier(name)}`,
-  // DuckDB keeps the order of insertion through filters, UNION ALL and a window without order: nothing has to be sorted.
-  numbered: (selects) =>
-    `select row_number() over () as seq, arranged.* from (${selects.map((select) => `(${select})`).join(' union all ')}) as arranged`,
   expandRanges: (from, columns) =>
     `select ${['unnest(generate_series(lo, hi)) as seq', ...columns].join(', ')} from ${from}`,
   minusSpan: (expression, amount, unit) => `(${expression} - interval '${amount} ${unit}')`,
