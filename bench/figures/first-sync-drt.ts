@@ -27,7 +27,7 @@ async function runLatency(round: Round, rows: number, latencyMs: number): Promis
   await round.sink.set({ latencyMs });
   const { usage: against } = await runDrt(folder, BEST);
   await mustHaveArrived(round, rows);
-  const ours = await firstSync(round, rows, latencyMs);
+  const ours = await firstSync(round, rows, { latencyMs });
   return { ours: ours.wallS, against: against.wallS, usage: { ours, against } };
 }
 

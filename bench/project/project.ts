@@ -29,6 +29,16 @@ export function webhookAt(url: string, batchSize = 1000): Readonly<Record<string
   return { platform: 'webhook', service: 'audiences', config: { url: `${url}/batch`, batch_size: batchSize } };
 }
 
+/** Has the destination of a project written here take this many requests at once. */
+export function setConnections(folder: string, connections: number): void {
+  const file = join(folder, 'dinmo.yml');
+  const settings = JSON.parse(readFileSync(file, 'utf8')) as {
+    destinations: { out: { config: Record<string, unknown> } };
+  };
+  settings.destinations.out.config['connections'] = connections;
+  writeFileSync(file, JSON.stringify(settings));
+}
+
 /** Writes a dbt project, its manifest and the results of its build. The database is put beside it. */
 export async function writeProject(folder: string, facts: ProjectFacts): Promise<void> {
   const write = (path: string, content: unknown): void => {

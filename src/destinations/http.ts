@@ -65,7 +65,7 @@ export function createHttpClient(options: HttpClientOptions = {}): ClosableHttpC
   const openPool = async (origin: string): Promise<Pool> => {
     const undici = await import('undici');
     return new undici.Pool(origin, {
-      connections: options.connectionsMax ?? 8,
+      connections: options.connectionsMax ?? 64,
       pipelining: 1,
       allowH2: false,
       maxResponseSize: options.responseBytesMax ?? 16 * 1024 * 1024,

@@ -36,7 +36,7 @@ async function numbered(warehouse: Warehouse, kinds: readonly ChangeKind[]): Pro
   const { rows: size, first, last } = taken.get(only.action) ?? {};
   // Of a first sync all rows are sent, one change each: they are numbered already.
   if (more.length === 0 && only.each && Number(size) === Number(last) - Number(first) + 1)
-    return `select n - ${Number(first) - 1} as seq, arranged.* from (${only.sql}) as arranged order by n`;
+    return `select n - ${Number(first) - 1} as seq, 0 as place, arranged.* from (${only.sql}) as arranged order by n`;
   const places = (more.length === 0 ? [only] : some).map(
     ({ sql }, place) => `select ${place} as place, kind.* from (${sql}) as kind`,
   );

@@ -108,12 +108,20 @@ export const IDENTIFIER_COLUMNS = columns({
 /** The changes of one run: one row per thing to send. What is sent is not kept: a run that died sends nothing more. */
 export const CHANGE_COLUMNS = columns({
   seq: 'bigint',
+  /** Which kind of change it is, in the order in which they are made. */
+  place: 'integer',
+  /** Changes of a phase are sent when those of the one before have an outcome. */
+  phase: 'integer',
   /** The operation that is counted. */
   op: 'text',
   /** `whole`; or one half of a changed member: `remove`, `add`; or `owed`. */
   part: 'text',
   /** The operation on the wire. */
   wire: 'text',
+  /** The platform gets the row for the first time, as far as we know. */
+  fresh: 'boolean',
+  /** Identifiers as they go over the wire, hashed where the platform wants them so. */
+  wire_ids: 'text',
   key: 'text',
   fast: 'fast_hash',
   strong: 'strong_hash',
@@ -121,7 +129,11 @@ export const CHANGE_COLUMNS = columns({
   previous_key: 'text',
   /** An update in place under a new key: whether the record under the old one may be deleted, should it be in the way. */
   may_delete: 'boolean',
+  /** A removal of a record that is only ours if the platform made it since. */
+  created_since: 'timestamp',
   owner_key: 'text',
+  /** The row of the plan that it comes from. */
+  n: 'bigint',
 });
 
 /** Identifiers of one run's changes: `new` ones of members that are sent, and those that removals carry. */

@@ -2,6 +2,7 @@ import type { ServiceKind } from '../../artifacts/annotation.ts';
 import type { ServiceFacts } from '../../knowledge/service-facts.ts';
 
 export const BATCH_SIZE_DEFAULT = 500;
+const CONNECTIONS_DEFAULT = 8;
 
 function factsOf(service: ServiceKind): ServiceFacts {
   return {
@@ -24,6 +25,14 @@ function factsOf(service: ServiceKind): ServiceFacts {
         core: false,
         default: BATCH_SIZE_DEFAULT,
         description: 'Rows in one request at most',
+      },
+      {
+        name: 'connections',
+        type: 'integer',
+        required: false,
+        core: false,
+        default: CONNECTIONS_DEFAULT,
+        description: 'Requests under way at once, at most. What a crash sends again is at most this many batches',
       },
     ],
     credentials: [
@@ -49,12 +58,12 @@ function factsOf(service: ServiceKind): ServiceFacts {
     deduplicates: true,
     replacesWhole: false,
     nulls: 'null',
-    // Bounds of our own; `batch_size` takes the place of the first.
+    // Bounds of our own; `batch_size` and `connections` take the place of the first and the last.
     limits: {
       rowsPerRequestMax: BATCH_SIZE_DEFAULT,
       requestBytesMax: 5_000_000,
       requestsPerSecondMax: null,
-      connectionsMax: 8,
+      connectionsMax: CONNECTIONS_DEFAULT,
     },
   };
 }

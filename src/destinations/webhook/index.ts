@@ -12,7 +12,10 @@ function createService(facts: ServiceFacts): Service {
     facts,
     normaliser: null,
     rowsAsText: true,
-    limits: (config) => ({ rowsPerRequestMax: Number(config['batch_size'] ?? facts.limits.rowsPerRequestMax) }),
+    limits: (config) => ({
+      rowsPerRequestMax: Number(config['batch_size'] ?? facts.limits.rowsPerRequestMax),
+      connectionsMax: Number(config['connections'] ?? facts.limits.connectionsMax),
+    }),
     validate: null,
     open: async (context) => hideRowValues(openSession(context)),
     verify: async (context) => {

@@ -58,7 +58,7 @@ destinations:
   hook:
     platform: webhook
     service: objects
-    config: {url: "${url}/in", batch_size: ${batchSize}}
+    config: {url: "${url}/in", batch_size: ${batchSize}, connections: 4}
     credentials: {secret: "{{ env_var('HOOK_SECRET') }}"}
     guards: {max_delete_percent: 100, key_churn_percent: 100, allow_empty: true}
 `;
