@@ -3,6 +3,7 @@ import type { TableName, Warehouse } from '../warehouse/warehouse.ts';
 import { TEMPORARY } from './candidates.ts';
 import { isAppendOnly, isKeyedByField } from './current-rows.ts';
 import type { DiffJob } from './job.ts';
+import { noRows } from './state-tables.ts';
 
 /**
  * What is done about a candidate: `insert`, `update`, `rekey` (an update in place under a new destination key), `delete`;
@@ -14,6 +15,25 @@ export async function decideActions(warehouse: Warehouse, job: DiffJob, candidat
   const sql = new ActionSql(warehouse.state, job);
   await warehouse.run(warehouse.state.createTemporary(TEMPORARY.actions, sql.actions(candidates)));
 }
+
+/** What is kept of a candidate. */
+const CANDIDATE = [
+  'n',
+  'kind',
+  'key',
+  'owner_key',
+  'fast',
+  'strong',
+  's_key',
+  's_dirty',
+  's_departed',
+  's_record_id',
+  's_created',
+  's_unsure_since',
+  's_owner_key',
+] as const;
+/** What is judged of it, beside the action. */
+const JUDGED = ['invalid', 'leaves', 'wire_ids', 'parked', 'reason', 'created_since'] as const;
 
 class ActionSql {
   readonly #d: StateDialect;
@@ -63,7 +83,11 @@ class ActionSql {
 
   #rejections(): string {
     if (this.#job.rejections === null)
-      return '(select cast(null as varchar) as r_key, cast(null as varchar) as r_strong, false as r_parked where false)';
+      return `(${noRows(this.#d, [
+        { name: 'r_key', type: 'text' },
+        { name: 'r_strong', type: 'strong_hash' },
+        { name: 'r_parked', type: 'boolean' },
+      ])})`;
     return `(select key as r_key, fingerprint as r_strong, parked as r_parked from ${this.#d.table(this.#job.rejections)} where activation_id = ${this.#d.text(this.#job.activationId)} and operation <> 'delete')`;
   }
 
@@ -79,7 +103,7 @@ class ActionSql {
         : `case when s_unsure_since is null then 'skip' else ${send('insert')} end`;
     const rekey = this.#rekey();
     return `with judged as (
-  select c.* exclude (s_strong, c_key), p.invalid, coalesce(p.leaves, false) as leaves, p.wire_ids, coalesce(r.r_parked and r.r_strong = c.strong, false) as parked
+  select ${CANDIDATE.map((name) => `c.${name}`).join(', ')}, p.invalid, coalesce(p.leaves, false) as leaves, p.wire_ids, coalesce(r.r_parked and r.r_strong = c.strong, false) as parked
   from ${candidates} as c
   left join ${TEMPORARY.prepared} as p on p.n = c.n
   left join ${this.#rejections()} as r on r.r_key = c.key
@@ -125,7 +149,7 @@ ${rekey}`;
   #rekey(): string {
     const possible = isKeyedByField(this.#job) && this.#job.facts.recordIds && this.#allows('update');
     if (!possible)
-      return 'select d.*, cast(null as varchar) as previous_key, cast(null as varchar) as in_place_id, false as may_delete from decided as d';
+      return `select d.*, cast(null as ${this.#d.type('text')}) as previous_key, cast(null as ${this.#d.type('text')}) as in_place_id, false as may_delete from decided as d`;
     const mayDelete = this.#allows('delete')
       ? this.#job.deleteExisting
         ? 'true'
@@ -141,8 +165,8 @@ ${rekey}`;
     and new.action in ('insert', 'update', 'skip') and gone.kind = 'leaver' and gone.action in ('delete', 'depart', 'keep') and not gone.s_departed
     and gone.s_record_id is not null and not ${this.#isHeldElsewhere('gone.key')}
 )
-select d.* replace (
-    case when m.new_n is not null then 'rekey' when g.gone_n is not null then 'moved' when ${found} then 'rekey' else d.action end as action),
+select ${[...CANDIDATE, ...JUDGED].map((name) => `d.${name}`).join(', ')},
+  case when m.new_n is not null then 'rekey' when g.gone_n is not null then 'moved' when ${found} then 'rekey' else d.action end as action,
   case when m.new_n is not null then m.previous_key when ${found} then d.key end as previous_key,
   case when m.new_n is not null then m.in_place_id when ${found} then d.s_record_id end as in_place_id,
   coalesce(m.may_delete, false) as may_delete

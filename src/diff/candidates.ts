@@ -3,7 +3,7 @@ import type { Warehouse } from '../warehouse/warehouse.ts';
 import { CurrentRows, isAppendOnly, isKeyedByField } from './current-rows.ts';
 import type { DiffJob } from './job.ts';
 import { RowContent } from './row-content.ts';
-import { SNAPSHOT_COLUMNS } from './state-tables.ts';
+import { noRows, SNAPSHOT_COLUMNS } from './state-tables.ts';
 import { readSegment, type SegmentState } from './unchanged.ts';
 
 /** Temporary tables of the plan, in the order in which they are made. */
@@ -66,7 +66,9 @@ export interface RowNumbers {
 /** Where the numbers of `dinmo_joined` begin now: ask again in another transaction. */
 export async function rowNumbers(warehouse: Warehouse): Promise<RowNumbers> {
   const number = warehouse.state.rowNumber;
-  const [row] = await warehouse.query(`select cast(min(${number}) as varchar) as first from ${TEMPORARY.joined}`);
+  const [row] = await warehouse.query(
+    `select cast(min(${number}) as ${warehouse.state.type('text')}) as first from ${TEMPORARY.joined}`,
+  );
   const first = BigInt(String(row?.['first'] ?? 0));
   return {
     n: `${number} - ${first}`,
@@ -77,7 +79,7 @@ export async function rowNumbers(warehouse: Warehouse): Promise<RowNumbers> {
 /** False where two keys have one hash: nothing of what was computed holds then. */
 async function compare(warehouse: Warehouse, sql: CandidateSql, segment: SegmentState): Promise<boolean> {
   const { state } = warehouse;
-  await warehouse.run(state.createTemporary(TEMPORARY.joined, sql.joined(segment.unchanged)));
+  await warehouse.run(state.createNumbered(TEMPORARY.joined, sql.joined(segment.unchanged)));
   await warehouse.run(state.createTemporary(TEMPORARY.held, sql.held()));
   if (sql.by === 'hash') {
     const [row] = await warehouse.query(sql.collisions());
@@ -106,7 +108,7 @@ async function whereCopiesAre(warehouse: Warehouse, sql: CandidateSql, segment: 
 async function hasHeldDuplicates(warehouse: Warehouse, sql: CandidateSql, segment: SegmentState): Promise<boolean> {
   if (!sql.countsCopies) return false;
   const [row] = await warehouse.query(
-    `select count(*) filter (where s_join is null) as fresh, count(*) filter (where c_fast is null) as gone from ${TEMPORARY.joined}`,
+    `select count(*) - count(s_join) as fresh, count(*) - count(c_fast) as gone from ${TEMPORARY.joined}`,
   );
   return segment.rows - Number(row?.['fresh']) > segment.snapshotRows - Number(row?.['gone']);
 }
@@ -196,7 +198,11 @@ class CandidateSql {
   }
 
   duplicates(copies: Copies): string {
-    if (copies === 'none') return 'select cast(null as varchar) as key, cast(null as bigint) as copies where false';
+    if (copies === 'none')
+      return noRows(this.#d, [
+        { name: 'key', type: 'text' },
+        { name: 'copies', type: 'bigint' },
+      ]);
     if (isKeyedByField(this.#job))
       return `select c_owner as key, count(*) as copies from ${TEMPORARY.joined} where c_owner is not null and copies > 1 group by c_owner`;
     // Where no row of the snapshot was met twice, copies are rows that met none: every one of them is here.
@@ -223,7 +229,7 @@ class CandidateSql {
       else 'same' end as kind,
       coalesce(c_key, s_key) as key, e.*
     from (
-      select j.${number} - (select min(${number}) from ${TEMPORARY.joined}) as n, c_key, ${byField ? 'c_owner' : 'cast(null as varchar)'} as owner_key, c_fast as fast, strong,
+      select j.${number} - (select min(${number}) from ${TEMPORARY.joined}) as n, c_key, ${byField ? 'c_owner' : `cast(null as ${this.#d.type('text')})`} as owner_key, c_fast as fast, strong,
         s_key, s_strong, h.s_dirty, h.s_departed, s_record_id, s_created, s_unsure_since, s_owner_key${byField ? ', copies, place' : ''}
       from ${TEMPORARY.joined} as j left join ${TEMPORARY.held} as h on h.s_${this.#meeting} = j.s_join
     ) as e`;

@@ -40,7 +40,7 @@ async function numbered(warehouse: Warehouse, kinds: readonly ChangeKind[]): Pro
   const places = (more.length === 0 ? [only] : some).map(
     ({ sql }, place) => `select ${place} as place, kind.* from (${sql}) as kind`,
   );
-  return `select row_number() over () as seq, arranged.* from (select * from (${places.join(' union all ')}) as kinds order by place, n) as arranged`;
+  return warehouse.state.numbered(places.join(' union all '), 'place, n');
 }
 
 /** Neighbouring changes, and the numbers of their rows in `dinmo_joined`. */
@@ -59,10 +59,11 @@ export async function changePages(
   job: DiffJob,
   { phase, size }: { readonly phase: number; readonly size: number },
 ): Promise<readonly ChangePage[]> {
+  const { every } = warehouse.state;
   const pages = await warehouse.query(
-    `select min(seq) as lo, max(seq) as hi, min(n) as first, max(n) as last, min(wire) as wire, bool_and(fresh) as fresh,
+    `select min(seq) as lo, max(seq) as hi, min(n) as first, max(n) as last, min(wire) as wire, ${every('fresh')} as fresh,
       count(*) = max(seq) - min(seq) + 1 and min(n - seq) = max(n - seq) and min(wire) = max(wire) and min(wire) <> 'delete'
-        and bool_and(fresh) = bool_or(fresh) and bool_and(part = 'whole') as alike
+        and (${every('fresh')} or ${every('not fresh')}) and ${every("part = 'whole'")} as alike
     from ${warehouse.state.table(job.tables.changes)} where phase = ${phase} group by floor((seq - 1) / ${size}) order by 1`,
   );
   const numbers = await rowNumbers(warehouse);
@@ -144,7 +145,7 @@ class ChangeSql {
 
   wire(): string {
     const { text } = this.#d;
-    const member = `'[' || to_json(kind) || ',' || cast(rank as ${this.#d.type('text')}) || ',' || to_json(value) || ',' || coalesce(cast(to_json(record_id) as ${this.#d.type('text')}), 'null') || ']'`;
+    const member = `'[' || ${this.#d.jsonText('kind')} || ',' || cast(rank as ${this.#d.type('text')}) || ',' || ${this.#d.jsonText('value')} || ',' || coalesce(${this.#d.jsonText('record_id')}, 'null') || ']'`;
     return `select key, ${text('[')} || string_agg(${member}, ',' order by kind, rank, value) || ${text(']')} as wire_ids from ${TEMPORARY.carried} group by key`;
   }
 

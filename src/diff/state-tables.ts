@@ -181,16 +181,21 @@ export function createTable(dialect: StateDialect, table: TableName, shape: read
 
 /** An empty temporary table of this shape, in the place of any of its name. */
 export function createTemporaryTable(dialect: StateDialect, name: string, shape: readonly StateColumn[]): string {
+  return dialect.createTemporary(name, noRows(dialect, shape));
+}
+
+/** A query with these columns and no row. */
+export function noRows(dialect: StateDialect, shape: readonly StateColumn[]): string {
   const fields = shape.map(
     (column) => `cast(null as ${dialect.type(column.type)}) as ${dialect.identifier(column.name)}`,
   );
-  return dialect.createTemporary(name, `select ${fields.join(', ')} where false`);
+  return `select ${fields.join(', ')} from (select 1 as one) as nothing where false`;
 }
 
 /** The rows of a query as a table, in the place of any of its name. */
 export function createTableAs(dialect: StateDialect, table: TableName, select: string): string {
   if (table.schema === null) return dialect.createTemporary(table.name, select);
-  return `create or replace table ${dialect.table(table)} as ${select}`;
+  return dialect.createTable(table, select);
 }
 
 function columns(shape: Readonly<Record<string, StateType>>): readonly StateColumn[] {

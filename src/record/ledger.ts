@@ -74,12 +74,7 @@ export class Ledger {
 
   /** Names of the tables that exist in the storage; empty when the schema does not. */
   async tables(): Promise<ReadonlySet<string>> {
-    // Names of schemas are told as they were first written, and compared without case.
-    const named = (column: string, name: string): string => `lower(${column}) = lower(${this.text(name)})`;
-    const { database, schema } = this.schema;
-    const rows = await this.warehouse.query(
-      `select table_name from information_schema.tables where ${named('table_schema', schema)}${database === null ? '' : ` and ${named('table_catalog', database)}`}`,
-    );
+    const rows = await this.warehouse.query(this.warehouse.state.tablesOf(this.schema));
     return new Set(rows.map((row) => String(row['table_name'])));
   }
 

@@ -1,6 +1,6 @@
 import { TEMPORARY } from '../diff/candidates.ts';
 import type { OperationCounts } from '../diff/delivery-plan.ts';
-import { createTemporaryTable, type StateColumn, type StateTables } from '../diff/state-tables.ts';
+import { createTemporaryTable, noRows, type StateColumn, type StateTables } from '../diff/state-tables.ts';
 import type { StateDialect } from '../warehouse/state-dialect.ts';
 import type { TableName, Value, Warehouse } from '../warehouse/warehouse.ts';
 
@@ -125,7 +125,7 @@ interface Tally {
 
 async function count(warehouse: Warehouse): Promise<Tally> {
   const rows = await warehouse.query(
-    `select op, status, verdict, previous_key is not null as moves, count(*) as rows from ${SETTLED} group by all`,
+    `select op, status, verdict, moves, count(*) as rows from (select op, status, verdict, previous_key is not null as moves from ${SETTLED}) as s group by op, status, verdict, moves`,
   );
   const sum = (status: string, op?: string): number =>
     rows
@@ -191,8 +191,8 @@ class SettleSql {
   /** How far the answers go: whether they speak of every change, once each, and all say the same. */
   coverage(): string {
     const answers = `(select *, lag(hi) over (order by lo) as before from ${this.#d.table(this.#t.receipts)} where run_id = ${this.#run})`;
-    return `select coalesce(sum(hi - lo + 1), 0) as answered, coalesce(bool_and(lo > coalesce(before, 0)), true) as once,
-      coalesce(bool_and(status = 'accepted' and record_id is null and created is null and record_created_at is null), true) as plain,
+    return `select coalesce(sum(hi - lo + 1), 0) as answered, count(*) = 0 or ${this.#d.every('lo > coalesce(before, 0)')} as once,
+      count(*) = 0 or ${this.#d.every("status = 'accepted' and record_id is null and created is null and record_created_at is null")} as plain,
       (select count(*) from ${this.#d.table(this.#t.changes)} where part <> 'free') as asked
     from ${answers} as answers`;
   }
@@ -201,14 +201,25 @@ class SettleSql {
     const free = complete ? "'accepted'" : "'none'";
     const columns = SETTLED_COLUMNS.map((name) => `c.${name}`).join(', ');
     const changes = this.#d.table(this.#t.changes);
-    const nothing = `cast(null as varchar) as code, cast(null as varchar) as message, cast(null as varchar) as new_record_id, cast(null as boolean) as new_created, cast(null as ${this.#d.type('timestamp')}) as record_created_at`;
+    const nothing = (
+      [
+        ['code', 'text'],
+        ['message', 'text'],
+        ['new_record_id', 'text'],
+        ['new_created', 'boolean'],
+        ['record_created_at', 'timestamp'],
+      ] as const
+    )
+      .map(([name, type]) => `cast(null as ${this.#d.type(type)}) as ${name}`)
+      .join(', ');
     if (answers === 'all accepted')
       return `select ${columns}, case when c.part = 'free' then ${free} else 'accepted' end as status, ${nothing} from ${changes} as c`;
     // A row for each change, since a join on ranges costs by their product.
     const ofRun = (table: TableName, names: readonly string[]): string =>
       `(${this.#d.expandRanges(`(select * from ${this.#d.table(table)} where run_id = ${this.#run}) as ranges`, names)})`;
     const answer = ['status', 'code', 'message', 'record_id', 'created', 'record_created_at'];
-    const sent = answers === 'complete' ? '(select cast(null as bigint) as seq where false)' : ofRun(this.#t.sends, []);
+    const sent =
+      answers === 'complete' ? `(${noRows(this.#d, [{ name: 'seq', type: 'bigint' }])})` : ofRun(this.#t.sends, []);
     return `select ${columns},
     case when r.status is not null then r.status when c.part = 'free' then ${free} when s.seq is not null then 'unknown' else 'none' end as status,
     r.code, r.message, r.record_id as new_record_id, r.created as new_created, r.record_created_at
@@ -225,7 +236,10 @@ class SettleSql {
     // Only members of lists have halves.
     const halves = this.#closing.matchesPeople
       ? "(select key, status as removal from outcomes where part = 'remove')"
-      : '(select cast(null as varchar) as key, cast(null as varchar) as removal where false)';
+      : `(${noRows(this.#d, [
+          { name: 'key', type: 'text' },
+          { name: 'removal', type: 'text' },
+        ])})`;
     return `with outcomes as (${this.#outcomes(options)}),
 verdicts as (
   select o.*, h.removal,
@@ -241,7 +255,7 @@ verdicts as (
   from outcomes as o left join ${halves} as h on h.key = o.key
   where o.part <> 'remove'
 )
-select v.* exclude (status),
+select ${[...SETTLED_COLUMNS, 'code', 'message', 'new_record_id', 'new_created', 'record_created_at', 'removal', 'verdict'].map((name) => `v.${name}`).join(', ')},
   case
     when verdict in ('present', 'gone', 'owed_gone') then 'accepted'
     when coalesce(removal, 'accepted') <> 'accepted' and part = 'add' then case when removal = 'unknown' then 'unknown' else 'deferred' end

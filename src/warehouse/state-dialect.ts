@@ -28,10 +28,14 @@ export interface StateDialect {
   /** Whether a query with LIMIT ends, and costs, no more than what it takes to find that many rows. */
   readonly stopsAtLimit: boolean;
   /**
-   * Numbers the rows of a temporary table of ours, without gaps, in the order in which they were made. Where it begins may
-   * change when the transaction ends that made the table.
+   * Numbers the rows of a table that `createNumbered` made, without gaps, in the order in which they were made. Where it begins
+   * may change when the transaction ends that made the table.
    */
   readonly rowNumber: string;
+  /** Aggregate: whether the condition is true of every row, and of at least one; NULL counts as false. */
+  every(condition: string): string;
+  /** Text as JSON text, in quotes; NULL for NULL. */
+  jsonText(text: string): string;
   /** Lasting fingerprint of texts, the same in every version; one that is NULL is left out. No text has the character U+001F in it. */
   strongHash(texts: readonly string[]): string;
   /** Canonical text of a key: the text of a single column, JSON object text of a composite one. NULL when any part is NULL. */
@@ -47,8 +51,17 @@ export interface StateDialect {
   /** A column as text for a normaliser: arrays as JSON text, all else as `cast as text`. */
   rawText(expression: string, dataType: string): string;
   isArray(dataType: string): boolean;
+  /** The rows of a query as a table, in the place of any of its name. */
+  createTable(table: TableName, select: string): string;
+  /** The same for a table of the session. */
   createTemporary(name: string, select: string): string;
+  /** The same with numbered rows, which are read by their numbers later. */
+  createNumbered(name: string, select: string): string;
   dropTemporary(name: string): string;
+  /** The rows of a query with `seq`, their number from 1 in this order. */
+  numbered(select: string, order: string): string;
+  /** A query with `table_name` of each table in a schema, whose name is compared without case; empty where there is no such schema. */
+  tablesOf(schema: Omit<TableName, 'name'>): string;
   /** One row for each number from `lo` to `hi` of the ranges in a FROM item: `seq`, and the columns named. */
   expandRanges(from: string, columns: readonly string[]): string;
   /** `timestamp` expression minus a span, compared as instants. */

@@ -7,7 +7,7 @@ import { runProgram } from '../../src/cli/program.ts';
 import { keepDatabase, observe } from '../privacy/observer.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const MAIN = join(ROOT, 'src/cli/main.ts');
+const MAIN = join(ROOT, 'dist/cli/main.js');
 const DBT = join(ROOT, '.venv/bin/dbt');
 
 export interface Outcome {

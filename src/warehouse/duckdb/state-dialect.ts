@@ -54,6 +54,18 @@ export const duckdbState: StateDialect = {
   rawText: (expression, dataType) =>
     duckdbState.isArray(dataType) ? `to_json(${expression})::varchar` : `cast(${expression} as varchar)`,
   isArray: (dataType) => dataType.endsWith(']'),
+  every: (condition) => `coalesce(bool_and(coalesce(${condition}, false)), false)`,
+  jsonText: (text) => `to_json(cast(${text} as varchar))::varchar`,
+  createTable: (table, select) => `create or replace table ${duckdbState.table(table)} as ${select}`,
+  createNumbered: (name, select) => duckdbState.createTemporary(name, select),
+  // Sorted first: a window without order numbers what comes, and is faster than one with an order.
+  numbered: (select, order) =>
+    `select row_number() over () as seq, arranged.* from (select * from (${select}) as unordered order by ${order}) as arranged`,
+  tablesOf: ({ database, schema }) => {
+    const named = (column: string, name: string | null): string =>
+      name === null ? 'true' : `lower(${column}) = lower(${duckdbState.text(name)})`;
+    return `select table_name from information_schema.tables where ${named('table_schema', schema)} and ${named('table_catalog', database)}`;
+  },
   createTemporary: (name, select) => `create or replace temporary table ${duckdbState.identifier(name)} as ${select}`,
   dropTemporary: (name) => `drop table if exists temp.main.${duckdbState.identifier(name)}`,
   expandRanges: (from, columns) =>
