@@ -37,10 +37,11 @@ export class CurrentRows {
    */
   sql(): string {
     const { source } = this.#job;
+    const known = isKeyedByField(this.#job) ? this.#destinationKey() : this.#d.keyText(source.keys);
     const fast = this.#d.fastHash([
-      isKeyedByField(this.#job) ? this.#destinationKey() : this.#d.keyText(source.keys),
-      this.signature(),
-      ...this.#columns().map((e) => e.sql),
+      { sql: known, dataType: this.#d.type('text') },
+      { sql: this.signature(), dataType: this.#d.type('bigint') },
+      ...this.#columns(),
     ]);
     if (!isKeyedByField(this.#job)) return `select src.*, ${fast} as c_fast from (${this.eligible()}) as src`;
     // One record per destination key: of the sound rows that share it, the one with the smallest primary key.

@@ -27,7 +27,7 @@ interface Entry {
 const WAREHOUSES: Readonly<Record<string, Entry>> = {
   bigquery: { dialect: async () => (await import('./bigquery/dialect.ts')).bigqueryDialect, connect: null },
   duckdb: { dialect: async () => (await import('./duckdb/dialect.ts')).duckdbDialect, connect: connectDuckdb },
-  postgres: { dialect: async () => (await import('./postgres/dialect.ts')).postgresDialect, connect: null },
+  postgres: { dialect: async () => (await import('./postgres/dialect.ts')).postgresDialect, connect: connectPostgres },
   snowflake: { dialect: async () => (await import('./snowflake/dialect.ts')).snowflakeDialect, connect: null },
 };
 
@@ -72,6 +72,14 @@ async function connectDuckdb(profile: Profile, options: ConnectOptions): Promise
   // The driver last: what needs no database, or finds none, does not wait for it to load.
   const { openDuckdb } = await import('./duckdb/connection.ts');
   return await openDuckdb({ ...file, readOnly: options.readOnly }, options);
+}
+
+async function connectPostgres(profile: Profile): Promise<Warehouse> {
+  const [{ postgresServer }, { openPostgres }] = await Promise.all([
+    import('./postgres/profile.ts'),
+    import('./postgres/connection.ts'),
+  ]);
+  return await openPostgres(postgresServer(profile));
 }
 
 /** dbt moves into the project before it opens a relative path; older setups count from where they were started. */

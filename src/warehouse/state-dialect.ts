@@ -18,7 +18,7 @@ export interface StateDialect {
   /** The clock of the warehouse, fixed for a transaction. */
   readonly now: string;
   /** Cheap fingerprint of typed expressions; equal rows give equal values within one version of the engine. NULL differs from ''. */
-  fastHash(expressions: readonly string[]): string;
+  fastHash(expressions: readonly TypedSql[]): string;
   /** Hash of a key's text as a number, within one version of the engine; of NULL, any value. */
   keyHash(keyText: string): string;
   /** A constant that is another one where an engine's hashes are. */
@@ -75,17 +75,21 @@ export interface StateDialect {
 /** One member of a JSON object: a column's value, or a constant. */
 export interface JsonMember {
   readonly name: string;
-  readonly value: Pick<TypedExpression, 'sql' | 'dataType'> | { readonly json: string };
+  readonly value: TypedSql | { readonly json: string };
   /** What becomes of a NULL: the member is `null`, or left out. */
   readonly nulls: 'null' | 'skip';
 }
 
 /** An SQL expression with the warehouse's own name of its type. */
-export interface TypedExpression {
-  /** Name inside a composite key's JSON. */
-  readonly name: string;
+export interface TypedSql {
   readonly sql: string;
   readonly dataType: string;
+}
+
+/** A column of the segment. */
+export interface TypedExpression extends TypedSql {
+  /** Name inside a composite key's JSON. */
+  readonly name: string;
 }
 
 /** A table by its parts; rendered by the dialect. `schema` null: temporary. */

@@ -5,7 +5,7 @@ import type { Logger } from '../../log.ts';
 import type { AppendType, Row, TableName, Value, Warehouse, WarehouseColumn } from '../warehouse.ts';
 import { missingError } from './database-file.ts';
 import { duckdbState } from './state-dialect.ts';
-import { SharedTurns } from './turns.ts';
+import { SharedTurns } from '../turns.ts';
 
 export interface DuckdbFile {
   /** Absolute path of the database file. */

@@ -26,7 +26,7 @@ export const duckdbState: StateDialect = {
   symbol: (expression, among) => `cast(${expression} as enum(${among.map(duckdbState.text).join(', ')}))`,
   timestamp: (isoUtc) => `timestamptz ${duckdbState.text(isoUtc)}`,
   now: 'now()',
-  fastHash: (expressions) => `hash(${expressions.length === 0 ? '0' : expressions.join(', ')})`,
+  fastHash: (expressions) => `hash(${expressions.map((expression) => expression.sql).join(', ')})`,
   keyHash: (keyText) => `hash(${keyText})`,
   hashMark: "hash('dinmo', 1, 1.5::double, true, date '2000-01-01')",
   digest: (fastHash) => `bit_xor(${fastHash})`,

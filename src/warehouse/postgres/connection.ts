@@ -1,0 +1,232 @@
+import type { Client as PgClient, ClientConfig, CustomTypesConfig, QueryResult } from 'pg';
+import { DinmoError } from '../../errors.ts';
+import type { AppendType, Row, TableName, Value, Warehouse, WarehouseColumn } from '../warehouse.ts';
+import { SharedTurns } from '../turns.ts';
+import { connectionError, statementError } from './errors.ts';
+import type { PostgresServer } from './profile.ts';
+import { postgresState } from './state-dialect.ts';
+
+/** The oldest server that has `hash_record_extended` and `bit_xor`. */
+const VERSION_MIN = 140_000;
+const CHUNK_ROWS = 5_000;
+const APPEND_ROWS = 20_000;
+
+/**
+ * Opens a PostgreSQL session as dbt-postgres would: role, search path, certificates. Throws DinmoError `postgres-unreachable`,
+ * `postgres-login-refused`, `postgres-too-old`.
+ */
+export async function openPostgres(server: PostgresServer): Promise<Warehouse> {
+  return new PostgresSession(server, await openClient(server));
+}
+
+async function openClient(server: PostgresServer): Promise<PgClient> {
+  const { Client } = (await import('pg')).default;
+  const open = async (ssl: ClientConfig['ssl']): Promise<PgClient> => {
+    const client = new Client({ ...configOf(server), ssl });
+    // A connection that breaks while nothing runs would end the process; the next statement tells.
+    client.on('error', () => {});
+    await client.connect();
+    return client;
+  };
+  try {
+    const client = await negotiate(server, open);
+    await prepare(client, server);
+    return client;
+  } catch (thrown) {
+    throw thrown instanceof DinmoError ? thrown : connectionError(server, thrown);
+  }
+}
+
+/** `prefer` and `allow` take what the server has. */
+async function negotiate(
+  server: PostgresServer,
+  open: (ssl: ClientConfig['ssl']) => Promise<PgClient>,
+): Promise<PgClient> {
+  const { ssl, certificates, host } = server;
+  if (ssl === 'disable' || host.startsWith('/')) return await open(false);
+  if (ssl === 'verify-full') return await open({ ...certificates, rejectUnauthorized: true });
+  if (ssl === 'verify-ca' || (ssl === 'require' && certificates.ca !== undefined))
+    return await open({ ...certificates, rejectUnauthorized: true, checkServerIdentity: () => undefined });
+  const unchecked = { ...certificates, rejectUnauthorized: false };
+  if (ssl === 'require') return await open(unchecked);
+  const [first, second] = ssl === 'prefer' ? [unchecked, false as const] : [false as const, unchecked];
+  try {
+    return await open(first);
+  } catch (thrown) {
+    if (!isAboutSsl(thrown)) throw thrown;
+    return await open(second);
+  }
+}
+
+function isAboutSsl(thrown: unknown): boolean {
+  return thrown instanceof Error && /SSL|no encryption/i.test(thrown.message);
+}
+
+function configOf(server: PostgresServer): ClientConfig {
+  return {
+    host: server.host,
+    port: server.port,
+    user: server.user,
+    ...(server.password === null ? {} : { password: server.password }),
+    database: server.database,
+    connectionTimeoutMillis: server.connectTimeoutMs,
+    keepAlive: true,
+    application_name: 'dinmo',
+    types: TYPES,
+  };
+}
+
+async function prepare(client: PgClient, { role, searchPath }: PostgresServer): Promise<void> {
+  const version = Number((await client.query('show server_version_num')).rows[0]?.server_version_num);
+  if (version < VERSION_MIN) {
+    await client.end();
+    throw new DinmoError({
+      kind: 'warehouse',
+      code: 'postgres-too-old',
+      message: `The PostgreSQL server is of version ${Math.floor(version / 10_000)}; 14 or newer is needed.`,
+      fix: 'Upgrade the server: 13 and older get no fixes any more.',
+    });
+  }
+  const settings = ["set datestyle to 'ISO, MDY'", "set timezone to 'UTC'", 'set standard_conforming_strings to on'];
+  // Texts of numbers keep every digit.
+  settings.push('set extra_float_digits to 1', "set intervalstyle to 'iso_8601'", 'set client_min_messages to warning');
+  if (role !== null) settings.push(`set role ${postgresState.identifier(role)}`);
+  if (searchPath !== null) settings.push(`set search_path to ${searchPath}`);
+  await client.query(settings.join('; '));
+}
+
+/** What the driver makes of values: all digits of large integers, and times as ISO text. */
+const TYPES: CustomTypesConfig = {
+  getTypeParser: ((oid: number) => PARSERS[oid] ?? ((text: string) => text)) as CustomTypesConfig['getTypeParser'], // its overloads differ by format, and all values come as text
+};
+
+const instant = (text: string): Value => {
+  const time = new Date(/[+-]\d\d(:\d\d)?$/.test(text) ? text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00') : `${text.replace(' ', 'T')}Z`);
+  return Number.isNaN(time.getTime()) ? text : time.toISOString();
+};
+
+/** By the number that PostgreSQL gives a type. */
+const PARSERS: Readonly<Record<number, (text: string) => Value>> = {
+  16: (text) => text === 't',
+  20: (text) => BigInt(text),
+  21: Number,
+  23: Number,
+  26: Number,
+  700: Number,
+  701: Number,
+  1114: instant,
+  1184: instant,
+};
+
+class PostgresSession implements Warehouse {
+  readonly state = postgresState;
+  readonly #server: PostgresServer;
+  readonly #client: PgClient;
+  /** A lease that is renewed and a journal that is written meet here: a session takes one statement at a time. */
+  readonly #turns = new SharedTurns();
+
+  constructor(server: PostgresServer, client: PgClient) {
+    this.#server = server;
+    this.#client = client;
+  }
+
+  async run(sql: string): Promise<number> {
+    const results = await this.#ask(sql);
+    // Several statements are one text; what is asked about is the one that changes rows.
+    return results.reduce((rows, { command, rowCount }) => (CHANGING.test(command) ? rows + (rowCount ?? 0) : rows), 0);
+  }
+
+  async query(sql: string): Promise<Row[]> {
+    const result = (await this.#ask(sql)).at(-1);
+    if (result === undefined || !Array.isArray(result.rows)) throw statementError(new Error('no result'), sql);
+    return result.rows as Row[];
+  }
+
+  async *stream(sql: string): AsyncIterable<readonly Row[]> {
+    const { default: Cursor } = await import('pg-cursor');
+    const cursor = this.#client.query(new Cursor(sql, [], { types: TYPES }));
+    try {
+      for (;;) {
+        const rows = await this.#guard(sql, () => cursor.read(CHUNK_ROWS));
+        if (rows.length === 0) return;
+        yield rows as Row[];
+      }
+    } finally {
+      await cursor.close().catch(() => {});
+    }
+  }
+
+  async append(table: TableName, types: readonly AppendType[], rows: readonly (readonly Value[])[]): Promise<void> {
+    const name = postgresState.table(table);
+    const arrays = types.map((type, index) => `$${index + 1}::${type === 'timestamp' ? 'timestamptz' : type}[]`);
+    const sql = `insert into ${name} select * from unnest(${arrays.join(', ')}) as appended`;
+    for (let from = 0; from < rows.length; from += APPEND_ROWS) {
+      const part = rows.slice(from, from + APPEND_ROWS);
+      const columns = types.map((_, index) => part.map((row) => textOf(row[index] ?? null)));
+      await this.#guard(sql, () => this.#client.query(sql, columns));
+    }
+  }
+
+  async transaction<T>(work: () => Promise<T>): Promise<T> {
+    return await this.#turns.takeAll(async () => {
+      // Every statement sees the same rows.
+      await this.run('begin isolation level repeatable read');
+      try {
+        const result = await work();
+        await this.run('commit');
+        return result;
+      } catch (thrown) {
+        await this.run('rollback').catch(() => {});
+        throw thrown;
+      }
+    });
+  }
+
+  async describe(sql: string): Promise<readonly WarehouseColumn[]> {
+    const result = (await this.#ask(`select * from (${sql}) as described limit 0`)).at(-1);
+    const fields = result?.fields ?? [];
+    if (fields.length === 0) return [];
+    const types = fields.map((field) => `format_type(${field.dataTypeID}, ${field.dataTypeModifier})`);
+    const [names = []] = (
+      await this.#guard(sql, () => this.#client.query({ text: `select ${types.join(', ')}`, rowMode: 'array' }))
+    ).rows as string[][];
+    return fields.map((field, index) => ({ name: field.name, dataType: names[index] ?? 'text' }));
+  }
+
+  async another(): Promise<Warehouse> {
+    return await openPostgres(this.#server);
+  }
+
+  interrupt(): void {
+    const pid = (this.#client as unknown as { processID: number }).processID; // not in its types
+    void openClient(this.#server)
+      .then(async (client) => {
+        await client.query('select pg_cancel_backend($1)', [pid]);
+        await client.end();
+      })
+      .catch(() => {});
+  }
+
+  async close(): Promise<void> {
+    await this.#client.end().catch(() => {});
+  }
+
+  async #ask(sql: string): Promise<readonly QueryResult[]> {
+    const answer = await this.#guard(sql, () => this.#client.query(sql) as Promise<QueryResult | QueryResult[]>); // several statements give several results
+    return Array.isArray(answer) ? answer : [answer];
+  }
+
+  async #guard<T>(sql: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#turns.take(work);
+    } catch (thrown) {
+      throw thrown instanceof DinmoError ? thrown : statementError(thrown, sql);
+    }
+  }
+}
+
+const CHANGING = /^(INSERT|UPDATE|DELETE|MERGE)$/;
+
+function textOf(value: Value): string | null {
+  return value === null ? null : String(value);
+}
