@@ -29,8 +29,15 @@ const { output } = await build({
   cwd: ROOT,
   input: { index: 'src/index.ts', 'cli/main': 'src/cli/main.ts' },
   platform: 'node',
-  // The native part of DuckDB is a package for each platform.
-  external: ['@duckdb/node-bindings'],
+  // The native part of DuckDB is a package for each platform; the drivers of other warehouses are installed beside.
+  external: [
+    '@duckdb/node-bindings',
+    'pg',
+    'pg-cursor',
+    'snowflake-sdk',
+    '@google-cloud/bigquery',
+    'google-auth-library',
+  ],
   output: {
     dir: DIST,
     format: 'esm',

@@ -141,7 +141,7 @@ describe('a fingerprint', () => {
       ['a', 'b'].map((name) => ({ name, value: { sql: name, dataType: 'VARCHAR' }, nulls: 'null' })),
     );
     const rows = await warehouse.query(
-      `select ${state.strongHash(["'signature'", object])} as strong, ${warehouse.state.fastHash(['a', 'b'])} as fast
+      `select ${state.strongHash(["'signature'", object])} as strong, ${warehouse.state.fastHash(['a', 'b'].map((name) => ({ sql: name, dataType: 'VARCHAR' })))} as fast
        from (values (null, ''), ('', null), (null, null), ('', ''), ('x', 'y'), ('y', 'x'), ('a,b', ''), ('a', ',b')) as t(a, b)`,
     );
     expect(new Set(rows.map((row) => row['strong'])).size).toBe(8);

@@ -2,10 +2,10 @@ import { type DuckDBAppender, type DuckDBConnection, DuckDBInstance, DuckDBTimes
 import type { Clock } from '../../clock.ts';
 import { DinmoError, messageOf } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
+import { SharedTurns } from '../turns.ts';
 import type { AppendType, Row, TableName, Value, Warehouse, WarehouseColumn } from '../warehouse.ts';
 import { missingError } from './database-file.ts';
 import { duckdbState } from './state-dialect.ts';
-import { SharedTurns } from '../turns.ts';
 
 export interface DuckdbFile {
   /** Absolute path of the database file. */

@@ -1,7 +1,7 @@
-import type { Client as PgClient, ClientConfig, CustomTypesConfig, QueryResult } from 'pg';
+import type { ClientConfig, CustomTypesConfig, Client as PgClient, QueryResult } from 'pg';
 import { DinmoError } from '../../errors.ts';
-import type { AppendType, Row, TableName, Value, Warehouse, WarehouseColumn } from '../warehouse.ts';
 import { SharedTurns } from '../turns.ts';
+import type { AppendType, Row, TableName, Value, Warehouse, WarehouseColumn } from '../warehouse.ts';
 import { connectionError, statementError } from './errors.ts';
 import type { PostgresServer } from './profile.ts';
 import { postgresState } from './state-dialect.ts';
@@ -101,7 +101,11 @@ const TYPES: CustomTypesConfig = {
 };
 
 const instant = (text: string): Value => {
-  const time = new Date(/[+-]\d\d(:\d\d)?$/.test(text) ? text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00') : `${text.replace(' ', 'T')}Z`);
+  const time = new Date(
+    /[+-]\d\d(:\d\d)?$/.test(text)
+      ? text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00')
+      : `${text.replace(' ', 'T')}Z`,
+  );
   return Number.isNaN(time.getTime()) ? text : time.toISOString();
 };
 
