@@ -3,7 +3,12 @@ import { relative } from 'node:path';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Files that take longest, and are short: begun last, one of them would keep a single core busy when all else is done. */
-const LONG = [/^test\/e2e\/kills/, /^test\/e2e\//, /^test\/(artifacts\/dbt-versions|models\/dbt-build)/, /^test\/(rules|simulation|fuzz)\//];
+const LONG = [
+  /^test\/e2e\/kills/,
+  /^test\/e2e\//,
+  /^test\/(artifacts\/dbt-versions|models\/dbt-build)/,
+  /^test\/(rules|simulation|fuzz)\//,
+];
 
 /** Long files first, larger ones before smaller ones. */
 export class LongestFirst extends BaseSequencer {

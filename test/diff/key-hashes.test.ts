@@ -153,7 +153,7 @@ it('knows state that another version of the engine hashed', async () => {
     await world.bench.fill('rows', 'id bigint, name varchar', rows);
     world.bench.dialect = {
       keyHash: (keyText) => `hash('other' || ${keyText})`,
-      fastHash: (expressions) => `hash('other', ${expressions.join(', ')})`,
+      fastHash: (expressions) => `hash('other', ${expressions.map(({ sql }) => sql).join(', ')})`,
       hashMark: "hash('other')",
     };
     expect((await world.sync({})).log).toHaveLength(3);

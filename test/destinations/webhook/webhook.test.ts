@@ -54,7 +54,8 @@ describe('a webhook request', () => {
 
   it('has the rows that the settings say', async () => {
     const service = await findService('webhook', 'objects');
-    expect(service.limits?.({ batch_size: 7 })).toEqual({ rowsPerRequestMax: 7 });
+    expect(service.limits?.({ batch_size: 7 })).toEqual({ rowsPerRequestMax: 7, connectionsMax: 8 });
+    expect(service.limits?.({ connections: 2 })).toEqual({ rowsPerRequestMax: 500, connectionsMax: 2 });
     expect(service.limits?.({})).toEqual({ rowsPerRequestMax: 500 });
   });
 });
