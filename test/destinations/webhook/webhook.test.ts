@@ -56,7 +56,7 @@ describe('a webhook request', () => {
     const service = await findService('webhook', 'objects');
     expect(service.limits?.({ batch_size: 7 })).toEqual({ rowsPerRequestMax: 7, connectionsMax: 8 });
     expect(service.limits?.({ connections: 2 })).toEqual({ rowsPerRequestMax: 500, connectionsMax: 2 });
-    expect(service.limits?.({})).toEqual({ rowsPerRequestMax: 500 });
+    expect(service.limits?.({})).toEqual({ rowsPerRequestMax: 500, connectionsMax: 8 });
   });
 });
 
