@@ -36,10 +36,12 @@ export class TransportError extends Error {
 /** The only way for a platform to talk to the outside. Redirects are not followed. Throws TransportError only. */
 export interface HttpClient {
   request(request: HttpRequest): Promise<HttpResponse>;
+  /** Loads what the first request needs, while something else is waited for. */
+  load?(): void;
 }
 
 export interface HttpClientOptions {
-  /** Connections to one origin; a further request waits for a free one. Default 8. */
+  /** Connections to one origin; a further request waits for a free one. Default 64. */
   readonly connectionsMax?: number;
   /** Time for a whole request, in milliseconds, from the call to the last byte; a request may state its own. Default 60 s. */
   readonly timeoutMs?: number;
@@ -94,6 +96,10 @@ export function createHttpClient(options: HttpClientOptions = {}): ClosableHttpC
       } catch (thrown) {
         throw transportError(thrown, deadline.aborted);
       }
+    },
+    load() {
+      // What is wrong with it shows at the first request.
+      import('undici').catch(() => {});
     },
     async close() {
       const open = await Promise.all(pools.values());

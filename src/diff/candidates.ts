@@ -43,16 +43,18 @@ export async function collectCandidates(warehouse: Warehouse, job: DiffJob): Pro
   const byHash = new CandidateSql(warehouse.state, job, 'hash');
   const usable = segment.hashesCurrent && !isAppendOnly(job);
   if (usable && (await compare(warehouse, byHash, segment)))
-    return { rows: segment.rows, candidates: byHash.candidates() };
+    return { rows: segment.rows, unchanged: segment.unchanged, candidates: byHash.candidates() };
   const byKey = new CandidateSql(warehouse.state, job, 'key');
   await compare(warehouse, byKey, segment);
-  return { rows: segment.rows, candidates: byKey.candidates() };
+  return { rows: segment.rows, unchanged: segment.unchanged, candidates: byKey.candidates() };
 }
 
 /** What `collectCandidates` leaves, beside its tables. */
 export interface Collected {
   /** Rows of the segment, whatever their keys. */
   readonly rows: number;
+  /** Every one of them is in the snapshot as it is, and nothing else. */
+  readonly unchanged: boolean;
   readonly candidates: string;
 }
 

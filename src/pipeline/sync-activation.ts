@@ -109,6 +109,8 @@ async function begin(
   };
   const job = await jobOf(run, prepared, runId);
   const collected = await ledger.transaction(() => collectCandidates(ledger.warehouse, job));
+  // What is written to a folder needs no client.
+  if (!collected.unchanged && prepared.endpoint.config['path'] === undefined) run.equipment.http.load?.();
   return await ledger.transaction(async () => {
     await lease.verify();
     const plan = await planDelivery(ledger.warehouse, job, collected);
