@@ -26,7 +26,7 @@ import type { Prepared } from './prepare-run.ts';
 
 /** Changes that are read at a time: as rows, and as the warehouse's own text. */
 const PAGE_ROWS = 10_000;
-const TEXT_PAGE_ROWS = 32_000;
+const TEXT_PAGE_ROWS = 10_000;
 
 /** What the activations of one command share. */
 export interface Equipment {
