@@ -27,7 +27,9 @@ export function renderSync(report: SyncReport, style: Style): string {
   const totals = sum(report.activations.map((activation) => activation.accepted));
   const changes = totals.insert + totals.update + totals.delete;
   const wanted = sum(report.activations.map((activation) => activation.planned));
-  const isIdle = wanted.insert + wanted.update + wanted.delete === 0;
+  // Of one that failed before it was planned nobody knows what there would have been.
+  const isKnown = report.activations.every(({ status, planned }) => planned !== null || status === 'skipped');
+  const isIdle = isKnown && wanted.insert + wanted.update + wanted.delete === 0;
   const none = isIdle ? 'There was nothing to send.' : 'No change was accepted.';
   const last = changes === 0 ? none : `${formatMany(changes, 'change')} accepted.`;
   return renderTableAnd(report, style, { counts: (activation) => activation.accepted ?? activation.planned, last });
