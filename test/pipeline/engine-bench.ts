@@ -20,11 +20,11 @@ import { discard, freeze } from '../../src/pipeline/sync-activation.ts';
 import { Lease } from '../../src/record/lease.ts';
 import { Ledger } from '../../src/record/ledger.ts';
 import type { Closing, SettledCounts } from '../../src/record/settle.ts';
-import { openDuckdb } from '../../src/warehouse/duckdb/connection.ts';
 import type { StateDialect } from '../../src/warehouse/state-dialect.ts';
 import type { Row, Warehouse } from '../../src/warehouse/warehouse.ts';
 import { observe } from '../privacy/observer.ts';
 import { observeState } from '../privacy/state.ts';
+import { type BenchWarehouse, openBenchWarehouse } from '../warehouse/bench-warehouse.ts';
 
 export const SCHEMA: StateSchema = { database: null, schema: 'DELTA' };
 
@@ -83,11 +83,11 @@ const NO_GUARDS: Required<Guards> = {
   allow_empty: true,
 };
 
-/** The engine on a real DuckDB, from plan to settlement, with the state of any number of activations. */
+/** The engine on a real warehouse, from plan to settlement, with the state of any number of activations. */
 export class EngineBench {
   readonly clock = new VirtualClock();
   readonly #folder: string | null;
-  #warehouse: Warehouse | null = null;
+  #opened: Promise<BenchWarehouse> | null = null;
   #runs = 0;
   readonly #known = new Set<string>();
   /** Takes the place of parts of the warehouse's dialect. */
@@ -101,17 +101,9 @@ export class EngineBench {
   }
 
   async warehouse(): Promise<Warehouse> {
-    this.#warehouse ??= await openDuckdb(
-      {
-        path: this.#folder === null ? ':memory:' : join(this.#folder, 'world.duckdb'),
-        readOnly: false,
-        settings: { threads: '1' },
-        extensions: [],
-        attach: [],
-      },
-      { clock: this.clock, logger: silentLogger, lockTimeoutMs: 0 },
-    );
-    return this.#warehouse;
+    const path = this.#folder === null ? ':memory:' : join(this.#folder, 'world.duckdb');
+    this.#opened ??= openBenchWarehouse(path, this.clock);
+    return (await this.#opened).warehouse;
   }
 
   async run(sql: string): Promise<number> {
@@ -124,7 +116,8 @@ export class EngineBench {
 
   /** Replaces a table's rows; values are SQL literals by JavaScript type. */
   async fill(table: string, columns: string, rows: readonly (readonly (string | number | null)[])[]): Promise<void> {
-    await this.run(`create or replace table ${table} (${columns})`);
+    await this.run(`drop table if exists ${table}`);
+    await this.run(`create table ${table} (${columns})`);
     const literal = (value: string | number | null): string =>
       value === null ? 'null' : typeof value === 'number' ? String(value) : `'${value.replaceAll("'", "''")}'`;
     if (rows.length > 0)
@@ -245,9 +238,11 @@ export class EngineBench {
   }
 
   async close(): Promise<void> {
-    const warehouse = this.#warehouse;
-    if (warehouse !== null) await observeState((sql) => warehouse.query(sql));
-    await this.#warehouse?.close();
+    const opened = await this.#opened;
+    if (opened !== null) {
+      await observeState((sql) => opened.warehouse.query(sql));
+      await opened.close();
+    }
     if (this.#folder !== null) rmSync(this.#folder, { recursive: true, force: true });
   }
 

@@ -36,7 +36,7 @@ export const postgresState: StateDialect = {
   hashMark: "hash_record_extended(row(cast('dinmo' as text), 1, cast(1.5 as float8), true, date '2000-01-01'), 0)",
   digest: (fastHash) => `bit_xor(${fastHash})`,
   stopsAtLimit: true,
-  rowNumber: 'row_n',
+  rowNumber: 'stored_n',
   every: (condition) => `coalesce(bool_and(coalesce(${condition}, false)), false)`,
   jsonText: quoted,
   strongHash: (texts) => `cast(md5(concat_ws(chr(31), ${texts.join(', ')})) as uuid)`,
@@ -69,7 +69,7 @@ export const postgresState: StateDialect = {
     return `drop table if exists ${table}; create temporary table ${postgresState.identifier(name)} as ${select}; analyze ${table}`;
   },
   createNumbered: (name, select) =>
-    `${postgresState.createTemporary(name, `select row_number() over () as row_n, made.* from (${select}) as made`)}; create unique index on ${temporary(name)} (row_n)`,
+    `${postgresState.createTemporary(name, `select row_number() over () as stored_n, made.* from (${select}) as made`)}; create unique index on ${temporary(name)} (stored_n)`,
   dropTemporary: (name) => `drop table if exists ${temporary(name)}`,
   numbered: (select, order) =>
     `select row_number() over (order by ${order}) as seq, arranged.* from (${select}) as arranged order by ${order}`,
