@@ -85,7 +85,7 @@ async function compare(warehouse: Warehouse, sql: CandidateSql, segment: Segment
   await warehouse.run(state.createTemporary(TEMPORARY.held, sql.held()));
   if (sql.by === 'hash') {
     const [row] = await warehouse.query(sql.collisions());
-    if (Number(row?.['rows']) > 0) return false;
+    if (Number(row?.['row_count']) > 0) return false;
   }
   const copies = await whereCopiesAre(warehouse, sql, segment);
   await warehouse.run(state.createTemporary(TEMPORARY.duplicates, sql.duplicates(copies)));
@@ -191,7 +191,7 @@ class CandidateSql {
   /** Rows that met a row of another key, and rows of the snapshot that cannot be told apart. */
   collisions(): string {
     return `select (select count(*) from ${TEMPORARY.joined} as j join ${TEMPORARY.held} as h on h.s_key_hash = j.s_join where c_fast is not null and c_key is distinct from s_key)
-      + (select count(*) - count(distinct s_key_hash) from ${TEMPORARY.held}) as rows`;
+      + (select count(*) - count(distinct s_key_hash) from ${TEMPORARY.held}) as row_count`;
   }
 
   /** Hashes that several rows have which met none of the snapshot. */

@@ -26,14 +26,14 @@ export async function arrangeChanges(warehouse: Warehouse, job: DiffJob): Promis
 /** The changes of these kinds, one kind after the other, each in the order of its rows, numbered by `seq` from 1. */
 async function numbered(warehouse: Warehouse, kinds: readonly ChangeKind[]): Promise<string> {
   const rows = await warehouse.query(
-    `select action, count(*) as rows, min(n) as first, max(n) as last from ${TEMPORARY.actions} group by action`,
+    `select action, count(*) as row_count, min(n) as first, max(n) as last from ${TEMPORARY.actions} group by action`,
   );
   const taken = new Map(rows.map((row) => [row['action'], row]));
   // Nothing is asked of rows that there are not.
   const some = kinds.filter(({ action }) => action === 'owed' || taken.has(action));
   const [only = kinds[0], ...more] = some;
   if (only === undefined) throw new TypeError('no kind of change');
-  const { rows: size, first, last } = taken.get(only.action) ?? {};
+  const { row_count: size, first, last } = taken.get(only.action) ?? {};
   // Of a first sync all rows are sent, one change each: they are numbered already.
   if (more.length === 0 && only.each && Number(size) === Number(last) - Number(first) + 1)
     return `select n - ${Number(first) - 1} as seq, 0 as place, arranged.* from (${only.sql}) as arranged order by n`;

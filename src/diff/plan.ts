@@ -48,18 +48,18 @@ async function summarise(warehouse: Warehouse, job: DiffJob, segmentRows: number
 
 async function countOperations(warehouse: Warehouse, job: DiffJob): Promise<OperationCounts> {
   const rows = await warehouse.query(
-    `select op, count(*) as rows from ${warehouse.state.table(job.tables.changes)} where part <> 'remove' group by op`,
+    `select op, count(*) as row_count from ${warehouse.state.table(job.tables.changes)} where part <> 'remove' group by op`,
   );
-  const count = (operation: string): number => Number(rows.find((row) => row['op'] === operation)?.['rows'] ?? 0);
+  const count = (operation: string): number => Number(rows.find((row) => row['op'] === operation)?.['row_count'] ?? 0);
   return { insert: count('insert'), update: count('update'), delete: count('delete') };
 }
 
 async function countInvalid(warehouse: Warehouse): Promise<Record<string, number>> {
   const rows = await warehouse.query(
-    `select reason, count(*) as rows from ${TEMPORARY.actions} where reason is not null and reason <> 'duplicate-key' group by reason
+    `select reason, count(*) as row_count from ${TEMPORARY.actions} where reason is not null and reason <> 'duplicate-key' group by reason
      union all select 'duplicate-key', cast(sum(copies) as bigint) from ${TEMPORARY.duplicates} having count(*) > 0`,
   );
-  return Object.fromEntries(rows.map((row) => [String(row['reason']), Number(row['rows'])]).sort());
+  return Object.fromEntries(rows.map((row) => [String(row['reason']), Number(row['row_count'])]).sort());
 }
 
 /** What is counted of a plan, with what only the guards look at. */
@@ -107,6 +107,6 @@ function unsoundRows(job: DiffJob, snapshot: string): string {
 }
 
 async function countFresh(warehouse: Warehouse): Promise<number> {
-  const [row] = await warehouse.query(`select count(*) as rows from ${TEMPORARY.actions}`);
-  return Number(row?.['rows'] ?? 0);
+  const [row] = await warehouse.query(`select count(*) as row_count from ${TEMPORARY.actions}`);
+  return Number(row?.['row_count'] ?? 0);
 }

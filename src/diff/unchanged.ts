@@ -27,11 +27,11 @@ export async function readSegment(warehouse: Warehouse, job: DiffJob): Promise<S
   const snapshot = state.table(job.tables.snapshot);
   // Flags are nearly always the same in every row: asked one by one, they are answered without reading the rows.
   const any = (condition: string): string => `exists (select 1 from ${snapshot} where ${condition})`;
-  const [held = {}] = await warehouse.query(`select count(*) as rows, ${state.digest('fast')} as digest,
+  const [held = {}] = await warehouse.query(`select count(*) as row_count, ${state.digest('fast')} as digest,
       ${any('dirty')} as dirty, ${any('departed')} as departed,
       ${any(`hash_mark <> ${state.hashMark}`)} or ${any('hash_mark is null')} as stale
     from ${snapshot}`);
-  const snapshotRows = Number(held['rows']);
+  const snapshotRows = Number(held['row_count']);
   const current = new CurrentRows(state, job);
   const known = { snapshotRows, hashesCurrent: held['stale'] !== true };
   if (
@@ -39,20 +39,20 @@ export async function readSegment(warehouse: Warehouse, job: DiffJob): Promise<S
     !(await differsAtOnce(warehouse, current, { snapshot, snapshotRows }))
   ) {
     const [seen = {}] = await warehouse.query(
-      `select count(*) as rows, ${state.digest('c_fast')} as digest from (${current.sql()}) as c`,
+      `select count(*) as row_count, ${state.digest('c_fast')} as digest from (${current.sql()}) as c`,
     );
-    const rows = Number(seen['rows']);
+    const rows = Number(seen['row_count']);
     return { ...known, rows, unchanged: rows === snapshotRows && seen['digest'] === held['digest'] };
   }
-  const [seen = {}] = await warehouse.query(`select count(*) as rows from (${current.eligible()}) as src`);
-  return { ...known, rows: Number(seen['rows']), unchanged: false };
+  const [seen = {}] = await warehouse.query(`select count(*) as row_count from (${current.eligible()}) as src`);
+  return { ...known, rows: Number(seen['row_count']), unchanged: false };
 }
 
 /** Whether equal rows would mean that nothing is to be done at all. */
 async function mayBeUnchanged(warehouse: Warehouse, job: DiffJob, held: Row): Promise<boolean> {
   if (job.everything || isAppendOnly(job) || isKeyedByField(job)) return false;
   const settled = ['dirty', 'departed', 'stale'].every((what) => held[what] !== true);
-  if (!settled || Number(held['rows']) === 0) return false;
+  if (!settled || Number(held['row_count']) === 0) return false;
   if (job.facts.identifiers === null) return true;
   const owed = await warehouse.query(
     `select 1 as owed from ${warehouse.state.table(job.tables.identifiers)} where owed limit 1`,

@@ -173,9 +173,9 @@ export async function findOrphans(
     const { snapshot } = stateTables(storage.ledger.schema, state.tableSuffix);
     if (!storage.existing.has(snapshot.name)) continue;
     const [row] = await storage.ledger.warehouse.query(
-      `select count(*) as rows from ${storage.ledger.warehouse.state.table(snapshot)}`,
+      `select count(*) as row_count from ${storage.ledger.warehouse.state.table(snapshot)}`,
     );
-    const rows = Number(row?.['rows'] ?? 0);
+    const rows = Number(row?.['row_count'] ?? 0);
     if (rows > 0) orphans.push({ activation: state.activationId, rows });
   }
   return orphans;

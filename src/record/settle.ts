@@ -104,13 +104,13 @@ async function settleRejections(
   if (known.length === 0 && tally.counts.rejected === 0) return 0;
   for (const statement of sql.rejections(complete)) await warehouse.run(statement);
   const parked = await warehouse.query(sql.newlyParked());
-  return Number(parked[0]?.['rows'] ?? 0);
+  return Number(parked[0]?.['row_count'] ?? 0);
 }
 
 /** What only the snapshot learns: nothing was sent for these. */
 async function planOnly(warehouse: Warehouse, sql: SettleSql): Promise<Iterable<string>> {
   const rows = await warehouse.query(
-    `select action, count(*) as rows from ${TEMPORARY.actions} where action in ('refresh', 'return', 'depart') group by action`,
+    `select action, count(*) as row_count from ${TEMPORARY.actions} where action in ('refresh', 'return', 'depart') group by action`,
   );
   return sql.planOnlyStatements(new Set(rows.map((row) => String(row['action']))));
 }
@@ -125,12 +125,12 @@ interface Tally {
 
 async function count(warehouse: Warehouse): Promise<Tally> {
   const rows = await warehouse.query(
-    `select op, status, verdict, moves, count(*) as rows from (select op, status, verdict, previous_key is not null as moves from ${SETTLED}) as s group by op, status, verdict, moves`,
+    `select op, status, verdict, moves, count(*) as row_count from (select op, status, verdict, previous_key is not null as moves from ${SETTLED}) as s group by op, status, verdict, moves`,
   );
   const sum = (status: string, op?: string): number =>
     rows
       .filter((row) => row['status'] === status && (op === undefined || row['op'] === op))
-      .reduce((total, row) => total + Number(row['rows']), 0);
+      .reduce((total, row) => total + Number(row['row_count']), 0);
   return {
     counts: {
       accepted: {
@@ -391,6 +391,6 @@ from verdicts as v`;
   }
 
   newlyParked(): string {
-    return `select count(*) as rows from ${this.#d.table(this.#t.rejections)} where run_id = ${this.#run} and parked`;
+    return `select count(*) as row_count from ${this.#d.table(this.#t.rejections)} where run_id = ${this.#run} and parked`;
   }
 }
