@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -221,14 +222,13 @@ export class EngineBench {
   /** Every lasting table of the database with a hash of its rows. */
   async contents(): Promise<Readonly<Record<string, string>>> {
     const tables = await this.query(
-      "select table_schema || '.' || table_name as name from information_schema.tables where table_type = 'BASE TABLE' order by 1",
+      `select '"' || table_schema || '"."' || table_name || '"' as name from information_schema.tables
+        where table_type = 'BASE TABLE' and table_schema not in ('pg_catalog', 'information_schema') order by 1`,
     );
     const found: Record<string, string> = {};
     for (const { name } of tables) {
-      const [row] = await this.query(
-        `select coalesce(bit_xor(hash(t)), 0) || '/' || count(*) as rows from ${name} as t`,
-      );
-      found[String(name)] = String(row?.['rows']);
+      const rows = (await this.query(`select * from ${name}`)).map((row) => Object.values(row).map(String).join(' | '));
+      found[String(name)] = createHash('sha256').update(rows.sort().join('\n')).digest('hex');
     }
     return found;
   }

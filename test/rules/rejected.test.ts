@@ -29,7 +29,7 @@ describe('seven poison rows of ten thousand', () => {
   beforeEach(async () => {
     world = new RowsWorld();
     await world.bench.run(
-      `create table rows as select i::bigint as id, 'name ' || i as name from range(1, ${ROWS + 1}) t(i)`,
+      `create table rows as select i::bigint as id, 'name ' || i as name from generate_series(1, ${ROWS}) t(i)`,
     );
   });
   afterEach(() => world.close());
