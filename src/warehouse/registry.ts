@@ -25,7 +25,7 @@ interface Entry {
 
 /** Every warehouse, one line each; a test compares the list with the folders. */
 const WAREHOUSES: Readonly<Record<string, Entry>> = {
-  bigquery: { dialect: async () => (await import('./bigquery/dialect.ts')).bigqueryDialect, connect: null },
+  bigquery: { dialect: async () => (await import('./bigquery/dialect.ts')).bigqueryDialect, connect: connectBigquery },
   duckdb: { dialect: async () => (await import('./duckdb/dialect.ts')).duckdbDialect, connect: connectDuckdb },
   postgres: { dialect: async () => (await import('./postgres/dialect.ts')).postgresDialect, connect: connectPostgres },
   snowflake: { dialect: async () => (await import('./snowflake/dialect.ts')).snowflakeDialect, connect: null },
@@ -80,6 +80,19 @@ async function connectPostgres(profile: Profile): Promise<Warehouse> {
     import('./postgres/connection.ts'),
   ]);
   return await openPostgres(postgresServer(profile));
+}
+
+async function connectBigquery(profile: Profile, options: ConnectOptions): Promise<Warehouse> {
+  const [{ bigqueryPlace }, { openBigquery }] = await Promise.all([
+    import('./bigquery/profile.ts'),
+    import('./bigquery/connection.ts'),
+  ]);
+  return await openBigquery({
+    place: bigqueryPlace(profile),
+    clock: options.clock,
+    logger: options.logger,
+    ...(options.signal ? { signal: options.signal } : {}),
+  });
 }
 
 /** dbt moves into the project before it opens a relative path; older setups count from where they were started. */

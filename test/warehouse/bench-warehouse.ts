@@ -23,6 +23,7 @@ export async function openBenchWarehouse(path: string, clock: Clock): Promise<Be
 type Open = (path: string, clock: Clock) => Promise<BenchWarehouse>;
 
 const WAREHOUSES: Readonly<Record<string, Open>> = {
+  bigquery: async (_, clock) => await (await import('./bigquery/database.ts')).openTestDatabase(clock),
   duckdb: async (path, clock) => {
     const { openDuckdb } = await import('../../src/warehouse/duckdb/connection.ts');
     const warehouse = await openDuckdb(

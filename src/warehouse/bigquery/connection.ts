@@ -1,0 +1,204 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { BigQuery } from '@google-cloud/bigquery';
+import { DinmoError } from '../../errors.ts';
+import { Turns } from '../turns.ts';
+import type { AppendType, Row, TableName, Value, Warehouse, WarehouseColumn } from '../warehouse.ts';
+import { bigqueryClient } from './client.ts';
+import { failureOf, isMissing, statementError } from './errors.ts';
+import { Jobs, type JobsOptions } from './jobs.ts';
+import { plainRows, typeName } from './rows.ts';
+import { bigqueryState } from './state-dialect.ts';
+import { CONDITION_FAILED, GatheredTransaction, transactionScript } from './transaction.ts';
+
+/** Rows of a page that is streamed. */
+const STREAM_ROWS = 10_000;
+/** Text of appended rows: a statement has a megabyte at most, after its characters are escaped, a request ten. */
+const LITERAL_CHARACTERS = 400_000;
+const PARAMETER_CHARACTERS = 2_500_000;
+
+/**
+ * Opens BigQuery as dbt-bigquery would. Nothing is asked of the network before the first statement. Throws DinmoError
+ * `bigquery-login-refused`.
+ */
+export async function openBigquery(options: JobsOptions): Promise<Warehouse> {
+  return new BigquerySession(await bigqueryClient(options.place), options);
+}
+
+class BigquerySession implements Warehouse {
+  readonly state = bigqueryState;
+  readonly #client: BigQuery;
+  readonly #options: JobsOptions;
+  readonly #jobs: Jobs;
+  /** A session runs one statement at a time. */
+  readonly #turns = new Turns();
+  readonly #inside = new AsyncLocalStorage<GatheredTransaction>();
+  #labels: Readonly<Record<string, string>> = {};
+
+  constructor(client: BigQuery, options: JobsOptions) {
+    this.#client = client;
+    this.#options = options;
+    this.#jobs = new Jobs(client, options);
+  }
+
+  async run(sql: string): Promise<number> {
+    const step = this.#inside.getStore()?.step(sql) ?? { kind: 'now' as const, sql };
+    if (step.kind === 'later') return 0;
+    return await this.#run(step.sql);
+  }
+
+  async query(sql: string): Promise<Row[]> {
+    const rows: Row[] = [];
+    for await (const page of this.#read(sql, null)) for (const row of page) rows.push(row);
+    return rows;
+  }
+
+  stream(sql: string): AsyncIterable<readonly Row[]> {
+    return this.#read(sql, STREAM_ROWS);
+  }
+
+  async append(table: TableName, types: readonly AppendType[], rows: readonly (readonly Value[])[]): Promise<void> {
+    if (table.schema !== null && this.#inside.getStore()) {
+      for (const json of chunks(rows, LITERAL_CHARACTERS))
+        await this.run(insertion(table, types, this.state.text(json)));
+      return;
+    }
+    const sql = insertion(table, types, '@appended');
+    for (const json of chunks(rows, PARAMETER_CHARACTERS))
+      await this.#turns.take(() => this.#jobs.run(sql, { texts: { appended: json } }));
+  }
+
+  async transaction<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#inside.getStore()) return await work();
+    const gathered = new GatheredTransaction((name) => this.state.identifier(name));
+    const result = await this.#inside.run(gathered, work);
+    await this.#commit(gathered);
+    return result;
+  }
+
+  require(query: string): void {
+    this.#inside.getStore()?.require(query);
+  }
+
+  tag(labels: Readonly<Record<string, string>>): void {
+    this.#labels = labels;
+    this.#jobs.label(labels);
+  }
+
+  async describe(sql: string): Promise<readonly WarehouseColumn[]> {
+    const { fields } = await this.#turns.take(() => this.#jobs.dryRun(sql));
+    return fields.map((field) => ({ name: field.name ?? '', dataType: typeName(field) }));
+  }
+
+  async estimate(sql: string): Promise<number> {
+    return (await this.#turns.take(() => this.#jobs.dryRun(sql))).bytes;
+  }
+
+  async tables({ database, schema }: Omit<TableName, 'name'>): Promise<readonly string[]> {
+    const dataset = this.#client.dataset(schema ?? '', { projectId: database ?? this.#options.place.project });
+    try {
+      const [tables] = await this.#turns.take(() => dataset.getTables());
+      return tables.map((table) => table.id ?? '');
+    } catch (thrown) {
+      // No such dataset has no table.
+      if (isMissing(failureOf(thrown))) return [];
+      const { executionProject: project } = this.#options.place;
+      throw statementError(thrown, `tables of ${schema}`, { jobId: 'none', location: null, principal: null, project });
+    }
+  }
+
+  async another(): Promise<Warehouse> {
+    const other = new BigquerySession(this.#client, this.#options);
+    other.tag(this.#labels);
+    return other;
+  }
+
+  interrupt(): void {
+    this.#jobs.cancel();
+  }
+
+  /** A session ends by itself within a day; told, it gives back its temporary tables at once. */
+  async close(): Promise<void> {
+    const { session } = this.#jobs;
+    if (session !== null) await this.#run('call bq.abort_session()').catch(() => {});
+  }
+
+  async #run(sql: string): Promise<number> {
+    const session = /^create or replace temp table /.test(sql);
+    return (await this.#turns.take(() => this.#jobs.run(sql, { session }))).rowsChanged;
+  }
+
+  async *#read(sql: string, pageRows: number | null): AsyncIterable<readonly Row[]> {
+    const text = this.#inside.getStore()?.reading(sql) ?? sql;
+    const finished = await this.#turns.take(() => this.#jobs.run(text));
+    for await (const page of this.#jobs.pages(finished, pageRows)) yield plainRows(page.fields, page.rows);
+  }
+
+  async #commit(gathered: GatheredTransaction): Promise<void> {
+    const { pending } = gathered;
+    const existing = new Set<string>();
+    for (const table of pending.dropped) if (await this.#exists(table)) existing.add(table);
+    for (const [table, stage] of pending.made)
+      await this.#run(`create table if not exists ${table} as select * from ${stage} where false`);
+    const script = transactionScript(pending, existing);
+    if (script !== null) await this.#runScript(script);
+    for (const stage of pending.made.values()) await this.#run(`drop table if exists ${stage}`);
+    for (const table of pending.dropped) await this.#run(`drop table if exists ${table}`);
+  }
+
+  async #runScript(script: string): Promise<void> {
+    try {
+      await this.#run(script);
+    } catch (thrown) {
+      // In a session, a script that failed may leave its transaction open.
+      if (this.#jobs.session !== null) await this.#run('rollback transaction').catch(() => {});
+      if (!(thrown instanceof DinmoError) || !thrown.message.includes(CONDITION_FAILED)) throw thrown;
+      throw new DinmoError({
+        kind: 'stopped',
+        code: 'changed-meanwhile',
+        message: 'Another process took over while this one was at work, so nothing of it was written.',
+        fix: 'Run it again.',
+        cause: thrown,
+      });
+    }
+  }
+
+  async #exists(table: string): Promise<boolean> {
+    const parts = table.slice(1, -1).split('`.`');
+    const [name = '', schema = '', database = this.#options.place.project] = [...parts].reverse();
+    const [exists] = await this.#turns.take(() =>
+      this.#client.dataset(schema, { projectId: database }).table(name).exists(),
+    );
+    return exists;
+  }
+}
+
+const CASTS: Readonly<Record<AppendType, (json: string) => string>> = {
+  text: (json) => json,
+  bigint: (json) => `cast(${json} as int64)`,
+  integer: (json) => `cast(${json} as int64)`,
+  boolean: (json) => `cast(${json} as bool)`,
+  timestamp: (json) => `cast(${json} as timestamp)`,
+};
+
+/** One statement for many rows: they travel as one JSON text, which is read on the other side. */
+function insertion(table: TableName, types: readonly AppendType[], json: string): string {
+  const columns = types.map((type, index) => CASTS[type](`json_value(r, '$[${index}]')`));
+  return `insert into ${bigqueryState.table(table)} select ${columns.join(', ')} from unnest(json_query_array(${json})) as r`;
+}
+
+/** The rows as JSON texts of limited length. */
+function* chunks(rows: readonly (readonly Value[])[], charactersMax: number): Generator<string> {
+  let chunk: string[] = [];
+  let size = 0;
+  for (const row of rows) {
+    const json = JSON.stringify(row, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value));
+    if (chunk.length > 0 && size + json.length > charactersMax) {
+      yield `[${chunk.join(',')}]`;
+      chunk = [];
+      size = 0;
+    }
+    chunk.push(json);
+    size += json.length;
+  }
+  if (chunk.length > 0) yield `[${chunk.join(',')}]`;
+}

@@ -1,0 +1,94 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+
+/** What a client said of a job, which the emulator forgets. */
+interface Told {
+  readonly labels: unknown;
+  readonly location: string | undefined;
+}
+
+interface ApiJob {
+  jobReference?: { jobId?: string; location?: string };
+  configuration?: { labels?: unknown; [name: string]: unknown };
+  status?: { state?: string; errorResult?: ApiError; errors?: ApiError[] };
+}
+
+interface ApiError {
+  reason?: string;
+  message?: string;
+}
+
+/** Status codes by reason: https://cloud.google.com/bigquery/docs/error-messages (API v2). */
+const STATUS: Readonly<Record<string, number>> = { notFound: 404, accessDenied: 403, duplicate: 409 };
+
+/**
+ * Stands before the emulator and answers as BigQuery does where the emulator does not: a job is inserted as running; one that failed
+ * says so by the status of the call for its results; labels and location stay with a job; an id that is taken is refused with 409.
+ */
+export async function startHonestProxy(emulator: string): Promise<{ readonly url: string; readonly server: Server }> {
+  const jobs = new Map<string, Told>();
+  const server = createServer((request, response) => {
+    answer({ emulator, jobs }, request, response).catch((thrown: unknown) => {
+      response.writeHead(502).end(String(thrown));
+    });
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  server.unref();
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return { url: `http://127.0.0.1:${address.port}`, server };
+}
+
+async function answer(
+  { emulator, jobs }: { readonly emulator: string; readonly jobs: Map<string, Told> },
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const path = request.url ?? '';
+  const body = await bodyOf(request);
+  const inserts = request.method === 'POST' && /\/projects\/[^/]+\/jobs(\?|$)/.test(path);
+  const sent: ApiJob | null = inserts ? (JSON.parse(body) as ApiJob) : null;
+  const jobId = sent?.jobReference?.jobId ?? '';
+  const dryRun = sent?.configuration?.['dryRun'] === true;
+  if (sent && jobs.has(jobId))
+    return refuse(response, 409, { reason: 'duplicate', message: `Already Exists: Job ${jobId}` });
+  const reply = await fetch(`${emulator}${path}`, {
+    method: request.method ?? 'GET',
+    headers: { 'content-type': 'application/json' },
+    ...(body === '' ? {} : { body }),
+  });
+  const text = await reply.text();
+  if (sent && !dryRun) jobs.set(jobId, { labels: sent.configuration?.labels, location: sent.jobReference?.location });
+  if (!reply.ok || text === '') return respond(response, reply.status, text);
+  const parsed = JSON.parse(text) as ApiJob & { errors?: ApiError[] };
+  if (inserts && !dryRun) parsed.status = { state: 'RUNNING' };
+  // A failed query says so by its status.
+  if (/\/queries\//.test(path) && parsed.errors?.[0])
+    return refuse(response, statusOf(parsed.errors[0]), parsed.errors[0]);
+  restore(parsed, jobs);
+  respond(response, reply.status, JSON.stringify(parsed));
+}
+
+function restore(job: ApiJob, jobs: ReadonlyMap<string, Told>): void {
+  const told = jobs.get(job.jobReference?.jobId ?? '');
+  if (told === undefined || job.jobReference === undefined) return;
+  if (told.location !== undefined) job.jobReference.location = told.location;
+  if (told.labels !== undefined) job.configuration = { ...job.configuration, labels: told.labels };
+}
+
+function statusOf(error: ApiError): number {
+  return STATUS[error.reason ?? ''] ?? 400;
+}
+
+function refuse(response: ServerResponse, status: number, error: ApiError): void {
+  respond(response, status, JSON.stringify({ error: { code: status, message: error.message, errors: [error] } }));
+}
+
+function respond(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(text);
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of request) parts.push(part as Buffer);
+  return Buffer.concat(parts).toString('utf8');
+}
