@@ -40,11 +40,11 @@ export const TEMPORARY = {
  */
 export async function collectCandidates(warehouse: Warehouse, job: DiffJob): Promise<Collected> {
   const segment = await readSegment(warehouse, job);
-  const byHash = new CandidateSql(warehouse.state, job, 'hash');
+  const byHash = new CandidateSql(warehouse.state, segment.job, 'hash');
   const usable = segment.hashesCurrent && !isAppendOnly(job);
   if (usable && (await compare(warehouse, byHash, segment)))
     return { rows: segment.rows, unchanged: segment.unchanged, candidates: byHash.candidates() };
-  const byKey = new CandidateSql(warehouse.state, job, 'key');
+  const byKey = new CandidateSql(warehouse.state, segment.job, 'key');
   await compare(warehouse, byKey, segment);
   return { rows: segment.rows, unchanged: segment.unchanged, candidates: byKey.candidates() };
 }

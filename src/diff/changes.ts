@@ -4,7 +4,7 @@ import type { Warehouse } from '../warehouse/warehouse.ts';
 import { type RowNumbers, rowNumbers, TEMPORARY } from './candidates.ts';
 import type { DiffJob } from './job.ts';
 import { RowContent } from './row-content.ts';
-import { createTableAs } from './state-tables.ts';
+import { createTableAs, plannedChanges } from './state-tables.ts';
 
 /**
  * Turns actions into what is sent, in order: 1 inserts, and updates that keep their identifiers; 2 removals of leavers and
@@ -20,7 +20,9 @@ export async function arrangeChanges(warehouse: Warehouse, job: DiffJob): Promis
     await warehouse.run(warehouse.state.createTemporary(TEMPORARY.changed, sql.changed()));
   }
   const kinds = [...(job.facts.identifiers === null ? sql.rows() : sql.members())];
-  await warehouse.run(createTableAs(warehouse.state, job.tables.changes, await numbered(warehouse, kinds)));
+  await warehouse.run(
+    createTableAs(warehouse.state, plannedChanges(warehouse.state, job), await numbered(warehouse, kinds)),
+  );
 }
 
 /** The changes of these kinds, one kind after the other, each in the order of its rows, numbered by `seq` from 1. */
@@ -146,7 +148,7 @@ class ChangeSql {
   wire(): string {
     const { text } = this.#d;
     const member = `'[' || ${this.#d.jsonText('kind')} || ',' || cast(rank as ${this.#d.type('text')}) || ',' || ${this.#d.jsonText('value')} || ',' || coalesce(${this.#d.jsonText('record_id')}, 'null') || ']'`;
-    return `select key, ${text('[')} || string_agg(${member}, ',' order by kind, rank, value) || ${text(']')} as wire_ids from ${TEMPORARY.carried} group by key`;
+    return `select key, ${text('[')} || ${this.#d.joinTexts(member, { separator: "','", order: 'kind, rank, value' })} || ${text(']')} as wire_ids from ${TEMPORARY.carried} group by key`;
   }
 
   /** Whether any identifier that was sent is no longer the member's: only then is an update two halves. */
@@ -221,7 +223,7 @@ class ChangeSql {
 
   texts(page: ChangePage, size: number): string {
     const row = `concat('{"key":', key_json, coalesce(',"fields":' || fields, ''), '}')`;
-    return `select min(seq) as lo, max(seq) as hi, count(*) as size, wire, string_agg(${row}, ',' || chr(10) order by seq) as text
+    return `select min(seq) as lo, max(seq) as hi, count(*) as size, wire, ${this.#d.joinTexts(row, { separator: "',' || chr(10)", order: 'seq' })} as text
     from (${this.#alike(page) ?? this.outgoing(page)}) as o group by wire, floor((seq - ${page.lo}) / ${size}) order by 1`;
   }
 

@@ -7,6 +7,7 @@ import type { DeliveryPlan, OperationCounts } from './delivery-plan.ts';
 import { checkGuards, type GuardFigures } from './guards.ts';
 import type { DiffJob } from './job.ts';
 import { prepareCandidates } from './prepare.ts';
+import { plannedChanges } from './state-tables.ts';
 
 /**
  * Computes, inside the warehouse, what the destination would receive, in two transactions: the segment is read in the first,
@@ -48,7 +49,7 @@ async function summarise(warehouse: Warehouse, job: DiffJob, segmentRows: number
 
 async function countOperations(warehouse: Warehouse, job: DiffJob): Promise<OperationCounts> {
   const rows = await warehouse.query(
-    `select op, count(*) as row_count from ${warehouse.state.table(job.tables.changes)} where part <> 'remove' group by op`,
+    `select op, count(*) as row_count from ${warehouse.state.table(plannedChanges(warehouse.state, job))} where part <> 'remove' group by op`,
   );
   const count = (operation: string): number => Number(rows.find((row) => row['op'] === operation)?.['row_count'] ?? 0);
   return { insert: count('insert'), update: count('update'), delete: count('delete') };
@@ -68,7 +69,7 @@ type Figures = Omit<DeliveryPlan, 'activation' | 'mode' | 'planned' | 'invalid' 
 
 async function countFigures(warehouse: Warehouse, job: DiffJob, segmentRows: number): Promise<Figures> {
   const snapshot = warehouse.state.table(job.tables.snapshot);
-  const changes = warehouse.state.table(job.tables.changes);
+  const changes = warehouse.state.table(plannedChanges(warehouse.state, job));
   const [row] = await warehouse.query(`select
     (select count(*) from ${TEMPORARY.actions} where action = 'parked') as parked,
     (select count(*) from ${snapshot} where not departed) as held,

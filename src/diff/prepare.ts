@@ -60,7 +60,7 @@ async function preparePage(
     const key = String(row['key']);
     const outcome = preparer.prepare({
       key,
-      identifiers: rawIdentifiers(identifiers, (index) => row[`raw_${index}`] ?? null),
+      identifiers: rawIdentifiers(warehouse, identifiers, (index) => row[`raw_${index}`] ?? null),
       fieldsJson: row['fields'] === null ? null : String(row['fields']),
       eventTime: row['event_time'] === null ? null : String(row['event_time']),
     });
@@ -91,11 +91,15 @@ function appendType(column: StateColumn): 'text' | 'bigint' | 'integer' | 'boole
 }
 
 /** The elements of an array column are identifiers each, ranked in their order. */
-function rawIdentifiers(columns: readonly SourceIdentifier[], value: (index: number) => Value): RawRow['identifiers'] {
+function rawIdentifiers(
+  { state }: Warehouse,
+  columns: readonly SourceIdentifier[],
+  value: (index: number) => Value,
+): RawRow['identifiers'] {
   return columns.flatMap(({ kind, rank, matching, dataType }, index) => {
     const text = value(index);
     if (text === null) return [];
-    if (!dataType.endsWith(']')) return [{ kind, rank, matching, value: String(text) }];
+    if (!state.isArray(dataType)) return [{ kind, rank, matching, value: String(text) }];
     return elementsOf(String(text)).map((element, position) => ({
       kind,
       rank: rank * 1000 + position,

@@ -173,6 +173,16 @@ export function stateTables(schema: StateSchema, suffix: string): StateTables {
   };
 }
 
+/** Where a plan leaves its changes: in the run's own table, or, until they are frozen, in one of the session. */
+export function plannedChanges(
+  dialect: StateDialect,
+  { tables }: { readonly tables: Pick<StateTables, 'changes'> },
+): TableName {
+  return dialect.transactionsHold === 'tables'
+    ? tables.changes
+    : { database: null, schema: null, name: 'dinmo_changes' };
+}
+
 /** `create table if not exists` of a state table. */
 export function createTable(dialect: StateDialect, table: TableName, shape: readonly StateColumn[]): string {
   const lines = shape.map((column) => `  ${dialect.identifier(column.name)} ${dialect.type(column.type)}`);

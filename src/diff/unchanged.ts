@@ -7,6 +7,8 @@ const PROBE_ROWS = 512;
 /** Below this a look at all rows costs no more. */
 const PROBE_FROM_ROWS = 100_000;
 
+const SEGMENT = 'dinmo_segment';
+
 /** What is known of segment and snapshot before they are compared row by row. */
 export interface SegmentState {
   /** Rows of the segment, whatever their keys. */
@@ -16,6 +18,8 @@ export interface SegmentState {
   readonly unchanged: boolean;
   /** The key hashes of the snapshot are those of this version of the engine. */
   readonly hashesCurrent: boolean;
+  /** The job whose source gives these very rows, however often it is asked. */
+  readonly job: DiffJob;
 }
 
 /**
@@ -33,7 +37,7 @@ export async function readSegment(warehouse: Warehouse, job: DiffJob): Promise<S
     from ${snapshot}`);
   const snapshotRows = Number(held['row_count']);
   const current = new CurrentRows(state, job);
-  const known = { snapshotRows, hashesCurrent: held['stale'] !== true };
+  const known = { snapshotRows, hashesCurrent: held['stale'] !== true, job };
   if (
     (await mayBeUnchanged(warehouse, job, held)) &&
     !(await differsAtOnce(warehouse, current, { snapshot, snapshotRows }))
@@ -42,10 +46,19 @@ export async function readSegment(warehouse: Warehouse, job: DiffJob): Promise<S
       `select count(*) as row_count, ${state.digest('c_fast')} as digest from (${current.sql()}) as c`,
     );
     const rows = Number(seen['row_count']);
-    return { ...known, rows, unchanged: rows === snapshotRows && seen['digest'] === held['digest'] };
+    const unchanged = rows === snapshotRows && seen['digest'] === held['digest'];
+    if (unchanged || state.steadyReads) return { ...known, rows, unchanged };
   }
-  const [seen = {}] = await warehouse.query(`select count(*) as row_count from (${current.eligible()}) as src`);
-  return { ...known, rows: Number(seen['row_count']), unchanged: false };
+  const still = state.steadyReads ? job : await copySegment(warehouse, job);
+  const eligible = new CurrentRows(state, still).eligible();
+  const [seen = {}] = await warehouse.query(`select count(*) as row_count from (${eligible}) as src`);
+  return { ...known, job: still, rows: Number(seen['row_count']), unchanged: false };
+}
+
+/** Where each statement sees what was committed by then, the rows are read once: several looks at them must not differ. */
+async function copySegment(warehouse: Warehouse, job: DiffJob): Promise<DiffJob> {
+  await warehouse.run(warehouse.state.createTemporary(SEGMENT, job.source.sql));
+  return { ...job, source: { ...job.source, sql: `select * from ${SEGMENT}` } };
 }
 
 /** Whether equal rows would mean that nothing is to be done at all. */

@@ -8,9 +8,10 @@ import {
   type StateColumn,
   type StateTables,
 } from '../diff/state-tables.ts';
+import { DinmoError } from '../errors.ts';
 import type { Ledger } from '../record/ledger.ts';
 import { type Closing, type SettledCounts, type SettlementTables, settle } from '../record/settle.ts';
-import type { TableName } from '../warehouse/warehouse.ts';
+import type { TableName, Value } from '../warehouse/warehouse.ts';
 
 /** A run that died before it was closed. */
 export interface UnfinishedRun {
@@ -52,8 +53,12 @@ export async function closeRun(
   const run = ledger.text(closing.runId);
   await ledger.warehouse.run(`delete from ${ledger.sql('sends')} where run_id = ${run}`);
   await ledger.warehouse.run(`delete from ${ledger.sql('receipts')} where run_id = ${run}`);
-  await ledger.warehouse.run(`drop table if exists ${state.table(tables.changes)}`);
-  await ledger.warehouse.run(`drop table if exists ${state.table(tables.changeIdentifiers)}`);
+  const clear = (table: TableName): string =>
+    state.transactionsHold === 'tables'
+      ? `drop table if exists ${state.table(table)}`
+      : `delete from ${state.table(table)} where true`;
+  await ledger.warehouse.run(clear(tables.changes));
+  await ledger.warehouse.run(clear(tables.changeIdentifiers));
   return counts;
 }
 
@@ -75,6 +80,21 @@ export function operationColumns(
   return { [`${what}_insert`]: counts.insert, [`${what}_update`]: counts.update, [`${what}_delete`]: counts.delete };
 }
 
+/**
+ * Says in its row what became of a run: last in the transaction that closes it, since a run is closed once, by whoever comes
+ * first. Throws DinmoError `run-closed`.
+ */
+export async function endRun(ledger: Ledger, runId: string, values: Readonly<Record<string, Value>>): Promise<void> {
+  const open = `run_id = ${ledger.text(runId)} and status = 'running'`;
+  if ((await ledger.update('runs', values, open)) === 1) return;
+  throw new DinmoError({
+    kind: 'stopped',
+    code: 'run-closed',
+    message: 'Another process has closed this run: it held this one to be dead.',
+    fix: 'Run the sync again: it goes on with what is left.',
+  });
+}
+
 /** Closes the run of a process that died: acknowledged changes enter the snapshot, what may have gone out becomes dirty. */
 export async function recover(
   ledger: Ledger,
@@ -85,16 +105,12 @@ export async function recover(
   for (const { runId, closing } of unfinished) {
     await ledger.warehouse.transaction(async () => {
       const counts = await closeRun(ledger, tables, closing, false);
-      await ledger.update(
-        'runs',
-        {
-          status: 'interrupted',
-          reason: 'the process ended before the run was closed',
-          finished_at: finishedAt,
-          ...countColumns(counts),
-        },
-        `run_id = ${ledger.text(runId)}`,
-      );
+      await endRun(ledger, runId, {
+        status: 'interrupted',
+        reason: 'the process ended before the run was closed',
+        finished_at: finishedAt,
+        ...countColumns(counts),
+      });
     });
   }
   // What came late for a run that another process had closed by then.

@@ -80,7 +80,7 @@ async function warnOfOtherStorage(context: Context, ledger: Ledger): Promise<voi
   if ((await ledger.tables()).has('activations')) return;
   const { warehouse, schema } = ledger;
   const rows = await warehouse.query(
-    `select table_schema from information_schema.tables where table_name in ('activations', 'sends', 'receipts', 'node_results') and table_schema <> ${ledger.text(schema.schema)}${schema.database === null ? '' : ` and table_catalog = ${ledger.text(schema.database)}`} group by table_schema having count(*) = 4`,
+    `select table_schema from information_schema.tables where lower(table_name) in ('activations', 'sends', 'receipts', 'node_results') and table_schema <> ${ledger.text(schema.schema)}${schema.database === null ? '' : ` and table_catalog = ${ledger.text(schema.database)}`} group by table_schema having count(*) = 4`,
   );
   const others = rows.map((row) => String(row['table_schema'])).filter((name) => !name.endsWith('_SANDBOX'));
   if (others.length === 0) return;

@@ -3,12 +3,19 @@ import { collectCandidates, TEMPORARY } from '../diff/candidates.ts';
 import { type DeliveryPlan, invalidRows, NO_OPERATIONS } from '../diff/delivery-plan.ts';
 import type { DiffJob } from '../diff/job.ts';
 import { planDelivery } from '../diff/plan.ts';
-import { createTableAs } from '../diff/state-tables.ts';
+import {
+  CHANGE_COLUMNS,
+  CHANGE_IDENTIFIER_COLUMNS,
+  createTableAs,
+  plannedChanges,
+  type StateColumn,
+} from '../diff/state-tables.ts';
 import { DinmoError } from '../errors.ts';
 import { Lease, systemProcesses } from '../record/lease.ts';
 import type { Ledger } from '../record/ledger.ts';
 import type { Closing, SettledCounts } from '../record/settle.ts';
-import { closeRun, countColumns, findUnfinished, operationColumns, recover } from './close-run.ts';
+import type { TableName, Warehouse } from '../warehouse/warehouse.ts';
+import { closeRun, countColumns, endRun, findUnfinished, operationColumns, recover } from './close-run.ts';
 import { execute } from './execute.ts';
 import { openSession } from './open-session.ts';
 import { clockOf, LOCK_TIMEOUT_MS, loggerOf } from './options.ts';
@@ -131,10 +138,9 @@ async function begin(
       return { result: blockedResult(prepared, plan, verdicts) };
     }
     await freeze(ledger, job);
-    // A plan takes its time: whoever lost the lease meanwhile begins nothing.
-    await lease.verify();
     await ledger.insert('runs', { ...row, status: 'running', closing: JSON.stringify(closing) });
-    await ledger.update('activations', { mode: activation.mode }, `activation_id = ${ledger.text(activation.id)}`);
+    // A plan takes its time: whoever lost the lease meanwhile begins nothing.
+    await lease.seal({ mode: activation.mode });
     // Events since then are this activation's, whatever becomes of this run.
     await ledger.update(
       'activations',
@@ -169,7 +175,11 @@ async function jobOf(run: SyncRun, prepared: Prepared, runId: string): Promise<D
 
 /** Nothing of the plan is sent: other activations must not see its changes. */
 export async function discard(ledger: Ledger, job: DiffJob): Promise<void> {
-  await ledger.warehouse.run(`drop table if exists ${ledger.warehouse.state.table(job.tables.changes)}`);
+  const { state } = ledger.warehouse;
+  const planned = plannedChanges(state, job);
+  await ledger.warehouse.run(
+    planned.schema === null ? state.dropTemporary(planned.name) : `drop table if exists ${state.table(planned)}`,
+  );
 }
 
 /** Writes down, beside its changes, the identifiers that would be sent: what a run that died has to be closed with. */
@@ -180,10 +190,24 @@ export async function freeze(ledger: Ledger, job: DiffJob): Promise<void> {
       ? ''
       : ` union all select 'carried', c.key, c.kind, c.rank, c.value from ${TEMPORARY.carried} as c`;
   const identifiers = `select 'new' as side, i.key, i.kind, i.rank, i.value from ${TEMPORARY.newIdentifiers} as i join ${TEMPORARY.actions} as a on a.n = i.n where a.action in ('insert', 'update')${carried}`;
+  if (warehouse.state.transactionsHold === 'rows') return await fill(warehouse, job, identifiers);
   await warehouse.run(createTableAs(warehouse.state, job.tables.changeIdentifiers, identifiers));
   // The rest would be held in memory while delivery goes on.
   const { joined, actions, duplicates, ...spent } = TEMPORARY;
   for (const name of Object.values(spent)) await warehouse.run(warehouse.state.dropTemporary(name));
+}
+
+/** The run's tables are there: what the plan left in those of the session becomes their rows. */
+async function fill(warehouse: Warehouse, { tables }: DiffJob, identifiers: string): Promise<void> {
+  const { state } = warehouse;
+  const put = async (table: TableName, shape: readonly StateColumn[], rows: string): Promise<void> => {
+    const columns = shape.map(({ name }) => name).join(', ');
+    // Left by a plan that never began.
+    await warehouse.run(`delete from ${state.table(table)} where true`);
+    await warehouse.run(`insert into ${state.table(table)} (${columns}) select ${columns} from ${rows}`);
+  };
+  await put(tables.changes, CHANGE_COLUMNS, plannedChanges(state, { tables }).name);
+  await put(tables.changeIdentifiers, CHANGE_IDENTIFIER_COLUMNS, `(${identifiers}) as i`);
 }
 
 /** A new name goes to the platform at once, not with the next change. */
@@ -233,11 +257,8 @@ async function send(
       durationMs: Date.parse(finishedAt) - Date.parse(startedAt),
       overrides: verdictsOf(plan, prepared.gate, run.options, run.clearing === true),
     });
-    await ledger.update(
-      'runs',
-      { ...countColumns(counts), status: result.report.status, reason: result.report.reason, finished_at: finishedAt },
-      `run_id = ${ledger.text(closing.runId)}`,
-    );
+    const { status, reason } = result.report;
+    await endRun(ledger, closing.runId, { ...countColumns(counts), status, reason, finished_at: finishedAt });
     const success = result.report.status === 'succeeded' ? { last_success_at: finishedAt } : {};
     await ledger.update(
       'activations',

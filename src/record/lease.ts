@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { Clock } from '../clock.ts';
 import { DinmoError, messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import type { Value } from '../warehouse/warehouse.ts';
 import type { Ledger } from './ledger.ts';
 
 /** Who this process is: enough to tell whether another one that left a lease behind is still alive. */
@@ -131,6 +132,18 @@ export class Lease {
       `select 1 as held from ${ledger.sql('activations')} where activation_id = ${ledger.text(activationId)} and fence = ${this.fence} and lease_owner = ${ledger.text(this.#options.owner)}`,
     );
     if (rows.length === 1) return;
+    this.#lost = true;
+    this.assertMaySend();
+  }
+
+  /**
+   * Changes the activation's row, if this process still holds the lease: last in a transaction that begins something, whatever its
+   * other statements saw. Throws `lease-lost`.
+   */
+  async seal(values: Readonly<Record<string, Value>>): Promise<void> {
+    const { ledger, activationId, owner } = this.#options;
+    const held = `activation_id = ${ledger.text(activationId)} and fence = ${this.fence} and lease_owner = ${ledger.text(owner)}`;
+    if ((await ledger.update('activations', values, held)) === 1) return;
     this.#lost = true;
     this.assertMaySend();
   }

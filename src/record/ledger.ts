@@ -1,4 +1,6 @@
 import {
+  CHANGE_COLUMNS,
+  CHANGE_IDENTIFIER_COLUMNS,
   createTable,
   IDENTIFIER_COLUMNS,
   SHARED_TABLES,
@@ -55,21 +57,29 @@ export class Ledger {
   /** Makes the schema and the shared tables where they are missing. */
   async create(): Promise<void> {
     const { state } = this.warehouse;
+    const existing = await this.tables();
     const schema = [this.schema.database, this.schema.schema]
       .filter((part) => part !== null)
       .map((part) => state.identifier(part))
       .join('.');
-    await this.warehouse.run(`create schema if not exists ${schema}`);
-    for (const [name, shape] of Object.entries(SHARED_TABLES))
-      await this.warehouse.run(createTable(state, { ...this.schema, name }, shape));
-    for (const table of LEDGER_TABLES)
-      await this.warehouse.run(createTable(state, { ...this.schema, name: table.name }, ledgerShape(table)));
+    // Who may not make schemas may not even ask for one that exists.
+    if (existing.size === 0) await this.warehouse.run(`create schema if not exists ${schema}`);
+    const shapes = [
+      ...Object.entries(SHARED_TABLES),
+      ...LEDGER_TABLES.map((table) => [table.name, ledgerShape(table)] as const),
+    ];
+    for (const [name, shape] of shapes)
+      if (!existing.has(name)) await this.warehouse.run(createTable(state, { ...this.schema, name }, shape));
   }
 
-  /** Makes an activation's snapshot tables where they are missing. */
+  /** Makes an activation's snapshot tables where they are missing; also those of its changes where a run cannot make them itself. */
   async createSnapshot(tables: StateTables): Promise<void> {
-    await this.warehouse.run(createTable(this.warehouse.state, tables.snapshot, SNAPSHOT_COLUMNS));
-    await this.warehouse.run(createTable(this.warehouse.state, tables.identifiers, IDENTIFIER_COLUMNS));
+    const { state } = this.warehouse;
+    await this.warehouse.run(createTable(state, tables.snapshot, SNAPSHOT_COLUMNS));
+    await this.warehouse.run(createTable(state, tables.identifiers, IDENTIFIER_COLUMNS));
+    if (state.transactionsHold === 'tables') return;
+    await this.warehouse.run(createTable(state, tables.changes, CHANGE_COLUMNS));
+    await this.warehouse.run(createTable(state, tables.changeIdentifiers, CHANGE_IDENTIFIER_COLUMNS));
   }
 
   /** Names of the tables that exist in the storage; empty when the schema does not. */

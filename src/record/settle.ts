@@ -1,8 +1,9 @@
 import { TEMPORARY } from '../diff/candidates.ts';
 import type { OperationCounts } from '../diff/delivery-plan.ts';
-import { createTemporaryTable, noRows, type StateColumn, type StateTables } from '../diff/state-tables.ts';
+import { noRows, type StateTables } from '../diff/state-tables.ts';
 import type { StateDialect } from '../warehouse/state-dialect.ts';
-import type { TableName, Value, Warehouse } from '../warehouse/warehouse.ts';
+import type { TableName, Warehouse } from '../warehouse/warehouse.ts';
+import { RECORDS, RECORDS_PAGE, storeRecordIds } from './identifier-records.ts';
 
 /** What closing a run needs to know of it; stored with the run, so that another process can close it. */
 export interface Closing {
@@ -47,18 +48,11 @@ const SETTLED_COLUMNS = [
 ] as const;
 
 const SETTLED = 'dinmo_settled';
-const RECORDS = 'dinmo_records';
-const RECORD_COLUMNS: readonly StateColumn[] = [
-  { name: 'kind', type: 'text' },
-  { name: 'value', type: 'text' },
-  { name: 'record_id', type: 'text' },
-];
-/** Changes whose record ids pass through this process at a time: memory stays flat. */
-const RECORDS_PAGE = 20_000;
 
 /**
  * Moves the snapshot by exactly what was acknowledged, and marks as dirty what may have been applied. Run it inside a
- * transaction. `complete` is false when it closes a run that died: then what only the plan knew is forgotten.
+ * transaction. `complete` is false when it closes a run that died: then what only the plan knew is forgotten. Its temporary
+ * tables are made before the first row of a lasting one changes.
  */
 export async function settle(
   warehouse: Warehouse,
@@ -70,14 +64,15 @@ export async function settle(
   const answers = await coverage(warehouse, sql);
   await warehouse.run(warehouse.state.createTemporary(SETTLED, sql.settled({ complete, answers })));
   const tally = await count(warehouse);
-  if (closing.matchesPeople) {
-    await storeRecordIds(warehouse, sql);
-    for (const statement of sql.identifiers()) await warehouse.run(statement);
-  }
+  if (closing.matchesPeople) await storeRecordIds(warehouse, sql);
+  for (const statement of sql.made(tally, complete)) await warehouse.run(statement);
+  const rejects = await concernsRejections(warehouse, sql, tally);
+  if (rejects) await warehouse.run(sql.refused());
+  if (closing.matchesPeople) for (const statement of sql.identifiers()) await warehouse.run(statement);
   for (const statement of sql.snapshot(tally, complete)) await warehouse.run(statement);
   if (closing.matchesPeople) await warehouse.run(sql.releaseOwed());
   if (complete) for (const statement of await planOnly(warehouse, sql)) await warehouse.run(statement);
-  return { ...tally.counts, parked: await settleRejections(warehouse, sql, { tally, complete }) };
+  return { ...tally.counts, parked: rejects ? await settleRejections(warehouse, sql, complete) : 0 };
 }
 
 /** `complete`: every change has one answer. `all accepted`: and the same one, which says nothing else. */
@@ -95,13 +90,11 @@ async function coverage(warehouse: Warehouse, sql: SettleSql): Promise<Answers> 
 }
 
 /** Rows that were rejected before are looked at again; most runs have none, and reject none. */
-async function settleRejections(
-  warehouse: Warehouse,
-  sql: SettleSql,
-  { tally, complete }: { readonly tally: Tally; readonly complete: boolean },
-): Promise<number> {
-  const known = await warehouse.query(sql.knownRejections());
-  if (known.length === 0 && tally.counts.rejected === 0) return 0;
+async function concernsRejections(warehouse: Warehouse, sql: SettleSql, { counts }: Tally): Promise<boolean> {
+  return (await warehouse.query(sql.knownRejections())).length > 0 || counts.rejected > 0;
+}
+
+async function settleRejections(warehouse: Warehouse, sql: SettleSql, complete: boolean): Promise<number> {
   for (const statement of sql.rejections(complete)) await warehouse.run(statement);
   const parked = await warehouse.query(sql.newlyParked());
   return Number(parked[0]?.['row_count'] ?? 0);
@@ -145,32 +138,6 @@ async function count(warehouse: Warehouse): Promise<Tally> {
     verdicts: new Set(rows.map((row) => String(row['verdict']))),
     moves: rows.some((row) => row['moves'] === true),
   };
-}
-
-/** Record ids of single identifiers come as JSON beside the receipts: a row each, joined by what was sent. */
-async function storeRecordIds(warehouse: Warehouse, sql: SettleSql): Promise<void> {
-  await warehouse.run(createTemporaryTable(warehouse.state, RECORDS, RECORD_COLUMNS));
-  const [size] = await warehouse.query(sql.lastIdentifierRecord());
-  const last = Number(size?.['last'] ?? -1);
-  for (let from = 0; from <= last; from += RECORDS_PAGE) await storeRecordPage(warehouse, sql.identifierRecords(from));
-}
-
-async function storeRecordPage(warehouse: Warehouse, select: string): Promise<void> {
-  const rows = await warehouse.query(select);
-  const found = new Map<string, Value[]>();
-  for (const row of rows) {
-    for (const [identifier, recordId] of Object.entries(
-      JSON.parse(String(row['identifier_records'])) as Record<string, string>,
-    )) {
-      const colon = identifier.indexOf(':');
-      found.set(identifier, [identifier.slice(0, colon), identifier.slice(colon + 1), recordId]);
-    }
-  }
-  await warehouse.append(
-    { database: null, schema: null, name: RECORDS },
-    ['text', 'text', 'text'],
-    [...found.values()],
-  );
 }
 
 class SettleSql {
@@ -289,7 +256,7 @@ from verdicts as v`;
       and (i.key in (select key from ${SETTLED} where removal = 'accepted' or (part <> 'owed' and verdict = 'gone')) or (i.owed and i.key in (select key from ${SETTLED} where verdict = 'owed_gone')))`;
     // What is no longer the member's and could not be carried is owed.
     yield `update ${table} as i set owed = true where not i.owed and i.key in ${keys('present', 'gone', 'absent')}
-      and not (i.key in ${keys('present')} and exists (select 1 from ${changes} as c where c.side = 'new' and c.key = i.key and c.kind = i.kind and c.value = i.value))`;
+      and not exists (select 1 from ${changes} as c where c.side = 'new' and c.key = i.key and c.kind = i.kind and c.value = i.value and c.key in ${keys('present')})`;
     // What was sent is the member's, hashed as it was sent.
     yield `delete from ${table} as i where i.key in ${keys('present', 'dirty')} and exists (select 1 from ${changes} as c where c.side = 'new' and c.key = i.key and c.kind = i.kind and c.value = i.value)`;
     yield `insert into ${table} (key, kind, rank, value, normaliser, record_id, owed)
@@ -301,12 +268,11 @@ from verdicts as v`;
     return `(select kind, value, max(record_id) as record_id from ${RECORDS} group by kind, value)`;
   }
 
-  *snapshot({ verdicts, moves }: Tally, complete: boolean): Generator<string> {
-    const table = this.#d.table(this.#t.snapshot);
+  /** The rows that replace what is known: whether a record is ours is remembered. */
+  #next(moves: boolean, complete: boolean): string {
     const known = this.#known(complete);
     const p = moves ? 'p' : 'q';
-    // The rows that replace what is known: whether a record is ours is remembered.
-    const next = `select s.key, s.fast, s.strong, s.verdict <> 'present' as dirty, false as departed,
+    return `select s.key, s.fast, s.strong, s.verdict <> 'present' as dirty, false as departed,
         case when s.verdict <> 'moving' then coalesce(s.new_record_id, s.record_id, ${p}.record_id) end as record_id,
         (coalesce(${p}.created, false) and (s.new_record_id is null or ${p}.record_id is null or s.new_record_id = ${p}.record_id))
           or coalesce(s.new_created, false) or coalesce(s.record_created_at >= coalesce(q.unsure_since, r.started_at), false)
@@ -319,8 +285,12 @@ from verdicts as v`;
         ${moves ? `left join ${known} as p on p.key = coalesce(s.previous_key, s.key)` : ''}
         left join ${this.#d.table(this.#t.runs)} as r on r.run_id = ${this.#run}
       where s.part <> 'owed' and s.verdict in ('present', 'dirty', 'moving')`;
-    // Where they are made of the old ones, they are made before those go.
-    if (!complete) yield this.#d.createTemporary('dinmo_next', next);
+  }
+
+  /** Temporary tables that are made of rows which go. */
+  *made({ moves }: Tally, complete: boolean): Generator<string> {
+    const table = this.#d.table(this.#t.snapshot);
+    if (!complete) yield this.#d.createTemporary('dinmo_next', this.#next(moves, complete));
     if (moves) {
       // A new key that another record bears already: where the old record may not go, it stays behind.
       yield this.#d.createTemporary(
@@ -329,13 +299,17 @@ from verdicts as v`;
       where s.verdict = 'present' and s.previous_key <> s.key and not s.may_delete and s.new_record_id <> p.record_id`,
       );
     }
+  }
+
+  *snapshot({ verdicts, moves }: Tally, complete: boolean): Generator<string> {
+    const table = this.#d.table(this.#t.snapshot);
     yield `delete from ${table} where key in (select key from ${SETTLED} where part <> 'owed' and verdict in ('present', 'dirty', 'moving', 'gone', 'absent'))`;
     if (moves) {
       yield `delete from ${table} where key in (select previous_key from ${SETTLED} where verdict = 'present' and previous_key is not null and previous_key not in (select key from dinmo_left_behind))`;
       yield `update ${table} set departed = true where key in (select key from dinmo_left_behind)`;
     }
     const columns = 'fast, strong, dirty, departed, record_id, created, unsure_since, owner_key, run_id';
-    yield `insert into ${table} (key, key_hash, hash_mark, ${columns}) select key, ${this.#d.keyHash('key')}, ${this.#d.hashMark}, ${columns} from ${complete ? `(${next}) as next` : 'dinmo_next'}`;
+    yield `insert into ${table} (key, key_hash, hash_mark, ${columns}) select key, ${this.#d.keyHash('key')}, ${this.#d.hashMark}, ${columns} from ${complete ? `(${this.#next(moves, complete)}) as next` : 'dinmo_next'}`;
     if (verdicts.has('doubtful') || verdicts.has('moving'))
       yield `update ${table} set dirty = true where key in (select coalesce(previous_key, key) from ${SETTLED} where part <> 'owed' and verdict in ('doubtful', 'moving'))`;
   }
@@ -368,24 +342,30 @@ from verdicts as v`;
   }
 
   knownRejections(): string {
-    return `select 1 as known from ${this.#d.table(this.#t.rejections)} where activation_id = ${this.#d.text(this.#closing.activationId)} limit 1`;
+    return `select 1 as known from ${this.#d.table(this.#t.rejections)} where ${this.#mine} limit 1`;
+  }
+
+  get #mine(): string {
+    return `activation_id = ${this.#d.text(this.#closing.activationId)}`;
+  }
+
+  refused(): string {
+    return this.#d.createTemporary(
+      'dinmo_refused',
+      `select s.key, s.op as operation, coalesce(s.code, 'rejected') as code, coalesce(s.message, '') as message, s.strong as fingerprint,
+        case when r.fingerprint is not distinct from s.strong then coalesce(r.attempts, 0) else 0 end + 1 as attempts, coalesce(r.first_seen_at, ${this.#d.now}) as first_seen_at
+      from ${SETTLED} as s left join ${this.#d.table(this.#t.rejections)} as r on r.${this.#mine} and r.key = s.key and r.operation = s.op
+      where s.status = 'rejected'`,
+    );
   }
 
   *rejections(complete: boolean): Generator<string> {
     const table = this.#d.table(this.#t.rejections);
-    const mine = `activation_id = ${this.#d.text(this.#closing.activationId)}`;
-    yield this.#d.createTemporary(
-      'dinmo_refused',
-      `select s.key, s.op as operation, coalesce(s.code, 'rejected') as code, coalesce(s.message, '') as message, s.strong as fingerprint,
-        case when r.fingerprint is not distinct from s.strong then coalesce(r.attempts, 0) else 0 end + 1 as attempts, coalesce(r.first_seen_at, ${this.#d.now}) as first_seen_at
-      from ${SETTLED} as s left join ${table} as r on r.${mine} and r.key = s.key and r.operation = s.op
-      where s.status = 'rejected'`,
-    );
     const settled = `key in (select key from ${SETTLED} where status in ('accepted', 'rejected'))`;
     const left = complete
       ? ` or key not in (select key from ${TEMPORARY.actions} where key is not null and action <> 'invalid')`
       : '';
-    yield `delete from ${table} where ${mine} and (${settled}${left})`;
+    yield `delete from ${table} where ${this.#mine} and (${settled}${left})`;
     yield `insert into ${table} (activation_id, key, operation, code, message, attempts, parked, first_seen_at, last_seen_at, run_id, fingerprint)
       select ${this.#d.text(this.#closing.activationId)}, key, operation, code, message, attempts, operation <> 'delete' and attempts >= ${this.#closing.attempts}, first_seen_at, ${this.#d.now}, ${this.#run}, fingerprint from dinmo_refused`;
   }

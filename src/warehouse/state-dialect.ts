@@ -28,12 +28,21 @@ export interface StateDialect {
   /** Whether a query with LIMIT ends, and costs, no more than what it takes to find that many rows. */
   readonly stopsAtLimit: boolean;
   /**
+   * What can change in a transaction. `rows`: to make or drop a table, even a temporary one, would end it (Snowflake) or is refused
+   * (BigQuery). There the engine makes its tables before the first row changes, and empties lasting ones instead of dropping them.
+   */
+  readonly transactionsHold: 'tables' | 'rows';
+  /** Whether all statements of a transaction see the rows of one moment. Where not, the segment is copied before it is compared. */
+  readonly steadyReads: boolean;
+  /**
    * Numbers the rows of a table that `createNumbered` made, without gaps, in the order in which they were made. Where it begins
    * may change when the transaction ends that made the table.
    */
   readonly rowNumber: string;
   /** Aggregate: whether the condition is true of every row, and of at least one; NULL counts as false. */
   every(condition: string): string;
+  /** Aggregate: texts, one after another in this order, with a separator (an expression) between them. */
+  joinTexts(text: string, by: { readonly separator: string; readonly order: string }): string;
   /** Text as JSON text, in quotes; NULL for NULL. */
   jsonText(text: string): string;
   /** Lasting fingerprint of texts, the same in every version; one that is NULL is left out. No text has the character U+001F in it. */

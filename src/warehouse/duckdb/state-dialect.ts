@@ -31,6 +31,8 @@ export const duckdbState: StateDialect = {
   hashMark: "hash('dinmo', 1, 1.5::double, true, date '2000-01-01')",
   digest: (fastHash) => `bit_xor(${fastHash})`,
   stopsAtLimit: true,
+  transactionsHold: 'tables',
+  steadyReads: true,
   rowNumber: 'rowid',
   strongHash: (texts) => `md5_number(concat_ws(chr(31), ${texts.join(', ')}))`,
   keyText: (columns) => {
@@ -55,6 +57,7 @@ export const duckdbState: StateDialect = {
     duckdbState.isArray(dataType) ? `to_json(${expression})::varchar` : `cast(${expression} as varchar)`,
   isArray: (dataType) => dataType.endsWith(']'),
   every: (condition) => `coalesce(bool_and(coalesce(${condition}, false)), false)`,
+  joinTexts: (text, { separator, order }) => `string_agg(${text}, ${separator} order by ${order})`,
   jsonText: (text) => `to_json(cast(${text} as varchar))::varchar`,
   createTable: (table, select) => `create or replace table ${duckdbState.table(table)} as ${select}`,
   createNumbered: (name, select) => duckdbState.createTemporary(name, select),

@@ -36,8 +36,11 @@ export const postgresState: StateDialect = {
   hashMark: "hash_record_extended(row(cast('dinmo' as text), 1, cast(1.5 as float8), true, date '2000-01-01'), 0)",
   digest: (fastHash) => `bit_xor(${fastHash})`,
   stopsAtLimit: true,
+  transactionsHold: 'tables',
+  steadyReads: true,
   rowNumber: 'stored_n',
   every: (condition) => `coalesce(bool_and(coalesce(${condition}, false)), false)`,
+  joinTexts: (text, { separator, order }) => `string_agg(${text}, ${separator} order by ${order})`,
   jsonText: quoted,
   strongHash: (texts) => `cast(md5(concat_ws(chr(31), ${texts.join(', ')})) as uuid)`,
   keyText: (columns) => {
