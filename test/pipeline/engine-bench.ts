@@ -25,7 +25,8 @@ import type { StateDialect } from '../../src/warehouse/state-dialect.ts';
 import type { Row, Warehouse } from '../../src/warehouse/warehouse.ts';
 import { observe } from '../privacy/observer.ts';
 import { observeState } from '../privacy/state.ts';
-import { type BenchWarehouse, openBenchWarehouse } from '../warehouse/bench-warehouse.ts';
+import { openBenchWarehouse } from '../warehouse/bench-warehouse.ts';
+import type { OpenedWarehouse } from '../warehouse/opened-warehouse.ts';
 
 export const SCHEMA: StateSchema = { database: null, schema: 'DELTA' };
 
@@ -88,7 +89,7 @@ const NO_GUARDS: Required<Guards> = {
 export class EngineBench {
   readonly clock = new VirtualClock();
   readonly #folder: string | null;
-  #opened: Promise<BenchWarehouse> | null = null;
+  #opened: Promise<OpenedWarehouse> | null = null;
   #runs = 0;
   readonly #known = new Set<string>();
   /** Takes the place of parts of the warehouse's dialect. */

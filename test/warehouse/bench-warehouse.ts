@@ -1,29 +1,10 @@
 import type { Clock } from '../../src/clock.ts';
 import { silentLogger } from '../../src/log.ts';
-import type { Warehouse } from '../../src/warehouse/warehouse.ts';
+import type { OpenedWarehouse } from './opened-warehouse.ts';
 
-/** An empty database for one test. */
-export interface BenchWarehouse {
-  readonly warehouse: Warehouse;
-  close(): Promise<void>;
-}
-
-/** The warehouse that tests of the engine run on: DuckDB, or what the environment names. */
-export function benchWarehouse(): string {
-  return process.env['DINMO_TEST_WAREHOUSE'] ?? 'duckdb';
-}
-
-/** An empty database there. `path` is for DuckDB, whose databases are files. */
-export async function openBenchWarehouse(path: string, clock: Clock): Promise<BenchWarehouse> {
-  const open = Object.hasOwn(WAREHOUSES, benchWarehouse()) ? WAREHOUSES[benchWarehouse()] : undefined;
-  if (open === undefined) throw new Error(`no tests run on ${benchWarehouse()}`);
-  return await open(path, clock);
-}
-
-type Open = (path: string, clock: Clock) => Promise<BenchWarehouse>;
+type Open = (path: string, clock: Clock) => Promise<OpenedWarehouse>;
 
 const WAREHOUSES: Readonly<Record<string, Open>> = {
-  bigquery: async (_, clock) => await (await import('./bigquery/database.ts')).openTestDatabase(clock),
   duckdb: async (path, clock) => {
     const { openDuckdb } = await import('../../src/warehouse/duckdb/connection.ts');
     const warehouse = await openDuckdb(
@@ -34,3 +15,11 @@ const WAREHOUSES: Readonly<Record<string, Open>> = {
   },
   postgres: async () => await (await import('./postgres/database.ts')).openTestDatabase(),
 };
+
+/** An empty database in the warehouse that tests of the engine run on: DuckDB, or what the environment names. `path` is for DuckDB, whose databases are files. */
+export async function openBenchWarehouse(path: string, clock: Clock): Promise<OpenedWarehouse> {
+  const name = process.env['DINMO_TEST_WAREHOUSE'] ?? 'duckdb';
+  const open = Object.hasOwn(WAREHOUSES, name) ? WAREHOUSES[name] : undefined;
+  if (open === undefined) throw new Error(`no tests run on ${name}`);
+  return await open(path, clock);
+}

@@ -2,13 +2,14 @@ import type { Clock } from '../../../src/clock.ts';
 import { silentLogger } from '../../../src/log.ts';
 import { openBigquery } from '../../../src/warehouse/bigquery/connection.ts';
 import type { Warehouse } from '../../../src/warehouse/warehouse.ts';
-import type { BenchWarehouse } from '../bench-warehouse.ts';
 import { testEmulator } from './emulator.ts';
 
 let projects = 0;
 
 /** A project of its own in the emulator of this process, with one dataset. */
-export async function openTestDatabase(clock: Clock): Promise<BenchWarehouse> {
+export async function openTestDatabase(
+  clock: Clock,
+): Promise<{ readonly warehouse: Warehouse; close(): Promise<void> }> {
   const emulator = await testEmulator();
   const project = `bench-${++projects}`;
   const warehouse = await openBigquery({ place: emulator.place(project), clock, logger: silentLogger });

@@ -1,11 +1,11 @@
 import { openPostgres } from '../../../src/warehouse/postgres/connection.ts';
-import type { BenchWarehouse } from '../bench-warehouse.ts';
+import type { OpenedWarehouse } from '../opened-warehouse.ts';
 import { testServer } from './server.ts';
 
 let databases = 0;
 
 /** An empty database of its own in the server of this process. */
-export async function openTestDatabase(): Promise<BenchWarehouse> {
+export async function openTestDatabase(): Promise<OpenedWarehouse> {
   const server = await testServer();
   const name = `bench_${++databases}`;
   const administrator = await openPostgres(server.at('postgres'));
