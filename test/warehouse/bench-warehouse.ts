@@ -5,6 +5,7 @@ import type { OpenedWarehouse } from './opened-warehouse.ts';
 type Open = (path: string, clock: Clock) => Promise<OpenedWarehouse>;
 
 const WAREHOUSES: Readonly<Record<string, Open>> = {
+  bigquery: async (_, clock) => await (await import('./bigquery/database.ts')).openTestDatabase(clock),
   duckdb: async (path, clock) => {
     const { openDuckdb } = await import('../../src/warehouse/duckdb/connection.ts');
     const warehouse = await openDuckdb(

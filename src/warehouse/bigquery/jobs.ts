@@ -91,14 +91,14 @@ export class Jobs {
 
   /** Labels of the jobs that follow, as https://cloud.google.com/bigquery/docs/labels-intro allows: lower case, 63 characters. */
   label(labels: Readonly<Record<string, string>>): void {
-    const fit = (text: string): string =>
+    const labelText = (text: string): string =>
       text
         .toLowerCase()
         .replaceAll(/[^a-z0-9_-]/g, '_')
         .slice(0, 63);
     this.#labels = {
       tool: 'dinmo',
-      ...Object.fromEntries(Object.entries(labels).map(([name, value]) => [fit(name), fit(value)])),
+      ...Object.fromEntries(Object.entries(labels).map(([name, value]) => [labelText(name), labelText(value)])),
     };
   }
 

@@ -2,6 +2,7 @@ import type { Clock } from '../../../src/clock.ts';
 import { silentLogger } from '../../../src/log.ts';
 import { openBigquery } from '../../../src/warehouse/bigquery/connection.ts';
 import type { Warehouse } from '../../../src/warehouse/warehouse.ts';
+import type { OpenedWarehouse } from '../opened-warehouse.ts';
 import { testEmulator } from './emulator.ts';
 
 let projects = 0;
@@ -9,7 +10,7 @@ let projects = 0;
 /** A project of its own in the emulator of this process, with one dataset. */
 export async function openTestDatabase(
   clock: Clock,
-): Promise<{ readonly warehouse: Warehouse; close(): Promise<void> }> {
+): Promise<OpenedWarehouse> {
   const emulator = await testEmulator();
   const project = `bench-${++projects}`;
   const warehouse = await openBigquery({ place: emulator.place(project), clock, logger: silentLogger });
