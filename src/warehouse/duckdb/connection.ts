@@ -252,7 +252,7 @@ function statementError(message: string, sql: string, cause: unknown): DinmoErro
   const missing = /Table with name (\S+) does not exist|schema ["']?(\S+?)["']? does not exist/i.exec(message);
   return new DinmoError({
     kind: 'warehouse',
-    code: missing ? 'relation-missing' : 'statement-failed',
+    code: missing ? 'relation-missing' : message.startsWith('INTERRUPT') ? 'statement-cancelled' : 'statement-failed',
     message: `DuckDB: ${withoutValues(message.split('\n')[0] ?? message)}`,
     ...(missing ? { fix: 'Run `dbt build` (after `dinmo generate`), with the same target, and try again.' } : {}),
     cause: Object.assign(new Error(sql), { original: cause }),

@@ -43,19 +43,54 @@ export function connectionError(server: PostgresServer, thrown: unknown): DinmoE
 /** A statement that failed, in our words, with the server's text. */
 export function statementError(thrown: unknown, sql: string): DinmoError {
   const { message, code } = failureOf(thrown);
-  const missing = /^(42P01|3F000)$/.test(code);
-  const denied = code === '42501';
-  const changed = code === '40001' || code === '40P01';
+  const known = KINDS.find(({ codes, text }) => codes.test(code) || (code === '' && text?.test(message)));
+  const { fix } = known ?? {};
   return new DinmoError({
     kind: 'warehouse',
-    code: missing ? 'relation-missing' : denied ? 'grant-missing' : changed ? 'changed-meanwhile' : 'statement-failed',
+    code: known?.is ?? 'statement-failed',
     message: `PostgreSQL: ${withoutValues(message, code)}${code === '' ? '' : ` (${code})`}`,
-    ...(missing ? { fix: 'Run `dbt build` (after `dinmo generate`), with the same target, and try again.' } : {}),
-    ...(denied ? { fix: `${grantFor(message)} \`dinmo doctor --grants\` prints all that is needed.` } : {}),
-    ...(changed ? { fix: 'Another session changed the same rows. Run it again.' } : {}),
+    ...(fix === undefined ? {} : { fix: typeof fix === 'string' ? fix : fix(message) }),
     cause: Object.assign(new Error(sql), { original: thrown }),
   });
 }
+
+interface Kind {
+  readonly is: string;
+  /** SQLSTATEs, or what the system calls a failure (PostgreSQL 18, appendix A). */
+  readonly codes: RegExp;
+  /** What the driver says where there is no code. */
+  readonly text?: RegExp;
+  readonly fix?: string | ((message: string) => string);
+}
+
+const KINDS: readonly Kind[] = [
+  {
+    is: 'relation-missing',
+    codes: /^(42P01|3F000)$/,
+    fix: 'Run `dbt build` (after `dinmo generate`), with the same target, and try again.',
+  },
+  {
+    is: 'grant-missing',
+    codes: /^42501$/,
+    fix: (message) => `${grantFor(message)} \`dinmo doctor --grants\` prints all that is needed.`,
+  },
+  {
+    is: 'changed-meanwhile',
+    codes: /^(40001|40P01)$/,
+    fix: 'Another session changed the same rows. Run it again.',
+  },
+  {
+    is: 'statement-cancelled',
+    codes: /^(57014|55P03)$/,
+    fix: 'Where nobody stopped it, see the timeouts of the server and of the role (statement_timeout, lock_timeout).',
+  },
+  {
+    is: 'connection-lost',
+    codes: /^(08|57P0|25P03|ECONNRESET|EPIPE|ETIMEDOUT)/,
+    text: /connection (terminated|error)|not queryable|was closed/i,
+    fix: 'Run it again when the server is back: a sync goes on with what is left.',
+  },
+];
 
 /** Errors about data (classes 22 and 23) quote the value at fault, which may be a person's. */
 function withoutValues(message: string, code: string): string {

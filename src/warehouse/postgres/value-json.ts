@@ -19,7 +19,8 @@ export function valueJson(expression: string, dataType: string): string {
     return `case when ${expression} not in ('NaN', 'Infinity', '-Infinity') then cast(${expression} as text) end`;
   if (type.startsWith('numeric')) return `case when ${expression} <> 'NaN' then ${quoted(expression)} end`;
   if (type.startsWith('timestamp')) return `'"' || ${isoText(expression, type)} || '"'`;
-  if (type === 'date') return `case when isfinite(${expression}) then to_char(${expression}, '"YYYY-MM-DD"') end`;
+  if (type === 'date')
+    return `case when isfinite(${expression}) then '"' || to_char(${expression}, 'YYYY-MM-DD') || '"' end`;
   if (type === 'json' || type === 'jsonb') return `cast(${expression} as text)`;
   if (type === 'bytea') return quoted(`replace(encode(${expression}, 'base64'), chr(10), '')`);
   return quoted(expression);

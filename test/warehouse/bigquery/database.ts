@@ -8,9 +8,7 @@ import { testEmulator } from './emulator.ts';
 let projects = 0;
 
 /** A project of its own in the emulator of this process, with one dataset. */
-export async function openTestDatabase(
-  clock: Clock,
-): Promise<OpenedWarehouse> {
+export async function openTestDatabase(clock: Clock): Promise<OpenedWarehouse> {
   const emulator = await testEmulator();
   const project = `bench-${++projects}`;
   const warehouse = await openBigquery({ place: emulator.place(project), clock, logger: silentLogger });

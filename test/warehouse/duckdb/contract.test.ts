@@ -37,5 +37,4 @@ warehouseContract({
   binary: (hex) => `unhex('${hex}')`,
   folds: 'not',
   schema: 'main',
-  badCast: (text) => `select cast('${text}' as integer) as n`,
 });

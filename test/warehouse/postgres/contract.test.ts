@@ -29,5 +29,4 @@ warehouseContract({
   binary: (hex) => `decode('${hex}', 'hex')`,
   folds: 'lower',
   schema: 'public',
-  badCast: (text) => `select cast('${text}' as integer) as n`,
 });

@@ -1,0 +1,4 @@
+// Killed at any moment, on PostgreSQL.
+import './on-postgres.ts';
+
+import '../../record/crash.test.ts';

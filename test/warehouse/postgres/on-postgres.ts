@@ -1,0 +1,2 @@
+// Imported before tests of the engine, it lets them run on PostgreSQL.
+process.env['DINMO_TEST_WAREHOUSE'] = 'postgres';
