@@ -86,7 +86,7 @@ export function operationColumns(
  */
 export async function endRun(ledger: Ledger, runId: string, values: Readonly<Record<string, Value>>): Promise<void> {
   const open = `run_id = ${ledger.text(runId)} and status = 'running'`;
-  if ((await ledger.update('runs', values, open)) === 1) return;
+  if (await ledger.updateOne('runs', values, open)) return;
   throw new DinmoError({
     kind: 'stopped',
     code: 'run-closed',

@@ -143,7 +143,7 @@ export class Lease {
   async seal(values: Readonly<Record<string, Value>>): Promise<void> {
     const { ledger, activationId, owner } = this.#options;
     const held = `activation_id = ${ledger.text(activationId)} and fence = ${this.fence} and lease_owner = ${ledger.text(owner)}`;
-    if ((await ledger.update('activations', values, held)) === 1) return;
+    if (await ledger.updateOne('activations', values, held)) return;
     this.#lost = true;
     this.assertMaySend();
   }

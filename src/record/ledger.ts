@@ -84,6 +84,8 @@ export class Ledger {
 
   /** Names of the tables that exist in the storage; empty when the schema does not. */
   async tables(): Promise<ReadonlySet<string>> {
+    const listed = await this.warehouse.tables?.(this.schema);
+    if (listed !== undefined) return new Set(listed);
     const rows = await this.warehouse.query(this.warehouse.state.tablesOf(this.schema));
     return new Set(rows.map((row) => String(row['table_name'])));
   }
@@ -109,6 +111,30 @@ export class Ledger {
       ([column, value]) => `${this.warehouse.state.identifier(column)} = ${this.literal(value)}`,
     );
     return await this.warehouse.run(`update ${this.sql(name)} set ${pairs.join(', ')} where ${where}`);
+  }
+
+  /**
+   * The same of one row that must be there: whether it was. Where a transaction only finds out at its end, it fails then.
+   */
+  async updateOne(
+    name: keyof typeof SHARED_TABLES | 'runs' | 'rejections',
+    values: Readonly<Record<string, Value>>,
+    where: string,
+  ): Promise<boolean> {
+    const { warehouse } = this;
+    warehouse.require?.(`select 1 from ${this.sql(name)} where ${where}`);
+    const changed = await this.update(name, values, where);
+    return changed === 1 || warehouse.require !== undefined;
+  }
+
+  /** The same for one row that has to be there, when the transaction is committed at the latest. False: it is not. */
+  async updateOne(
+    name: keyof typeof SHARED_TABLES | 'runs' | 'rejections',
+    values: Readonly<Record<string, Value>>,
+    where: string,
+  ): Promise<boolean> {
+    this.warehouse.require?.(`select 1 from ${this.sql(name)} where ${where}`);
+    return (await this.update(name, values, where)) === 1 || this.warehouse.require !== undefined;
   }
 
   literal(value: Value): string {

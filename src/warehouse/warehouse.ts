@@ -33,6 +33,17 @@ export interface Warehouse {
   append(table: TableName, types: readonly AppendType[], rows: readonly (readonly Value[])[]): Promise<void>;
   /** Runs the work in one transaction: all of it or nothing. */
   transaction<T>(work: () => Promise<T>): Promise<T>;
+  /**
+   * Says of the transaction that is open: this query must give a row when its changes are made, or none of them is. Only where changes
+   * are gathered and made together at its end, so that `run` cannot say there how many rows it changed (BigQuery).
+   */
+  require?(query: string): void;
+  /** What the statements that follow are for, in the warehouse's own records of them. */
+  tag?(labels: Readonly<Record<string, string>>): void;
+  /** Bytes that a query would read, where that is what it costs. */
+  estimate?(sql: string): Promise<number>;
+  /** Names of the tables in a schema, where asking for them is no query; none where there is no such schema. */
+  tables?(schema: Omit<TableName, 'name'>): Promise<readonly string[]>;
   /** Columns of a query, without running it. */
   describe(sql: string): Promise<readonly WarehouseColumn[]>;
   /** Another session of the same database, for reading while this one writes. */
