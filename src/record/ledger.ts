@@ -121,20 +121,8 @@ export class Ledger {
     values: Readonly<Record<string, Value>>,
     where: string,
   ): Promise<boolean> {
-    const { warehouse } = this;
-    warehouse.require?.(`select 1 from ${this.sql(name)} where ${where}`);
-    const changed = await this.update(name, values, where);
-    return changed === 1 || warehouse.require !== undefined;
-  }
-
-  /** The same for one row that has to be there, when the transaction is committed at the latest. False: it is not. */
-  async updateOne(
-    name: keyof typeof SHARED_TABLES | 'runs' | 'rejections',
-    values: Readonly<Record<string, Value>>,
-    where: string,
-  ): Promise<boolean> {
-    this.warehouse.require?.(`select 1 from ${this.sql(name)} where ${where}`);
-    return (await this.update(name, values, where)) === 1 || this.warehouse.require !== undefined;
+    const required = this.warehouse.require?.(`select 1 from ${this.sql(name)} where ${where}`) ?? false;
+    return (await this.update(name, values, where)) === 1 || required;
   }
 
   literal(value: Value): string {

@@ -1,0 +1,216 @@
+import type { Column, Connection, ConnectionOptions, RowStatement } from 'snowflake-sdk';
+import { DinmoError } from '../../errors.ts';
+import { LateTransaction } from '../late-transaction.ts';
+import { SharedTurns } from '../turns.ts';
+import type { AppendType, Row, TableName, Value, Warehouse, WarehouseColumn } from '../warehouse.ts';
+import { connectionError, statementError, uncountedAnswer } from './errors.ts';
+import { accessToken } from './oauth.ts';
+import type { SnowflakeAccount } from './profile.ts';
+import { snowflakeState } from './state-dialect.ts';
+import { readers, typeName } from './values.ts';
+
+const CHUNK_ROWS = 5_000;
+/** Values that one statement binds: above 65,280 the driver makes a stage for them, which would end a transaction. */
+const BINDS_MAX = 50_000;
+
+/**
+ * Opens a Snowflake session as dbt-snowflake would. Throws DinmoError `snowflake-unreachable`, `snowflake-login-refused`.
+ */
+export async function openSnowflake(account: SnowflakeAccount): Promise<Warehouse> {
+  return new SnowflakeSession(account, await connect(account), {});
+}
+
+async function connect(account: SnowflakeAccount): Promise<Connection> {
+  const { default: driver } = (await import('snowflake-sdk')) as unknown as {
+    readonly default: typeof import('snowflake-sdk'); // CommonJS, whose types know no default
+  };
+  driver.configure({ logLevel: 'OFF', additionalLogToConsole: false, disableOCSPChecks: account.insecure });
+  const token = account.refresh === null ? {} : { token: await accessToken(account.refresh) };
+  const options: ConnectionOptions = {
+    ...account.options,
+    ...token,
+    application: 'dinmo',
+    rowMode: 'array',
+    // Texts keep every digit; the rest is ours.
+    fetchAsString: ['Number', 'JSON'],
+    representNullAsStringNull: false,
+  };
+  try {
+    const connection = driver.createConnection(options);
+    return await new Promise<Connection>((resolve, reject) => {
+      const settle = (error: unknown): void => (error ? reject(error) : resolve(connection));
+      // A browser is waited for by this one only.
+      if (account.interactive) connection.connectAsync(settle).catch(reject);
+      else connection.connect(settle);
+    });
+  } catch (thrown) {
+    throw connectionError(account.place, thrown);
+  }
+}
+
+class SnowflakeSession implements Warehouse {
+  readonly state = snowflakeState;
+  readonly #account: SnowflakeAccount;
+  readonly #connection: Connection;
+  /** A lease that is renewed and a journal that is written meet here: a session takes one statement at a time. */
+  readonly #turns = new SharedTurns();
+  readonly #transaction = new LateTransaction((sql) => this.#execute(sql));
+  #running: RowStatement | null = null;
+  #labels: Readonly<Record<string, string>>;
+
+  constructor(account: SnowflakeAccount, connection: Connection, labels: Readonly<Record<string, string>>) {
+    this.#account = account;
+    this.#connection = connection;
+    this.#labels = labels;
+  }
+
+  async run(sql: string): Promise<number> {
+    return await this.#guard(sql, async () => {
+      await this.#transaction.before(sql);
+      const statement = await this.#execute(sql);
+      const changed = statement.getNumUpdatedRows();
+      if (!CHANGING.test(sql)) return 0;
+      if (typeof changed !== 'number' || !Number.isInteger(changed) || changed < 0)
+        throw uncountedAnswer('how many rows it changed', sql);
+      return changed;
+    });
+  }
+
+  async query(sql: string): Promise<Row[]> {
+    return await this.#guard(sql, async () => {
+      await this.#transaction.before(sql);
+      const rows: Row[] = [];
+      for await (const chunk of chunksOf(await this.#execute(sql), sql)) for (const row of chunk) rows.push(row);
+      return rows;
+    });
+  }
+
+  async *stream(sql: string): AsyncIterable<readonly Row[]> {
+    const chunks = await this.#guard(sql, async () => chunksOf(await this.#execute(sql), sql));
+    const iterator = chunks[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        // What cannot be fetched shows when its chunk is read.
+        const chunk = await this.#guard(sql, () => iterator.next());
+        if (chunk.done) return;
+        yield chunk.value;
+      }
+    } finally {
+      await iterator.return(undefined);
+    }
+  }
+
+  async append(table: TableName, types: readonly AppendType[], rows: readonly (readonly Value[])[]): Promise<void> {
+    const name = snowflakeState.table(table);
+    const sql = `insert into ${name} values (${types.map(() => '?').join(', ')})`;
+    const size = Math.max(1, Math.floor(BINDS_MAX / types.length));
+    for (let from = 0; from < rows.length; from += size) {
+      const binds = rows
+        .slice(from, from + size)
+        .map((row) => types.map((type, index) => bound(type, row[index] ?? null)));
+      await this.#guard(sql, async () => {
+        if (table.schema !== null) await this.#transaction.changes();
+        const changed = (await this.#execute(sql, { binds })).getNumUpdatedRows();
+        if (changed !== binds.length) throw uncountedAnswer(`that it took all ${binds.length} rows`, sql);
+      });
+    }
+  }
+
+  async transaction<T>(work: () => Promise<T>): Promise<T> {
+    return await this.#turns.takeAll(() => this.#transaction.run(work));
+  }
+
+  async describe(sql: string): Promise<readonly WarehouseColumn[]> {
+    return await this.#guard(sql, async () => {
+      const columns = (await this.#execute(sql, { describeOnly: true })).getColumns() ?? [];
+      return columns.map((column) => ({ name: column.getName(), dataType: typeName(column) }));
+    });
+  }
+
+  tag(labels: Readonly<Record<string, string>>): void {
+    this.#labels = labels;
+  }
+
+  async another(): Promise<Warehouse> {
+    return new SnowflakeSession(this.#account, await connect(this.#account), this.#labels);
+  }
+
+  interrupt(): void {
+    this.#running?.cancel(() => {});
+  }
+
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#connection.destroy(() => resolve());
+    });
+  }
+
+  #execute(
+    sqlText: string,
+    more: { readonly binds?: readonly (string | null)[][]; readonly describeOnly?: boolean } = {},
+  ): Promise<RowStatement> {
+    return new Promise((resolve, reject) => {
+      this.#running = this.#connection.execute({
+        sqlText,
+        streamResult: true,
+        // A tag of a session would take a statement of its own each time.
+        parameters: { QUERY_TAG: this.#queryTag() },
+        ...(more.binds === undefined ? {} : { binds: more.binds as string[][] }), // null is a bind too, whatever its type says of rows
+        ...(more.describeOnly === undefined ? {} : { describeOnly: more.describeOnly }),
+        complete: (error, statement) => {
+          this.#running = null;
+          if (error) reject(error);
+          else resolve(statement);
+        },
+      });
+    });
+  }
+
+  /** At most 2,000 characters. */
+  #queryTag(): string {
+    const { queryTag } = this.#account;
+    return JSON.stringify({
+      tool: 'dinmo',
+      ...this.#labels,
+      ...(queryTag === null ? {} : { tag: queryTag.slice(0, 1000) }),
+    });
+  }
+
+  async #guard<T>(sql: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#turns.take(work);
+    } catch (thrown) {
+      // A fault of ours is not the warehouse's.
+      throw thrown instanceof DinmoError || thrown instanceof TypeError ? thrown : statementError(thrown, sql);
+    }
+  }
+}
+
+const CHANGING = /^\s*(insert|update|delete|merge)\b/i;
+
+/** The rows of an answer, as many as it says it has: the driver gives none, and no error, where it does not say. */
+async function* chunksOf(statement: RowStatement, sql: string): AsyncGenerator<readonly Row[]> {
+  const expected: unknown = statement.getNumRows();
+  if (typeof expected !== 'number' || !Number.isInteger(expected) || expected < 0)
+    throw uncountedAnswer('how many rows it has', sql);
+  const read = readers(statement.getColumns() ?? ([] as Column[]));
+  let chunk: Row[] = [];
+  let found = 0;
+  if (expected > 0) {
+    for await (const values of statement.streamRows()) {
+      chunk.push(read(values as readonly unknown[]));
+      found++;
+      if (chunk.length < CHUNK_ROWS) continue;
+      yield chunk;
+      chunk = [];
+    }
+  }
+  if (found !== expected) throw uncountedAnswer(`where ${expected - found} of its ${expected} rows are`, sql);
+  if (chunk.length > 0) yield chunk;
+}
+
+/** Everything is bound as text, which the column's own type takes. */
+function bound(type: AppendType, value: Value): string | null {
+  if (value === null) return null;
+  return type === 'timestamp' ? String(value).replace('T', ' ').replace(/Z$/, '') : String(value);
+}
