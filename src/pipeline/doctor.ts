@@ -160,12 +160,21 @@ async function storageVerdict(context: Context): Promise<Verdict> {
   const warehouse = await connectWarehouse(context, { readOnly: false });
   const { state } = warehouse;
   const name = [database, schema].flatMap((part) => (part === null ? [] : [state.identifier(part)])).join('.');
+  const table = `${name}.${state.identifier('dinmo_doctor')}`;
+  const make = async (): Promise<void> => {
+    await warehouse.run(`create schema if not exists ${name}`);
+    await warehouse.run(`create table ${table} (one ${state.type('integer')})`);
+  };
   try {
-    await warehouse.transaction(async () => {
-      await warehouse.run(`create schema if not exists ${name}`);
-      await warehouse.run(`create table ${name}.${state.identifier('dinmo_doctor')} (one ${state.type('integer')})`);
-      throw new Undo();
-    });
+    if (state.transactionsHold === 'rows') {
+      await make();
+      await warehouse.run(`drop table ${table}`);
+    } else {
+      await warehouse.transaction(async () => {
+        await make();
+        throw new Undo();
+      });
+    }
   } catch (thrown) {
     if (!(thrown instanceof Undo)) throw thrown;
   } finally {

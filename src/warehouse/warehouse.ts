@@ -35,9 +35,10 @@ export interface Warehouse {
   transaction<T>(work: () => Promise<T>): Promise<T>;
   /**
    * Says of the transaction that is open: this query must give a row when its changes are made, or none of them is. Only where changes
-   * are gathered and made together at its end, so that `run` cannot say there how many rows it changed (BigQuery).
+   * are gathered and made together at its end, so that `run` cannot say there how many rows it changed (BigQuery). False where no
+   * transaction is open.
    */
-  require?(query: string): void;
+  require?(query: string): boolean;
   /** What the statements that follow are for, in the warehouse's own records of them. */
   tag?(labels: Readonly<Record<string, string>>): void;
   /** Bytes that a query would read, where that is what it costs. */

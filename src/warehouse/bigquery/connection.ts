@@ -41,9 +41,8 @@ class BigquerySession implements Warehouse {
   }
 
   async run(sql: string): Promise<number> {
-    const step = this.#inside.getStore()?.step(sql) ?? { kind: 'now' as const, sql };
-    if (step.kind === 'later') return 0;
-    return await this.#run(step.sql);
+    if (this.#inside.getStore()?.gathers(sql) === true) return 0;
+    return await this.#run(sql);
   }
 
   async query(sql: string): Promise<Row[]> {
@@ -69,14 +68,17 @@ class BigquerySession implements Warehouse {
 
   async transaction<T>(work: () => Promise<T>): Promise<T> {
     if (this.#inside.getStore()) return await work();
-    const gathered = new GatheredTransaction((name) => this.state.identifier(name));
+    const gathered = new GatheredTransaction();
     const result = await this.#inside.run(gathered, work);
-    await this.#commit(gathered);
+    const script = transactionScript(gathered.pending);
+    if (script !== null) await this.#runScript(script);
     return result;
   }
 
-  require(query: string): void {
-    this.#inside.getStore()?.require(query);
+  require(query: string): boolean {
+    const transaction = this.#inside.getStore();
+    transaction?.require(query);
+    return transaction !== undefined;
   }
 
   tag(labels: Readonly<Record<string, string>>): void {
@@ -128,21 +130,9 @@ class BigquerySession implements Warehouse {
   }
 
   async *#read(sql: string, pageRows: number | null): AsyncIterable<readonly Row[]> {
-    const text = this.#inside.getStore()?.reading(sql) ?? sql;
-    const finished = await this.#turns.take(() => this.#jobs.run(text));
+    this.#inside.getStore()?.checkReads(sql);
+    const finished = await this.#turns.take(() => this.#jobs.run(sql));
     for await (const page of this.#jobs.pages(finished, pageRows)) yield plainRows(page.fields, page.rows);
-  }
-
-  async #commit(gathered: GatheredTransaction): Promise<void> {
-    const { pending } = gathered;
-    const existing = new Set<string>();
-    for (const table of pending.dropped) if (await this.#exists(table)) existing.add(table);
-    for (const [table, stage] of pending.made)
-      await this.#run(`create table if not exists ${table} as select * from ${stage} where false`);
-    const script = transactionScript(pending, existing);
-    if (script !== null) await this.#runScript(script);
-    for (const stage of pending.made.values()) await this.#run(`drop table if exists ${stage}`);
-    for (const table of pending.dropped) await this.#run(`drop table if exists ${table}`);
   }
 
   async #runScript(script: string): Promise<void> {
@@ -160,15 +150,6 @@ class BigquerySession implements Warehouse {
         cause: thrown,
       });
     }
-  }
-
-  async #exists(table: string): Promise<boolean> {
-    const parts = table.slice(1, -1).split('`.`');
-    const [name = '', schema = '', database = this.#options.place.project] = [...parts].reverse();
-    const [exists] = await this.#turns.take(() =>
-      this.#client.dataset(schema, { projectId: database }).table(name).exists(),
-    );
-    return exists;
   }
 }
 

@@ -114,7 +114,10 @@ function wordsOf(failure: BigqueryFailure, place: JobPlace): { readonly code: st
       fix: 'Raise `maximum_bytes_billed` in profiles.yml, or read less: `dinmo plan` shows the bytes.',
     };
   if (reason === 'stopped')
-    return { code: 'statement-cancelled', fix: 'It was cancelled, or took longer than `job_execution_timeout_seconds`.' };
+    return {
+      code: 'statement-cancelled',
+      fix: 'It was cancelled, or took longer than `job_execution_timeout_seconds`.',
+    };
   if (isConflict(failure))
     return { code: 'changed-meanwhile', fix: 'Another job changed the same tables. Run it again.' };
   if (isPassing(failure) || reason === 'quotaExceeded')
