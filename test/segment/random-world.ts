@@ -56,8 +56,14 @@ export interface World {
   readonly spec: WorldSpec & { readonly timezone: string };
   readonly model: Model;
   readonly now: string;
-  /** Statements that fill a DuckDB. */
-  readonly tables: readonly string[];
+  readonly tables: readonly Table[];
+}
+
+/** A table of a world: types are DuckDB's names. */
+export interface Table {
+  readonly name: string;
+  readonly columns: Readonly<Record<string, { readonly kind: Kind; readonly sql: string }>>;
+  readonly rows: readonly Row[];
 }
 
 const ENTITIES = ['alpha', 'beta', 'gamma'] as const;
@@ -65,7 +71,7 @@ const ENTITIES = ['alpha', 'beta', 'gamma'] as const;
 /** Three entities with data, relationships of all types between them, and a custom attribute. */
 export function drawWorld(draw: Draw): World {
   const [timezone, now] = pick(draw, MOMENTS);
-  const tables: string[] = [];
+  const tables: Table[] = [];
   const specs: Record<string, EntitySpec> = {};
   const models: Record<string, EntityModel> = {};
   for (const name of ENTITIES) {
@@ -84,7 +90,7 @@ export function drawWorld(draw: Draw): World {
 interface EntityToDraw {
   readonly name: string;
   readonly now: number;
-  readonly tables: string[];
+  readonly tables: Table[];
 }
 
 const KEYS: readonly Readonly<Record<string, { type: ColumnType; kind: Kind; sql: string }>>[] = [
@@ -113,7 +119,7 @@ function drawEntity(draw: Draw, { name, now, tables }: EntityToDraw): { spec: En
     ]);
     return { ...Object.fromEntries(values), row_id: index };
   });
-  tables.push(...createTable(`${name}s`, columns, rows));
+  tables.push({ name: `${name}s`, columns, rows });
   const computed =
     key.length === 1 && chance(draw, 60)
       ? drawCustomAttribute(draw, { name, rows, tables, column: keyColumns['id'] })
@@ -147,14 +153,14 @@ function drawEntity(draw: Draw, { name, now, tables }: EntityToDraw): { spec: En
 
 function drawCustomAttribute(
   draw: Draw,
-  of: { name: string; rows: readonly Row[]; tables: string[]; column: { kind: Kind; sql: string } | undefined },
+  of: { name: string; rows: readonly Row[]; tables: Table[]; column: { kind: Kind; sql: string } | undefined },
 ) {
   const table = `${of.name}_extra`;
   const pairs = of.rows
     .flatMap((row) => Array.from({ length: pick(draw, [0, 1, 1, 1, 2]) }, () => row['id'] ?? null))
     .map((id): Row => ({ owner: id, amount: chance(draw, 10) ? null : draw.nat(20) - 5 }));
   const id = of.column ?? { kind: 'number', sql: 'integer' };
-  of.tables.push(...createTable(table, { owner: id, amount: { kind: 'number', sql: 'integer' } }, pairs));
+  of.tables.push({ name: table, columns: { owner: id, amount: { kind: 'number', sql: 'integer' } }, rows: pairs });
   return {
     spec: { table, key: 'owner', value: 'amount', type: types.integer },
     valueOf(key: Value): Value {
@@ -164,7 +170,7 @@ function drawCustomAttribute(
   };
 }
 
-function drawWays(draw: Draw, from: string, tables: string[]) {
+function drawWays(draw: Draw, from: string, tables: Table[]) {
   const specs: Record<string, RelationshipSpec> = {};
   const models: Record<string, WayModel> = {};
   for (const to of ENTITIES) {
@@ -185,7 +191,7 @@ function drawWays(draw: Draw, from: string, tables: string[]) {
       const table = `${from}_${name}`;
       const links = Array.from({ length: draw.nat(25) }, (): Row => ({ own: drawRef(draw), their: drawRef(draw) }));
       const integer = { kind: 'number' as Kind, sql: 'integer' };
-      tables.push(...createTable(table, { own: integer, their: integer }, links));
+      tables.push({ name: table, columns: { own: integer, their: integer }, rows: links });
       const [own, their] = [pick(draw, ['ref1', 'n']), pick(draw, ['ref2', 'row_id'])];
       specs[name] = { to, type, keys: { [own]: 'own' }, through: table, toKeys: { their } };
       models[name] = { to, type, keys: [[own, 'own']], links, toKeys: [['their', their]] };
@@ -236,29 +242,33 @@ function drawValue(draw: Draw, { column, kind, now }: { column: string; kind: Ki
   }
 }
 
-/** Statements that create and fill a table of a DuckDB. */
-export function createTable(
-  name: string,
-  columns: Readonly<Record<string, { readonly kind: Kind; readonly sql: string }>>,
-  rows: readonly Row[],
-): string[] {
+/** What a warehouse writes otherwise than DuckDB. */
+export interface TableWords {
+  readonly type: (duckdb: string) => string;
+  readonly array: (items: readonly string[], type: string) => string;
+}
+
+const DUCKDB: TableWords = { type: (name) => name, array: (items) => `[${items.join(', ')}]` };
+
+/** Statements that create and fill a table. */
+export function createTable({ name, columns, rows }: Table, words: TableWords = DUCKDB): string[] {
   const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`;
-  const definition = Object.entries(columns).map(([column, { sql }]) => `${quoted(column)} ${sql}`);
+  const definition = Object.entries(columns).map(([column, { sql }]) => `${quoted(column)} ${words.type(sql)}`);
   const values = rows.map(
     (row) =>
       `(${Object.entries(columns)
-        .map(([column, { kind }]) => valueText(row[column] ?? null, kind))
+        .map(([column, { kind, sql }]) => valueText(row[column] ?? null, kind, (items) => words.array(items, sql)))
         .join(', ')})`,
   );
-  const create = `create or replace table ${quoted(name)} (${definition.join(', ')})`;
-  return values.length === 0 ? [create] : [create, `insert into ${quoted(name)} values ${values.join(', ')}`];
+  const create = [`drop table if exists ${quoted(name)}`, `create table ${quoted(name)} (${definition.join(', ')})`];
+  return values.length === 0 ? create : [...create, `insert into ${quoted(name)} values ${values.join(', ')}`];
 }
 
-function valueText(value: Value, kind: Kind): string {
+function valueText(value: Value, kind: Kind, array: (items: readonly string[]) => string): string {
   if (value === null) return 'null';
   const text = (plain: string) => `'${plain.replaceAll("'", "''")}'`;
   if (kind === 'array')
-    return `[${(value as (string | number)[]).map((item) => (typeof item === 'string' ? text(item) : item)).join(', ')}]`;
+    return array((value as (string | number)[]).map((item) => (typeof item === 'string' ? text(item) : String(item))));
   // A literal with offset fills both kinds of column with the UTC reading, because the session's zone is UTC while tables are filled.
   if (kind === 'instant') return text(`${new Date(Number(value)).toISOString().replace('T', ' ').replace('Z', '')}+00`);
   return typeof value === 'string' ? text(value) : String(value);
