@@ -11,7 +11,7 @@ import { bigqueryState } from './state-dialect.ts';
 import { CONDITION_FAILED, GatheredTransaction, transactionScript } from './transaction.ts';
 
 /** Rows of a page that is streamed. */
-const STREAM_ROWS = 10_000;
+const STREAM_ROWS = 4_000;
 /** Text of appended rows: a statement has a megabyte at most, after its characters are escaped, a request ten. */
 const LITERAL_CHARACTERS = 400_000;
 const PARAMETER_CHARACTERS = 2_500_000;

@@ -90,7 +90,7 @@ export function jsonObject(members: readonly JsonMember[], depth = 0): string {
     return nulls === 'skip' ? `concat(${label}, ${json})` : `concat(${label}, coalesce(${json}, 'null'))`;
   });
   // NULL members are left out by `array_to_string`.
-  return `concat('{', array_to_string([${parts.join(', ')}], ','), '}')`;
+  return `concat('{', coalesce(array_to_string([${parts.join(', ')}], ','), ''), '}')`;
 }
 
 export function textLiteral(value: string): string {

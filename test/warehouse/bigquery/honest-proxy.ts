@@ -20,6 +20,8 @@ interface ApiError {
 /** Status codes by reason: https://cloud.google.com/bigquery/docs/error-messages (API v2). */
 const STATUS: Readonly<Record<string, number>> = { notFound: 404, accessDenied: 403, duplicate: 409 };
 
+const PAGE_LENGTH = 200_000;
+
 /**
  * Stands before the emulator and answers as BigQuery does where the emulator does not: a job is inserted as running; one that failed
  * says so by the status of the call for its results; labels and location stay with a job; an id that is taken is refused with 409.
@@ -58,7 +60,8 @@ async function answer(
   });
   const text = await reply.text();
   if (sent && !dryRun) jobs.set(jobId, { labels: sent.configuration?.labels, location: sent.jobReference?.location });
-  if (!reply.ok || text === '') return respond(response, reply.status, text);
+  // A large page is one of rows: nothing is to be put right.
+  if (!reply.ok || text === '' || text.length > PAGE_LENGTH) return respond(response, reply.status, text);
   const parsed = JSON.parse(text) as ApiJob & { errors?: ApiError[] };
   if (inserts && !dryRun) parsed.status = { state: 'RUNNING' };
   // A failed query says so by its status.
