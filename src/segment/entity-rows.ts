@@ -40,7 +40,11 @@ function customAttributeValues(
   const source = compilation.define(`one_${property.name}`, {
     columns: [
       { kind: 'column', table: 'computed', column: key, as: key },
-      { kind: 'expression', expression: compilation.dialect.anyValue(id('computed', value)), as: column },
+      {
+        kind: 'expression',
+        expression: compilation.dialect.anyValue(id('computed', value), property.type?.kind ?? null),
+        as: column,
+      },
     ],
     from: { table: compilation.node(node), alias: 'computed', isNamed: false },
     joins: [],

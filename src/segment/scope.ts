@@ -179,7 +179,7 @@ export function oneRowEach(
   const values = [...needed].filter((column) => !keys.includes(column));
   const valueColumns = values.map((column) => ({
     kind: 'expression' as const,
-    expression: compilation.dialect.anyValue(scope.column(column)),
+    expression: compilation.dialect.anyValue(scope.column(column), entity.properties.get(column)?.type?.kind ?? null),
     as: column,
   }));
   const groupBy = keys.map((key) => scope.column(key));

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { TimeUnit } from '../artifacts/rule.ts';
+import type { ColumnType } from '../knowledge/store.ts';
 import { RESERVED_WORDS } from './reserved-words.ts';
 
 /** A piece of SQL: an expression, safe to stand in another one where a name, a literal or a call stands. */
@@ -55,8 +56,8 @@ export interface SqlDialect {
   /** Minutes and hours are durations; days and longer step the zone's calendar and keep the local time. */
   shift(instant: Fragment, by: Shift, zone: Fragment): Fragment;
 
-  /** An aggregate that gives the value of a group of one row, of any type. */
-  anyValue(value: Fragment): Fragment;
+  /** An aggregate that gives the value of a group of one row, of any type. `kind` is null where nobody says which. */
+  anyValue(value: Fragment, kind: ColumnType['kind'] | null): Fragment;
   /** Numbers in digits, dates ISO, UUIDs lower case, timestamps ISO in UTC with six decimals and Z. */
   keyText(key: Fragment, form: KeyForm): Fragment;
   /** The first 8 hex digits of the md5 of a text as a number, modulo `modulus`. */

@@ -49,8 +49,13 @@ export const postgresDialect: SqlDialect = {
     return sql`(${step(sql`(${instant} at time zone ${zone})`, by.amount, by.unit)} at time zone ${zone})`;
   },
 
-  // any_value came with 16, and min has no boolean.
-  anyValue: (value) => sql`(array_agg(${value}))[1]`,
+  // any_value came with 16. min has no boolean, an array of arrays has no element that is one, and JSON has no order.
+  anyValue(value, kind) {
+    if (kind === 'array') return sql`min(${value})`;
+    return kind === null || kind === 'other'
+      ? sql`mode() within group (order by ${value})`
+      : sql`(array_agg(${value}))[1]`;
+  },
   keyText(key, form) {
     const format = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
     if (form === 'timestamp') return sql`to_char(${key}, ${sql.raw(format)})`;
