@@ -9,7 +9,9 @@ import {
   type StateTables,
 } from '../diff/state-tables.ts';
 import { DinmoError } from '../errors.ts';
+import { Journal } from '../record/journal.ts';
 import type { Ledger } from '../record/ledger.ts';
+import { LocalJournal, tellWarehouse } from '../record/local-journal.ts';
 import { type Closing, type SettledCounts, type SettlementTables, settle } from '../record/settle.ts';
 import type { TableName, Value } from '../warehouse/warehouse.ts';
 
@@ -100,9 +102,11 @@ export async function recover(
   ledger: Ledger,
   tables: StateTables,
   unfinished: readonly UnfinishedRun[],
-  finishedAt: string,
+  { finishedAt, journalFolder }: { readonly finishedAt: string; readonly journalFolder: string | null },
 ): Promise<void> {
   for (const { runId, closing } of unfinished) {
+    const local = new LocalJournal(journalFolder, runId);
+    await tellWarehouse(ledger, { runId, journal: new Journal(ledger, runId), local });
     await ledger.warehouse.transaction(async () => {
       const counts = await closeRun(ledger, tables, closing, false);
       await endRun(ledger, runId, {
@@ -112,6 +116,7 @@ export async function recover(
         ...countColumns(counts),
       });
     });
+    local.remove();
   }
   // What came late for a run that another process had closed by then.
   const open = `select run_id from ${ledger.sql('runs')} where status = 'running'`;

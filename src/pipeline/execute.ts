@@ -20,6 +20,8 @@ import { DinmoError } from '../errors.ts';
 import { HeldJournal, Journal } from '../record/journal.ts';
 import type { Lease } from '../record/lease.ts';
 import { Ledger } from '../record/ledger.ts';
+import { LocalJournal } from '../record/local-journal.ts';
+import { PacedJournal } from '../record/paced-journal.ts';
 import type { Warehouse } from '../warehouse/warehouse.ts';
 import { clockOf, loggerOf, type SyncOptions } from './options.ts';
 import type { Prepared } from './prepare-run.ts';
@@ -46,6 +48,8 @@ export interface Execution {
   readonly changes: number;
   readonly session: Session;
   readonly equipment: Equipment;
+  /** Where this machine remembers what a warehouse is told every so often only; null: nowhere. */
+  readonly journalFolder: string | null;
 }
 
 /** Sends the changes of a run's change table and writes down what was answered. Throws for what is not a destination's answer. */
@@ -55,7 +59,7 @@ export async function execute(execution: Execution): Promise<DeliveryOutcome> {
   const stopping = options.signal ?? new AbortController().signal;
   // The plan's own tables are this session's: answers are written by another, while the next changes are read.
   const writer = await ledger.warehouse.another();
-  const journal = new Journal(new Ledger(writer, ledger.schema), job.runId);
+  const journal = journalOf(execution, writer);
   const held = prepared.service.acknowledges === 'finish' ? new HeldJournal(journal) : null;
   const limits = { ...prepared.service.facts.limits, ...prepared.service.limits?.(prepared.endpoint.config) };
   const batchRows = prepared.service.rowsAsText ? limits.rowsPerRequestMax : null;
@@ -96,6 +100,21 @@ export async function execute(execution: Execution): Promise<DeliveryOutcome> {
     await writer.close();
     await releaseContent(ledger.warehouse);
   }
+}
+
+/** Where each write costs seconds, answers go to the warehouse every so often, and this machine remembers the rest. */
+function journalOf(execution: Execution, writer: Warehouse): Journal | PacedJournal {
+  const { ledger, job, prepared, changes, options, journalFolder } = execution;
+  const journal = new Journal(new Ledger(writer, ledger.schema), job.runId);
+  if (writer.answersEveryMs === undefined) return journal;
+  return new PacedJournal({
+    journal,
+    local: new LocalJournal(journalFolder, job.runId),
+    clock: clockOf(options),
+    everyMs: writer.answersEveryMs,
+    last: changes,
+    announcesAhead: prepared.service.facts.deduplicates,
+  });
 }
 
 /** A destination that cannot publish what it was sent (a full disk) has failed: the run is closed with that, not left open. */

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { DeliveryOutcome } from '../delivery/deliver.ts';
 import { collectCandidates, TEMPORARY } from '../diff/candidates.ts';
 import { type DeliveryPlan, invalidRows, NO_OPERATIONS } from '../diff/delivery-plan.ts';
@@ -13,6 +14,7 @@ import {
 import { DinmoError } from '../errors.ts';
 import { Lease, systemProcesses } from '../record/lease.ts';
 import type { Ledger } from '../record/ledger.ts';
+import { LocalJournal } from '../record/local-journal.ts';
 import type { Closing, SettledCounts } from '../record/settle.ts';
 import type { TableName, Warehouse } from '../warehouse/warehouse.ts';
 import { closeRun, countColumns, endRun, findUnfinished, operationColumns, recover } from './close-run.ts';
@@ -49,12 +51,10 @@ export async function syncActivation(run: SyncRun, prepared: Prepared): Promise<
     signal: run.options.signal ?? new AbortController().signal,
   });
   try {
-    await recover(
-      ledger,
-      prepared.tables,
-      await findUnfinished(ledger, activation.id),
-      new Date(clock.now()).toISOString(),
-    );
+    await recover(ledger, prepared.tables, await findUnfinished(ledger, activation.id), {
+      finishedAt: new Date(clock.now()).toISOString(),
+      journalFolder: journalFolder(run),
+    });
     const begun = await begin(run, prepared, { runId, lease });
     if ('result' in begun) return begun.result;
     return await send(run, prepared, { begun, lease });
@@ -242,11 +242,12 @@ async function send(
         changes: plan.changes,
         session,
         equipment: run.equipment,
+        journalFolder: journalFolder(run),
       });
   }
   run.options.progress?.({ activation: job.activationId, stage: 'record', done: plan.changes, total: plan.changes });
   const finishedAt = new Date(clock.now()).toISOString();
-  return await ledger.transaction(async () => {
+  const settled = await ledger.transaction(async () => {
     await lease.verify();
     const counts: SettledCounts = await closeRun(ledger, job.tables, closing, true);
     const result = settledResult({
@@ -267,6 +268,13 @@ async function send(
     );
     return result;
   });
+  new LocalJournal(journalFolder(run), closing.runId).remove();
+  return settled;
+}
+
+/** Beside what dbt leaves of its runs. */
+function journalFolder({ context }: SyncRun): string {
+  return join(context.project.dir, 'target', 'dinmo', 'runs');
 }
 
 function runRow(

@@ -135,12 +135,15 @@ const RECEIPT_TYPES: readonly AppendType[] = [
   'text',
 ];
 
+/** What keeps ranges of answers. */
+export type RangeJournal = Pick<Journal, 'intend' | 'write' | 'flush'>;
+
 /** For services that publish everything at the end: answers are kept back, as ranges, until they have. */
 export class HeldJournal implements DeliveryJournal {
-  readonly #journal: Journal;
+  readonly #journal: RangeJournal;
   #ranges: Value[][] = [];
 
-  constructor(journal: Journal) {
+  constructor(journal: RangeJournal) {
     this.#journal = journal;
   }
 
@@ -194,11 +197,11 @@ export class HeldJournal implements DeliveryJournal {
   }
 }
 
-function acceptedRange({ lo, hi }: Span): Value[] {
+export function acceptedRange({ lo, hi }: Span): Value[] {
   return [lo, hi, 'accepted', null, null, null, null, null, null];
 }
 
-function withdrawnRange({ lo, hi }: Span): Value[] {
+export function withdrawnRange({ lo, hi }: Span): Value[] {
   return [lo, hi, 'deferred', 'not-sent', 'the run ended before it was sent', null, null, null, null];
 }
 

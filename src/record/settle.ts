@@ -188,7 +188,7 @@ class SettleSql {
     const sent =
       answers === 'complete' ? `(${noRows(this.#d, [{ name: 'seq', type: 'bigint' }])})` : ofRun(this.#t.sends, []);
     return `select ${columns},
-    case when r.status is not null then r.status when c.part = 'free' then ${free} when s.seq is not null then 'unknown' else 'none' end as status,
+    case when c.part = 'free' then ${free} when r.status is not null then r.status when s.seq is not null then 'unknown' else 'none' end as status,
     r.code, r.message, r.record_id as new_record_id, r.created as new_created, r.record_created_at
   from ${changes} as c
   left join ${ofRun(this.#t.receipts, answer)} as r on r.seq = c.seq
@@ -370,7 +370,8 @@ from verdicts as v`;
       select ${this.#d.text(this.#closing.activationId)}, key, operation, code, message, attempts, operation <> 'delete' and attempts >= ${this.#closing.attempts}, first_seen_at, ${this.#d.now}, ${this.#run}, fingerprint from dinmo_refused`;
   }
 
+  /** Of those that were just refused: nothing else has this run's id. */
   newlyParked(): string {
-    return `select count(*) as row_count from ${this.#d.table(this.#t.rejections)} where run_id = ${this.#run} and parked`;
+    return `select count(*) as row_count from dinmo_refused where operation <> 'delete' and attempts >= ${this.#closing.attempts}`;
   }
 }

@@ -39,6 +39,8 @@ export interface Warehouse {
    * transaction is open.
    */
   require?(query: string): boolean;
+  /** Milliseconds between two writes of what destinations answered, where a write is a job that takes seconds and counts against a quota. */
+  readonly answersEveryMs?: number;
   /** What the statements that follow are for, in the warehouse's own records of them. */
   tag?(labels: Readonly<Record<string, string>>): void;
   /** Bytes that a query would read, where that is what it costs. */

@@ -94,6 +94,8 @@ export class EngineBench {
   readonly #known = new Set<string>();
   /** Takes the place of parts of the warehouse's dialect. */
   dialect: Partial<StateDialect> = {};
+  /** Where this machine remembers what the warehouse was not told yet. */
+  journalFolder: string | null = null;
   /** Called at every await point of a run; throws to die there. */
   mayDie: (where: string) => void = () => {};
 
@@ -150,7 +152,10 @@ export class EngineBench {
       signal: new AbortController().signal,
     });
     const now = (): string => new Date(this.clock.now()).toISOString();
-    await recover(ledger, tables, await findUnfinished(ledger, activation.id), now());
+    await recover(ledger, tables, await findUnfinished(ledger, activation.id), {
+      finishedAt: now(),
+      journalFolder: this.journalFolder,
+    });
     const service = serviceOf(activation);
     const job = await this.#job(ledger, activation, { runId, tables, rejections: ledger.table('rejections') });
     const closing: Closing = {
@@ -197,6 +202,7 @@ export class EngineBench {
       changes: plan.changes,
       session: this.#session(activation),
       equipment: { http: { request: () => Promise.reject(new Error('no network')) }, pacers: new Map() },
+      journalFolder: this.journalFolder,
     });
     const counts = await warehouse.transaction(async () => {
       await lease.verify();

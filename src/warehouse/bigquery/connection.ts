@@ -10,6 +10,8 @@ import { plainRows, typeName } from './rows.ts';
 import { bigqueryState } from './state-dialect.ts';
 import { CONDITION_FAILED, GatheredTransaction, transactionScript } from './transaction.ts';
 
+/** So a table takes a few thousand writes a day at most: https://cloud.google.com/bigquery/quotas (API v2). */
+const ANSWERS_EVERY_MS = 30_000;
 /** Rows of a page that is streamed. */
 const STREAM_ROWS = 4_000;
 /** Text of appended rows: a statement has a megabyte at most, after its characters are escaped, a request ten. */
@@ -26,6 +28,7 @@ export async function openBigquery(options: JobsOptions): Promise<Warehouse> {
 
 class BigquerySession implements Warehouse {
   readonly state = bigqueryState;
+  readonly answersEveryMs = ANSWERS_EVERY_MS;
   readonly #client: BigQuery;
   readonly #options: JobsOptions;
   readonly #jobs: Jobs;

@@ -31,7 +31,6 @@ warehouseContract({
   binary: (hex) => `from_hex('${hex}')`,
   folds: 'not',
   schema: 'world',
-  badCast: (text) => `select cast('${text}' as int64) as n`,
   lacks: {
     isolation: 'the emulator has one connection, and a transaction reads nothing of its own',
     interrupt: 'the emulator runs a job before it answers: protocol.test.ts',
