@@ -159,10 +159,9 @@ async function storageVerdict(context: Context): Promise<Verdict> {
   const { database, schema } = storageSchema(context);
   const warehouse = await connectWarehouse(context, { readOnly: false });
   const { state } = warehouse;
-  const name = [database, schema].flatMap((part) => (part === null ? [] : [state.identifier(part)])).join('.');
-  const table = `${name}.${state.identifier('dinmo_doctor')}`;
+  const table = state.table({ database, schema, name: 'dinmo_doctor' });
   const make = async (): Promise<void> => {
-    await warehouse.run(`create schema if not exists ${name}`);
+    await warehouse.run(state.createSchema({ database, schema }));
     await warehouse.run(`create table ${table} (one ${state.type('integer')})`);
   };
   try {

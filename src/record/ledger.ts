@@ -58,12 +58,8 @@ export class Ledger {
   async create(): Promise<void> {
     const { state } = this.warehouse;
     const existing = await this.tables();
-    const schema = [this.schema.database, this.schema.schema]
-      .filter((part) => part !== null)
-      .map((part) => state.identifier(part))
-      .join('.');
     // Who may not make schemas may not even ask for one that exists.
-    if (existing.size === 0) await this.warehouse.run(`create schema if not exists ${schema}`);
+    if (existing.size === 0) await this.warehouse.run(state.createSchema(this.schema));
     const shapes = [
       ...Object.entries(SHARED_TABLES),
       ...LEDGER_TABLES.map((table) => [table.name, ledgerShape(table)] as const),

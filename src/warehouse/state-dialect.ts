@@ -60,6 +60,8 @@ export interface StateDialect {
   /** A column as text for a normaliser: arrays as JSON text, all else as `cast as text`. */
   rawText(expression: string, dataType: string): string;
   isArray(dataType: string): boolean;
+  /** Makes a schema where there is none of that name; needs no right to make schemas where there is one. */
+  createSchema(schema: Omit<TableName, 'name'>): string;
   /** The rows of a query as a table, in the place of any of its name. */
   createTable(table: TableName, select: string): string;
   /** The same for a table of the session. */

@@ -68,6 +68,8 @@ export const bigqueryState: StateDialect = {
   rawText: (expression, dataType) =>
     isArray(dataType) ? valueJson(expression, dataType) : `cast(${expression} as string)`,
   isArray,
+  createSchema: ({ database, schema }) =>
+    `create schema if not exists ${[database, schema].flatMap((part) => (part === null ? [] : [bigqueryState.identifier(part)])).join('.')}`,
   createTable: (table, select) => `create or replace table ${bigqueryState.table(table)} as ${select}`,
   createTemporary: (name, select) => `create or replace temp table ${bigqueryState.identifier(name)} as ${select}`,
   createNumbered: (name, select) => {

@@ -59,6 +59,8 @@ export const duckdbState: StateDialect = {
   every: (condition) => `coalesce(bool_and(coalesce(${condition}, false)), false)`,
   joinTexts: (text, { separator, order }) => `string_agg(${text}, ${separator} order by ${order})`,
   jsonText: (text) => `to_json(cast(${text} as varchar))::varchar`,
+  createSchema: ({ database, schema }) =>
+    `create schema if not exists ${[database, schema].flatMap((part) => (part === null ? [] : [duckdbState.identifier(part)])).join('.')}`,
   createTable: (table, select) => `create or replace table ${duckdbState.table(table)} as ${select}`,
   createNumbered: (name, select) => duckdbState.createTemporary(name, select),
   // Sorted first: a window without order numbers what comes, and is faster than one with an order.

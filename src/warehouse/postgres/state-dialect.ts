@@ -62,6 +62,14 @@ export const postgresState: StateDialect = {
   rawText: (expression, dataType) =>
     postgresState.isArray(dataType) ? valueJson(expression, dataType) : `cast(${expression} as text)`,
   isArray: (dataType) => dataType.endsWith('[]'),
+  // Of the session's own database; another session may make it at the same moment.
+  createSchema: ({ schema }) => {
+    const name = schema ?? 'public';
+    return `do $do$ begin
+  if not exists (select from pg_catalog.pg_namespace where nspname = ${textLiteral(name)}) then create schema ${postgresState.identifier(name)}; end if;
+exception when duplicate_schema or unique_violation then null;
+end $do$`;
+  },
   createTable: (table, select) => {
     const name = postgresState.table(table);
     return `drop table if exists ${name}; create table ${name} as ${select}`;

@@ -75,6 +75,8 @@ export const snowflakeState: StateDialect = {
   lowerTrim: (expression) => `lower(trim(cast(${expression} as varchar)))`,
   rawText: plainText,
   isArray,
+  createSchema: ({ database, schema }) =>
+    `create schema if not exists ${[database, schema].flatMap((part) => (part === null ? [] : [snowflakeState.identifier(part)])).join('.')}`,
   createTable: (table, select) => `create or replace table ${snowflakeState.table(table)} as ${select}`,
   createTemporary: (name, select) =>
     `create or replace temporary table ${snowflakeState.identifier(name)} as ${select}`,
@@ -92,7 +94,7 @@ export const snowflakeState: StateDialect = {
     return `select lower(table_name) as table_name from ${place}information_schema.tables where ${named}`;
   },
   expandRanges: (from, columns) => {
-    const spans = `select spanned.*, lo + part.value * ${SPAN} as span_lo, least(hi, lo + part.value * ${SPAN} + ${SPAN - 1}) as span_hi from (select ranges.*, floor((hi - lo) / ${SPAN}) as span_count from ${from}) as spanned, lateral flatten(input => array_generate_range(0, span_count + 1)) as part`;
+    const spans = `select spanned.*, lo + part.value::integer * ${SPAN} as span_lo, least(hi, lo + part.value::integer * ${SPAN} + ${SPAN - 1}) as span_hi from (select *, cast(floor((hi - lo) / ${SPAN}) as integer) as span_count from ${from}) as spanned, lateral flatten(input => array_generate_range(0, span_count + 1)) as part`;
     return `select ${['cast(step.value as number(38,0)) as seq', ...columns].join(', ')} from (${spans}) as spans, lateral flatten(input => array_generate_range(span_lo, span_hi + 1)) as step`;
   },
   minusSpan: (expression, amount, unit) => `dateadd(${unit}, -${amount}, ${expression})`,
