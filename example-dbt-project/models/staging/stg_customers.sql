@@ -10,8 +10,7 @@ select
     zip,
     country,
     language,
-    -- 'running|travel' becomes a list; nothing becomes an empty one
-    case when coalesce(interests, '') = '' then [] else string_split(interests, '|') end as interests,
+    {{ split_list('interests') }} as interests,
     home_store_id,
     created_at,
     is_test,
