@@ -28,7 +28,10 @@ const WAREHOUSES: Readonly<Record<string, Entry>> = {
   bigquery: { dialect: async () => (await import('./bigquery/dialect.ts')).bigqueryDialect, connect: connectBigquery },
   duckdb: { dialect: async () => (await import('./duckdb/dialect.ts')).duckdbDialect, connect: connectDuckdb },
   postgres: { dialect: async () => (await import('./postgres/dialect.ts')).postgresDialect, connect: connectPostgres },
-  snowflake: { dialect: async () => (await import('./snowflake/dialect.ts')).snowflakeDialect, connect: null },
+  snowflake: {
+    dialect: async () => (await import('./snowflake/dialect.ts')).snowflakeDialect,
+    connect: connectSnowflake,
+  },
 };
 
 /** dbt's adapter types that models can be generated for. */
@@ -93,6 +96,15 @@ async function connectBigquery(profile: Profile, options: ConnectOptions): Promi
     logger: options.logger,
     ...(options.signal ? { signal: options.signal } : {}),
   });
+}
+
+async function connectSnowflake(profile: Profile): Promise<Warehouse> {
+  const [{ snowflakeAccount }, { openSnowflake }] = await Promise.all([
+    import('./snowflake/profile.ts'),
+    import('./snowflake/connection.ts'),
+  ]);
+  const terminal = process.stdin.isTTY === true && process.stderr.isTTY === true;
+  return await openSnowflake(snowflakeAccount(profile, { terminal }));
 }
 
 /** dbt moves into the project before it opens a relative path; older setups count from where they were started. */

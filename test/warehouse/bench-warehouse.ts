@@ -15,6 +15,7 @@ const WAREHOUSES: Readonly<Record<string, Open>> = {
     return { warehouse, close: () => warehouse.close() };
   },
   postgres: async () => await (await import('./postgres/database.ts')).openTestDatabase(),
+  snowflake: async () => await (await import('./snowflake/database.ts')).openTestDatabase(),
 };
 
 /** An empty database in the warehouse that tests of the engine run on: DuckDB, or what the environment names. `path` is for DuckDB, whose databases are files. */

@@ -34,6 +34,7 @@ async function connect(account: SnowflakeAccount): Promise<Connection> {
     // Texts keep every digit; the rest is ours.
     fetchAsString: ['Number', 'JSON'],
     representNullAsStringNull: false,
+    arrayBindingThreshold: BINDS_MAX + 1,
   };
   try {
     const connection = driver.createConnection(options);
@@ -68,6 +69,7 @@ class SnowflakeSession implements Warehouse {
     return await this.#guard(sql, async () => {
       await this.#transaction.before(sql);
       const statement = await this.#execute(sql);
+      if (MAKES_SCHEMA.test(sql)) await this.#return();
       const changed = statement.getNumUpdatedRows();
       if (!CHANGING.test(sql)) return 0;
       if (typeof changed !== 'number' || !Number.isInteger(changed) || changed < 0)
@@ -166,6 +168,13 @@ class SnowflakeSession implements Warehouse {
     });
   }
 
+  /** Who makes a schema is in it from then on: temporary tables go on where the profile says. */
+  async #return(): Promise<void> {
+    const { database, schema } = this.#account.options;
+    const place = [database ?? '', schema ?? ''].map(snowflakeState.identifier).join('.');
+    await this.#execute(`use schema ${place}`).catch(() => {});
+  }
+
   /** At most 2,000 characters. */
   #queryTag(): string {
     const { queryTag } = this.#account;
@@ -186,6 +195,7 @@ class SnowflakeSession implements Warehouse {
   }
 }
 
+const MAKES_SCHEMA = /^\s*create schema\b/i;
 const CHANGING = /^\s*(insert|update|delete|merge)\b/i;
 
 /** The rows of an answer, as many as it says it has: the driver gives none, and no error, where it does not say. */

@@ -18,7 +18,7 @@ const TYPES: Readonly<Record<StateType, string>> = {
   integer: 'number(38,0)',
   boolean: 'boolean',
   timestamp: 'timestamp_ntz',
-  fast_hash: 'number(19,0)',
+  fast_hash: 'number(38,0)',
   strong_hash: 'varchar(32)',
 };
 
