@@ -1,5 +1,6 @@
 import type { Profile } from '../../artifacts/profile.ts';
 import { DinmoError } from '../../errors.ts';
+import { registerSecret } from '../../log.ts';
 
 /** How BigQuery is reached: what dbt-bigquery makes of a profile, for the driver. */
 export interface BigqueryPlace {
@@ -117,7 +118,11 @@ function keyOf(read: Fields): Readonly<Record<string, unknown>> {
   for (const name of ['client_email', 'private_key'])
     if (typeof credentials[name] !== 'string' || credentials[name] === '')
       throw read.invalid(`keyfile_json.${name}`, 'is missing', 'Take the whole key file.');
-  return { ...credentials, type: 'service_account', private_key: String(privateKey).replaceAll('\\n', '\n') };
+  const pem = String(privateKey).replaceAll('\\n', '\n');
+  // What came in base64 has not been seen by the mask.
+  for (const line of [pem, ...pem.split('\n')])
+    if (line.length >= 16 && !/^-----.*-----$/.test(line)) registerSecret(line);
+  return { ...credentials, type: 'service_account', private_key: pem };
 }
 
 function parsed(text: string): unknown {
