@@ -87,13 +87,30 @@ async function prepare(client: PgClient, { role, searchPath }: PostgresServer): 
       fix: 'Upgrade the server: 13 and older get no fixes any more.',
     });
   }
-  const settings = ["set datestyle to 'ISO, MDY'", "set timezone to 'UTC'", 'set standard_conforming_strings to on'];
+  const settings = [
+    ...PLANNING,
+    "set datestyle to 'ISO, MDY'",
+    "set timezone to 'UTC'",
+    'set standard_conforming_strings to on',
+  ];
   // Texts of numbers keep every digit.
   settings.push('set extra_float_digits to 1', "set intervalstyle to 'iso_8601'", 'set client_min_messages to warning');
   if (role !== null) settings.push(`set role ${postgresState.identifier(role)}`);
   if (searchPath !== null) settings.push(`set search_path to ${searchPath}`);
   await client.query(settings.join('; '));
 }
+
+/**
+ * What dbt has just built has no statistics before autovacuum comes by, and a planner that guesses one row where there are a million
+ * loops for hours. Our statements meet whole tables: they join by hash, and `not in` keeps its keys in a hash table as long as
+ * they fit. Compiling them takes longer than it saves.
+ */
+const PLANNING = [
+  'set enable_nestloop to off',
+  'set jit to off',
+  "select set_config('work_mem', '64MB', false) where pg_size_bytes(current_setting('work_mem')) < 64 * 1024 * 1024",
+  "select set_config('hash_mem_multiplier', '8', false) where cast(current_setting('hash_mem_multiplier') as float8) < 8",
+];
 
 /** What the driver makes of values: all digits of large integers, and times as ISO text. */
 const TYPES: CustomTypesConfig = {
