@@ -10,8 +10,8 @@ import { snowflakeState } from './state-dialect.ts';
 import { readers, typeName } from './values.ts';
 
 const CHUNK_ROWS = 5_000;
-/** Values that one statement binds: above 65,280 the driver makes a stage for them, which would end a transaction. */
-const BINDS_MAX = 50_000;
+/** Rows are appended as one text, of which `parse_json` takes 16 MB. Many bound values would be staged, and a stage ends a transaction. */
+const APPEND_CHARACTERS = 2_000_000;
 
 /**
  * Opens a Snowflake session as dbt-snowflake would. Throws DinmoError `snowflake-unreachable`, `snowflake-login-refused`.
@@ -34,7 +34,6 @@ async function connect(account: SnowflakeAccount): Promise<Connection> {
     // Texts keep every digit; the rest is ours.
     fetchAsString: ['Number', 'JSON'],
     representNullAsStringNull: false,
-    arrayBindingThreshold: BINDS_MAX + 1,
   };
   try {
     const connection = driver.createConnection(options);
@@ -103,17 +102,14 @@ class SnowflakeSession implements Warehouse {
   }
 
   async append(table: TableName, types: readonly AppendType[], rows: readonly (readonly Value[])[]): Promise<void> {
-    const name = snowflakeState.table(table);
-    const sql = `insert into ${name} values (${types.map(() => '?').join(', ')})`;
-    const size = Math.max(1, Math.floor(BINDS_MAX / types.length));
-    for (let from = 0; from < rows.length; from += size) {
-      const binds = rows
-        .slice(from, from + size)
-        .map((row) => types.map((type, index) => bound(type, row[index] ?? null)));
+    if (rows.length === 0) return;
+    const columns = types.map((type, index) => `cast(item.value[${index}]::varchar as ${snowflakeState.type(type)})`);
+    const sql = `insert into ${snowflakeState.table(table)} select ${columns.join(', ')} from table(flatten(input => parse_json(?))) as item`;
+    for (const part of appended(types, rows)) {
       await this.#guard(sql, async () => {
         if (table.schema !== null) await this.#transaction.changes();
-        const changed = (await this.#execute(sql, { binds })).getNumUpdatedRows();
-        if (changed !== binds.length) throw uncountedAnswer(`that it took all ${binds.length} rows`, sql);
+        const changed = (await this.#execute(sql, { binds: [part.json] })).getNumUpdatedRows();
+        if (changed !== part.rows) throw uncountedAnswer(`that it took all ${part.rows} rows`, sql);
       });
     }
   }
@@ -149,7 +145,7 @@ class SnowflakeSession implements Warehouse {
 
   #execute(
     sqlText: string,
-    more: { readonly binds?: readonly (string | null)[][]; readonly describeOnly?: boolean } = {},
+    more: { readonly binds?: readonly string[]; readonly describeOnly?: boolean } = {},
   ): Promise<RowStatement> {
     return new Promise((resolve, reject) => {
       this.#running = this.#connection.execute({
@@ -157,7 +153,7 @@ class SnowflakeSession implements Warehouse {
         streamResult: true,
         // A tag of a session would take a statement of its own each time.
         parameters: { QUERY_TAG: this.#queryTag() },
-        ...(more.binds === undefined ? {} : { binds: more.binds as string[][] }), // null is a bind too, whatever its type says of rows
+        ...(more.binds === undefined ? {} : { binds: more.binds }),
         ...(more.describeOnly === undefined ? {} : { describeOnly: more.describeOnly }),
         complete: (error, statement) => {
           this.#running = null;
@@ -219,8 +215,27 @@ async function* chunksOf(statement: RowStatement, sql: string): AsyncGenerator<r
   if (chunk.length > 0) yield chunk;
 }
 
-/** Everything is bound as text, which the column's own type takes. */
-function bound(type: AppendType, value: Value): string | null {
+/** The rows as JSON arrays of texts, which keep every digit. */
+function* appended(
+  types: readonly AppendType[],
+  rows: readonly (readonly Value[])[],
+): Generator<{ readonly json: string; readonly rows: number }> {
+  let part: string[] = [];
+  let size = 0;
+  for (const row of rows) {
+    const json = JSON.stringify(types.map((type, index) => plain(type, row[index] ?? null)));
+    if (size + json.length > APPEND_CHARACTERS && part.length > 0) {
+      yield { json: `[${part.join(',')}]`, rows: part.length };
+      part = [];
+      size = 0;
+    }
+    part.push(json);
+    size += json.length;
+  }
+  yield { json: `[${part.join(',')}]`, rows: part.length };
+}
+
+function plain(type: AppendType, value: Value): string | null {
   if (value === null) return null;
   return type === 'timestamp' ? String(value).replace('T', ' ').replace(/Z$/, '') : String(value);
 }

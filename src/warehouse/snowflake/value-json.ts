@@ -74,7 +74,7 @@ export function jsonObject(members: readonly JsonMember[]): string {
     return nulls === 'skip' ? `coalesce(${member}${json}, '')` : `${member}coalesce(${json}, 'null')`;
   });
   // Each member brings its comma; the first one has none before it.
-  return `'{' || ltrim(${parts.join(' || ')}, ',') || '}'`;
+  return `'{' || substr(${parts.join(' || ')}, 2) || '}'`;
 }
 
 /** A backslash escapes in Snowflake's literals. */

@@ -45,15 +45,15 @@ export function accountAt(
   url: string,
   { database, schema = 'WORLD' }: { readonly database: string; readonly schema?: string },
 ): SnowflakeAccount {
+  // The driver reads host and port though its types do not have them.
+  const address = { host: '127.0.0.1', port: Number(new URL(url).port), protocol: 'http' };
   return {
     options: {
+      ...address,
       account: 'emulated',
       username: 'somebody',
       password: 'unused',
       accessUrl: url,
-      host: '127.0.0.1',
-      port: Number(new URL(url).port),
-      protocol: 'http',
       database,
       schema,
       sfRetryMaxLoginRetries: 1,
