@@ -36,8 +36,9 @@ export function plainText(expression: string, dataType: string): string {
   const type = dataType.toLowerCase();
   if (isArray(type)) return valueJson(expression, type);
   if (type.startsWith('timestamp')) return isoText(expression, type);
-  if (type === 'date') return `to_varchar(${expression}, 'YYYY-MM-DD')`;
-  if (type.startsWith('time')) return `rtrim(rtrim(to_varchar(${expression}, 'HH24:MI:SS.FF6'), '0'), '.')`;
+  if (type === 'date') return `to_varchar(cast(${expression} as date), 'YYYY-MM-DD')`;
+  if (type.startsWith('time'))
+    return `rtrim(rtrim(to_varchar(cast(${expression} as time), 'HH24:MI:SS.FF6'), '0'), '.')`;
   if (type.startsWith('binary')) return `base64_encode(${expression})`;
   return `cast(${expression} as varchar)`;
 }
@@ -52,11 +53,8 @@ export function isoText(expression: string, dataType: string): string {
 
 /** A date or timestamp as TIMESTAMP_NTZ in UTC. */
 export function naive(expression: string, dataType: string): string {
-  const type = dataType.toLowerCase();
-  if (type.startsWith('timestamp_ntz')) return expression;
-  if (/^timestamp_[lt]tz/.test(type) || type.startsWith('timestamp_tz'))
-    return `to_timestamp_ntz(convert_timezone('UTC', ${expression}))`;
-  return `cast(${expression} as timestamp_ntz)`;
+  const zoned = /^timestamp_(ltz|tz)/i.test(dataType);
+  return `cast(${zoned ? `convert_timezone('UTC', ${expression})` : expression} as timestamp_ntz)`;
 }
 
 /** The short text where it is the same number; else all digits. */

@@ -1,0 +1,50 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Death } from '../../pipeline/engine-bench.ts';
+import { EngineWorld, hashed, type Member } from '../../pipeline/engine-world.ts';
+
+const member = (id: number, email: string): Member => ({ id, email, phone: null, country: 'FR' });
+const members = (from: number, to: number): Member[] =>
+  Array.from({ length: to - from + 1 }, (_, index) => member(from + index, `${from + index}@x`));
+const held = (...emails: string[]): ReadonlySet<string> =>
+  new Set(emails.map((email) => `email:${hashed('email', email)}`));
+
+let world: EngineWorld;
+let folder: string;
+beforeEach(() => {
+  vi.stubEnv('DINMO_TEST_WAREHOUSE', 'bigquery');
+  world = new EngineWorld();
+  folder = mkdtempSync(join(tmpdir(), 'dinmo-bigquery-engine-'));
+  world.bench.journalFolder = folder;
+});
+afterEach(async () => {
+  await world.close();
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true });
+});
+
+/** More of the same: DINMO_TEST_WAREHOUSE=bigquery vitest run test/pipeline test/rules. */
+describe('a list on BigQuery', { timeout: 120_000 }, () => {
+  it('is exact, sends nothing that did not change, and after a death only the batch in flight again', async () => {
+    await world.hold(members(1, 12));
+    let requests = 0;
+    world.bench.mayDie = (where) => {
+      if (where === 'after request' && ++requests === 2) throw new Death(where);
+    };
+    await expect(world.sync()).rejects.toBeInstanceOf(Death);
+    world.bench.mayDie = () => {};
+    expect(readdirSync(folder)).toEqual(['run-1.jsonl']);
+    const before = world.audience.sentRows;
+    await world.hold([...members(2, 11), member(12, 'new@x')]);
+    const { plan, counts } = await world.sync();
+    // Four of a batch without an answer, and those that were never sent: one left, one changed.
+    expect(world.audience.sentRows - before).toBeLessThanOrEqual(4 + 4 + 2);
+    expect(plan.planned.delete).toBe(1);
+    expect(counts).toMatchObject({ rejected: 0, deferred: 0, unknown: 0 });
+    expect(world.audience.identifiers()).toEqual(held(...members(2, 11).map(({ email }) => email ?? ''), 'new@x'));
+    const third = await world.sync();
+    expect(third.plan).toMatchObject({ planned: { insert: 0, update: 0, delete: 0 }, unchanged: 11, changes: 0 });
+  });
+});
