@@ -40,6 +40,7 @@ export async function syncActivation(run: SyncRun, prepared: Prepared): Promise<
   const clock = clockOf(run.options);
   await ensureState(run, prepared);
   const runId = newId(clock.now());
+  ledger.warehouse.tag?.({ activation: activation.id, run: runId });
   const lease = await Lease.acquire({
     ledger,
     activationId: activation.id,
@@ -261,11 +262,7 @@ async function send(
     const { status, reason } = result.report;
     await endRun(ledger, closing.runId, { ...countColumns(counts), status, reason, finished_at: finishedAt });
     const success = result.report.status === 'succeeded' ? { last_success_at: finishedAt } : {};
-    await ledger.update(
-      'activations',
-      { last_run_id: closing.runId, last_status: result.report.status, ...success },
-      `activation_id = ${ledger.text(closing.activationId)}`,
-    );
+    await lease.seal({ last_run_id: closing.runId, last_status: result.report.status, ...success });
     return result;
   });
   new LocalJournal(journalFolder(run), closing.runId).remove();

@@ -72,3 +72,26 @@ it('a holder that comes back leaves nothing in the ledger of a run that another 
   });
   expect(await problemsOf(world)).toEqual([]);
 });
+
+it('a holder that comes back while it freezes its plan does not begin: the warehouse sees no conflict where columns differ', async () => {
+  const frozen = { how: 'frozen', at: { point: 'drop table dinmo_claimed', nth: 1 } } as const;
+  const world = small({
+    seed: 69,
+    kind: 'hubspot list',
+    runs: [QUIET, { ...QUIET, ending: frozen }],
+    histories: [
+      {
+        group: 3,
+        states: [
+          { a: [], b: [] },
+          { a: [member(34, 'a3@x.test')], b: [] },
+          { a: [], b: [] },
+        ],
+        changes: [[], [], []],
+        faults: [[], []],
+      },
+    ],
+    rows: [],
+  });
+  expect(await problemsOf(world)).toEqual([]);
+});
