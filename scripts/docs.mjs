@@ -63,7 +63,8 @@ With \`--output json\` every command prints one object with a key \`error\`: nul
  "error": null}
 \`\`\`
 
-Every key is always present, null where it was not computed. \`error\` is set when the command stopped before it computed
+Every key is always present, null where it was not computed; but for \`bytes\`, which \`plan\` adds on BigQuery: what one look
+at the rows of the activation would read, by a dry run. \`error\` is set when the command stopped before it computed
 any activation; then \`activations\` is empty. Statuses: *planned* (\`plan\` only); *skipped*, nothing was meant to run;
 *blocked*, by gate, guard or lock; *failed*, refused, or the destination or warehouse failed; *partial*, some rows were
 rejected, deferred or unknown, or the run was interrupted; *succeeded* otherwise.

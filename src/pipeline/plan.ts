@@ -41,8 +41,11 @@ async function planOne(
   // The ledger knows a renamed activation by its former id until its first sync under the new one.
   const job = { ...built, activationId: prepared.state?.activationId ?? activation.id };
   options.progress?.({ activation: job.activationId, stage: 'plan', done: 0, total: null });
+  warehouse.tag?.({ activation: job.activationId, run: 'plan' });
+  const bytes = await warehouse.estimate?.(job.source.sql);
   const plan = await planAlone(warehouse, job);
-  return plannedResult(prepared, plan, verdictsOf(plan, prepared.gate, options));
+  const planned = plannedResult(prepared, plan, verdictsOf(plan, prepared.gate, options));
+  return bytes === undefined ? planned : { ...planned, report: { ...planned.report, bytes } };
 }
 
 /** An activation that `clear` paused: nothing runs until somebody says so. */

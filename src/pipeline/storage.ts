@@ -79,6 +79,8 @@ function knownResults({ project }: Context, recorded: readonly KnownResult[]): R
 async function warnOfOtherStorage(context: Context, ledger: Ledger): Promise<void> {
   if ((await ledger.tables()).has('activations')) return;
   const { warehouse, schema } = ledger;
+  // Nothing there lists the tables of all schemas, for each of which it would have to be asked.
+  if (warehouse.tables !== undefined) return;
   const rows = await warehouse.query(
     `select table_schema from information_schema.tables where lower(table_name) in ('activations', 'sends', 'receipts', 'node_results') and table_schema <> ${ledger.text(schema.schema)}${schema.database === null ? '' : ` and table_catalog = ${ledger.text(schema.database)}`} group by table_schema having count(*) = 4`,
   );

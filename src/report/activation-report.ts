@@ -22,6 +22,8 @@ export interface ActivationReport {
   readonly unchanged: number | null;
   /** One sentence for a person, with what to do; null when there is nothing to say. */
   readonly reason: string | null;
+  /** `plan`, where the warehouse bills by what it reads: bytes that one look at the rows of the activation would read. Else it is left out. */
+  readonly bytes?: number;
 }
 
 /** What a person is told beside the counts; not part of the stable JSON. */

@@ -69,6 +69,14 @@ export function formatMany(count: number, one: string, many = `${one}s`): string
   return `${formatCount(count)} ${count === 1 ? one : many}`;
 }
 
+/** `512 bytes`, `1.5 MB`, `20 GB`: by the powers of 1,024 in which warehouses bill. */
+export function formatBytes(bytes: number): string {
+  const units = ['bytes', 'KB', 'MB', 'GB', 'TB', 'PB'];
+  const power = bytes < 1024 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
+  const amount = bytes / 1024 ** power;
+  return `${power === 0 || amount >= 10 ? Math.round(amount) : amount.toFixed(1)} ${units[power]}`;
+}
+
 /** `4 s`, `3 min 20 s`, `2 h 5 min` */
 export function formatDuration(milliseconds: number): string {
   const seconds = Math.round(milliseconds / 1000);

@@ -1,6 +1,6 @@
 import type { OperationCounts } from '../diff/delivery-plan.ts';
 import type { ActivationDetail, ActivationReport, ActivationStatus, SyncReport } from './activation-report.ts';
-import { formatCount, formatDuration, formatMany, renderTable, type TableColumn, wrap } from './layout.ts';
+import { formatBytes, formatCount, formatDuration, formatMany, renderTable, type TableColumn, wrap } from './layout.ts';
 import type { Style } from './style.ts';
 
 const COLUMNS: readonly TableColumn[] = [
@@ -78,6 +78,7 @@ function notesOf(activation: ActivationReport, detail: ActivationDetail | undefi
   const counts = [...outcomes, ...invalidNote(activation, detail), ...detailNotes(detail)];
   return [
     ...(counts.length === 0 ? [] : [counts.join(' · ')]),
+    ...(activation.bytes === undefined ? [] : [`its rows are ${formatBytes(activation.bytes)} to read`]),
     ...(activation.reason === null ? [] : [activation.reason]),
   ];
 }
@@ -138,6 +139,7 @@ export function syncJson(report: Pick<SyncReport, 'activations' | 'error'>): obj
       invalid: activation.invalid,
       unchanged: activation.unchanged,
       reason: activation.reason,
+      ...(activation.bytes === undefined ? {} : { bytes: activation.bytes }),
     })),
     // Set only when the command stopped before it computed any activation.
     error:
