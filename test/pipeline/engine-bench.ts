@@ -328,6 +328,7 @@ export class EngineBench {
       stream: (sql) => warehouse.stream(sql),
       append: (table, types, rows) => around(`append ${table.name}`, () => warehouse.append(table, types, rows)),
       transaction: (work) => around('transaction', () => warehouse.transaction(work)),
+      ...(warehouse.require ? { require: (query) => warehouse.require?.(query) ?? false } : {}),
       describe: (sql) => warehouse.describe(sql),
       another: () => warehouse.another(),
       interrupt: () => warehouse.interrupt(),

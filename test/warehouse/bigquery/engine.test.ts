@@ -25,16 +25,46 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
+/** A process that has died writes nothing more, by whatever session. */
+async function mortal(of: EngineWorld) {
+  const warehouse = await of.bench.warehouse();
+  const another = warehouse.another.bind(warehouse);
+  let dead = false;
+  const now = (where: string): Death => {
+    dead = true;
+    return new Death(where);
+  };
+  warehouse.another = async () => {
+    const writer = await another();
+    const run = writer.run.bind(writer);
+    const append = writer.append.bind(writer);
+    writer.run = (sql) => (dead ? Promise.reject(now(sql)) : run(sql));
+    writer.append = (...given) => (dead ? Promise.reject(now('append')) : append(...given));
+    return writer;
+  };
+  return {
+    now,
+    isDead: () => dead,
+    revive: () => {
+      dead = false;
+    },
+  };
+}
+
 /** More of the same: DINMO_TEST_WAREHOUSE=bigquery vitest run test/pipeline test/rules. */
 describe('a list on BigQuery', { timeout: 120_000 }, () => {
   it('is exact, sends nothing that did not change, and after a death only the batch in flight again', async () => {
     await world.hold(members(1, 12));
+    const die = await mortal(world);
     let requests = 0;
     world.bench.mayDie = (where) => {
-      if (where === 'after request' && ++requests === 2) throw new Death(where);
+      if (die.isDead() || (where === 'after request' && ++requests === 2)) throw die.now(where);
     };
     await expect(world.sync()).rejects.toBeInstanceOf(Death);
+    die.revive();
     world.bench.mayDie = () => {};
+    // What the other side was told of last is known on this machine alone.
+    expect(await world.bench.query('select lo, hi from `DELTA`.`receipts`')).toEqual([]);
     expect(readdirSync(folder)).toEqual(['run-1.jsonl']);
     const before = world.audience.sentRows;
     await world.hold([...members(2, 11), member(12, 'new@x')]);
