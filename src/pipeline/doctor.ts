@@ -15,7 +15,7 @@ import { type CommandOptions, clockOf, loggerOf } from './options.ts';
 import { storageSchema } from './storage.ts';
 import { requireTarget } from './sync.ts';
 
-type Verdict = Pick<DoctorLine, 'status' | 'detail'> & { readonly fix?: string };
+export type Verdict = Pick<DoctorLine, 'status' | 'detail'> & { readonly fix?: string };
 
 const ok = (detail: string): Verdict => ({ status: 'ok', detail });
 const warn = (detail: string, fix: string): Verdict => ({ status: 'warn', detail, fix });
@@ -152,7 +152,7 @@ function targetVerdict(context: Context): Verdict {
 class Undo extends Error {}
 
 /** Makes the schema and a table where the state lives, and takes both back. */
-async function storageVerdict(context: Context): Promise<Verdict> {
+export async function storageVerdict(context: Context): Promise<Verdict> {
   if (findGenerated(context.project.manifest, DELTA_STORAGE_MODEL) === null) {
     return warn('no place yet: it comes with the generated models', 'Run `dinmo generate`, then `dbt build`.');
   }

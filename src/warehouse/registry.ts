@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts';
 import { DinmoError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { SqlDialect } from './dialect.ts';
+import type { GrantedPlaces } from './grants.ts';
 import type { Warehouse } from './warehouse.ts';
 
 /** How a warehouse is opened. */
@@ -21,13 +22,24 @@ interface Entry {
   dialect(): Promise<SqlDialect>;
   /** null: its SQL can be generated, but nothing can be run there yet. */
   readonly connect: ((profile: Profile, options: ConnectOptions) => Promise<Warehouse>) | null;
+  /** Statements of an administrator, one each; none where there is nothing to grant. Left out: nobody has written them down. */
+  readonly grants?: (profile: Profile, places: GrantedPlaces) => Promise<readonly string[]>;
 }
 
 /** Every warehouse, one line each; a test compares the list with the folders. */
 const WAREHOUSES: Readonly<Record<string, Entry>> = {
   bigquery: { dialect: async () => (await import('./bigquery/dialect.ts')).bigqueryDialect, connect: connectBigquery },
-  duckdb: { dialect: async () => (await import('./duckdb/dialect.ts')).duckdbDialect, connect: connectDuckdb },
-  postgres: { dialect: async () => (await import('./postgres/dialect.ts')).postgresDialect, connect: connectPostgres },
+  duckdb: {
+    dialect: async () => (await import('./duckdb/dialect.ts')).duckdbDialect,
+    connect: connectDuckdb,
+    // Who may write the file may do everything.
+    grants: async () => [],
+  },
+  postgres: {
+    dialect: async () => (await import('./postgres/dialect.ts')).postgresDialect,
+    connect: connectPostgres,
+    grants: grantsOfPostgres,
+  },
   snowflake: {
     dialect: async () => (await import('./snowflake/dialect.ts')).snowflakeDialect,
     connect: connectSnowflake,
@@ -51,6 +63,11 @@ function entryOf(type: string): Entry {
 /** The SQL dialect of dbt's adapter type. Throws DinmoError `unsupported-warehouse`. */
 export function loadDialect(type: string): Promise<SqlDialect> {
   return entryOf(type).dialect();
+}
+
+/** What an administrator grants the account of a profile, a statement each; null where it is not written down for this warehouse. Throws as `connect` does of the profile. */
+export async function grantStatements(profile: Profile, places: GrantedPlaces): Promise<readonly string[] | null> {
+  return (await entryOf(profile.type).grants?.(profile, places)) ?? null;
 }
 
 /** Opens the warehouse of a profile. Throws DinmoError `unsupported-warehouse`, or what the warehouse says. */
@@ -83,6 +100,14 @@ async function connectPostgres(profile: Profile): Promise<Warehouse> {
     import('./postgres/connection.ts'),
   ]);
   return await openPostgres(postgresServer(profile));
+}
+
+async function grantsOfPostgres(profile: Profile, places: GrantedPlaces): Promise<readonly string[]> {
+  const [{ postgresServer }, { postgresGrants }] = await Promise.all([
+    import('./postgres/profile.ts'),
+    import('./postgres/grants.ts'),
+  ]);
+  return postgresGrants(postgresServer(profile), places);
 }
 
 async function connectBigquery(profile: Profile, options: ConnectOptions): Promise<Warehouse> {

@@ -19,10 +19,18 @@ export function doctorCommand(shell: Shell): Command {
       'Tests the profile, the warehouse, the schemas, dbt’s artifacts and each destination’s credentials, and says what to do.',
     );
   addGeneralOptions(addSandboxOption(addRunResultsOption(addWarehouseOptions(addProjectOptions(command)))));
-  return command.action((flags: ProjectFlags) =>
+  command.option('--grants', 'print what an administrator grants the account of the target, and what of it is missing');
+  return command.action((flags: ProjectFlags & { readonly grants?: boolean }) =>
     runCommand(shell, flags, {
       failed: (error) => ({ lines: [], error }),
       async run({ output, logger }) {
+        if (flags.grants === true) {
+          const { explainGrants } = await import('../../index.ts');
+          const { grantsJson, renderGrants } = await import('../../report/grants-report.ts');
+          const report = await explainGrants({ ...toCommandOptions(shell, flags), logger });
+          output.result({ text: () => renderGrants(report), json: () => grantsJson(report) });
+          return report.exitCode;
+        }
         const { examineProject } = await import('../../index.ts');
         const { doctorJson, renderDoctor } = await import('../../report/doctor-report.ts');
         const report = await examineProject({ ...toCommandOptions(shell, flags), logger });

@@ -40,9 +40,9 @@ it.skipIf(!wanted)(
       expect(code, all.slice(-3000)).toBe(0);
     };
     await works(workspace.dbt('deps'));
-    await works(workspace.dbt('seed'));
+    await works(workspace.dbt('build'));
     await works(workspace.dinmo('generate'));
-    await works(workspace.dbt('build', '--exclude-resource-type', 'seed'));
+    await works(workspace.dbt('build'));
     workspace.env['DINMO_SANDBOX_URL'] = await sandbox(workspace);
     const planned = await workspace.json('plan', '--sandbox');
     const first = await workspace.json('sync', '--sandbox');
