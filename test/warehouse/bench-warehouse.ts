@@ -15,6 +15,12 @@ const WAREHOUSES: Readonly<Record<string, Open>> = {
     return { warehouse, close: () => warehouse.close() };
   },
   postgres: async () => await (await import('./postgres/database.ts')).openTestDatabase(),
+  'rows-only': async (path, clock) => {
+    const duckdb = await WAREHOUSES['duckdb']?.(path, clock);
+    if (duckdb === undefined) throw new Error('no DuckDB');
+    const { RowsOnlyWarehouse } = await import('./rows-only.ts');
+    return { warehouse: new RowsOnlyWarehouse(duckdb.warehouse), close: duckdb.close };
+  },
   snowflake: async () => await (await import('./snowflake/database.ts')).openTestDatabase(),
 };
 
