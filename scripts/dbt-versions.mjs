@@ -1,4 +1,4 @@
-// Installs every dbt release that the tests run, each in an environment of its own under .venvs/.
+// Installs every dbt release and every emulator that the tests run, each in an environment of its own under .venvs/.
 // Needs Node and Python 3.10+ only, so that it runs before `npm install` too. Running it again does nothing when all is there.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -50,7 +50,7 @@ function hasPython(uv, range) {
 
 function pythonRange(version) {
   const [major, minor] = version.pythonMax.split('.').map(Number);
-  return `>=3.10,<${major}.${minor + 1}`;
+  return `>=${version.pythonMin ?? '3.10'},<${major}.${minor + 1}`;
 }
 
 function install(uv, version) {
@@ -74,7 +74,7 @@ function install(uv, version) {
   writeFileSync(join(folder, 'installed.json'), JSON.stringify(version));
 }
 
-const todo = pins.versions.filter((version) => {
+const todo = [...pins.versions, ...pins.emulators].filter((version) => {
   const marker = join(environments, version.name, 'installed.json');
   return !existsSync(marker) || readFileSync(marker, 'utf8') !== JSON.stringify(version);
 });
@@ -83,7 +83,9 @@ if (todo.length > 0) {
   const uv = findUv(findPython());
   for (const version of todo) {
     if (!hasPython(uv, pythonRange(version))) {
-      process.stderr.write(`${version.name} is left out: it needs Python 3.10 to ${version.pythonMax}\n`);
+      process.stderr.write(
+        `${version.name} is left out: it needs Python ${version.pythonMin ?? '3.10'} to ${version.pythonMax}\n`,
+      );
       continue;
     }
     process.stderr.write(`installing ${version.packages.join(' ')} into .venvs/${version.name}\n`);

@@ -1,8 +1,10 @@
+import { it } from 'vitest';
 import { systemClock } from '../../../src/clock.ts';
-import { warehouseContract } from '../contract.ts';
+import { type ContractMember, warehouseContract } from '../contract.ts';
 import { openTestDatabase } from './database.ts';
+import { isInstalled, NOT_INSTALLED } from './emulator.ts';
 
-warehouseContract({
+const bigquery: ContractMember = {
   name: 'BigQuery',
   open: () => openTestDatabase(systemClock),
   types: {
@@ -36,4 +38,7 @@ warehouseContract({
     interrupt: 'the emulator runs a job before it answers: protocol.test.ts',
     'quoted names': 'BigQuery has letters, digits and _ in names of columns',
   },
-});
+};
+
+if (isInstalled()) warehouseContract(bigquery);
+else it.skip(NOT_INSTALLED, () => {});

@@ -9,6 +9,13 @@ const ROOT = join(import.meta.dirname, '../../..');
 const PYTHON = join(ROOT, '.venvs/bqemulator/bin/python');
 const START_MS_MAX = 30_000;
 
+export const NOT_INSTALLED =
+  'the emulator is not installed (it needs Python 3.11 to 3.13): npm run setup -- --with-versions';
+
+export function isInstalled(): boolean {
+  return existsSync(PYTHON);
+}
+
 /** An emulator of this process alone: it ends when this process does, however it ends. */
 export interface TestEmulator {
   /** Where the API is: the honest proxy before the emulator. */
@@ -29,7 +36,7 @@ export function testEmulator(): Promise<TestEmulator> {
 const GUARDED = '"$@" & server=$!; cat > /dev/null; kill -KILL $server 2> /dev/null';
 
 async function start(): Promise<TestEmulator> {
-  if (!existsSync(PYTHON)) throw new Error('the emulator is not installed: node scripts/setup-emulators.mjs bigquery');
+  if (!isInstalled()) throw new Error(NOT_INSTALLED);
   const [rest, grpc] = [await freePort(), await freePort()];
   const program = [PYTHON, join(import.meta.dirname, 'start-emulator.py'), 'start', '--ephemeral'];
   const options = [

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Death } from '../../pipeline/engine-bench.ts';
 import { EngineWorld, hashed, type Member } from '../../pipeline/engine-world.ts';
+import { isInstalled } from './emulator.ts';
 
 const member = (id: number, email: string): Member => ({ id, email, phone: null, country: 'FR' });
 const members = (from: number, to: number): Member[] =>
@@ -52,7 +53,7 @@ async function mortal(of: EngineWorld) {
 }
 
 /** More of the same: DINMO_TEST_WAREHOUSE=bigquery vitest run test/pipeline test/rules. */
-describe('a list on BigQuery', { timeout: 120_000 }, () => {
+describe.skipIf(!isInstalled())('a list on BigQuery', { timeout: 120_000 }, () => {
   it('is exact, sends nothing that did not change, and after a death only the batch in flight again', async () => {
     await world.hold(members(1, 12));
     const die = await mortal(world);
