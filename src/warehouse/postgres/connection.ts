@@ -71,7 +71,7 @@ function configOf(server: PostgresServer): ClientConfig {
     database: server.database,
     connectionTimeoutMillis: server.connectTimeoutMs,
     keepAlive: true,
-    application_name: 'dinmo',
+    application_name: server.applicationName ?? 'dinmo',
     types: TYPES,
   };
 }
@@ -146,9 +146,23 @@ class PostgresSession implements Warehouse {
   /** A lease that is renewed and a journal that is written meet here: a session takes one statement at a time. */
   readonly #turns = new SharedTurns();
 
+  /** What statements are for, as a comment before each: it stands in pg_stat_activity and in the server's log. */
+  #comment = '';
+  #labels: Readonly<Record<string, string>> = {};
+
   constructor(server: PostgresServer, client: PgClient) {
     this.#server = server;
     this.#client = client;
+  }
+
+  get #role(): string {
+    return this.#server.role ?? this.#server.user;
+  }
+
+  tag(labels: Readonly<Record<string, string>>): void {
+    const words = Object.entries(labels).map(([name, value]) => `${name}=${value}`.replaceAll(/[^\w.:=-]/g, '_'));
+    this.#labels = labels;
+    this.#comment = words.length === 0 ? '' : `/* dinmo ${words.join(' ')} */ `;
   }
 
   async run(sql: string): Promise<number> {
@@ -159,13 +173,14 @@ class PostgresSession implements Warehouse {
 
   async query(sql: string): Promise<Row[]> {
     const result = (await this.#ask(sql)).at(-1);
-    if (result === undefined || !Array.isArray(result.rows)) throw statementError(new Error('no result'), sql);
+    if (result === undefined || !Array.isArray(result.rows))
+      throw statementError(new Error('no result'), sql, this.#role);
     return result.rows as Row[];
   }
 
   async *stream(sql: string): AsyncIterable<readonly Row[]> {
     const { default: Cursor } = await import('pg-cursor');
-    const cursor = this.#client.query(new Cursor(sql, [], { types: TYPES }));
+    const cursor = this.#client.query(new Cursor(`${this.#comment}${sql}`, [], { types: TYPES }));
     try {
       for (;;) {
         const rows = await this.#guard(sql, () => cursor.read(CHUNK_ROWS));
@@ -184,7 +199,7 @@ class PostgresSession implements Warehouse {
     for (let from = 0; from < rows.length; from += APPEND_ROWS) {
       const part = rows.slice(from, from + APPEND_ROWS);
       const columns = types.map((_, index) => part.map((row) => textOf(row[index] ?? null)));
-      await this.#guard(sql, () => this.#client.query(sql, columns));
+      await this.#guard(sql, () => this.#client.query(`${this.#comment}${sql}`, columns));
     }
   }
 
@@ -215,7 +230,9 @@ class PostgresSession implements Warehouse {
   }
 
   async another(): Promise<Warehouse> {
-    return await openPostgres(this.#server);
+    const other = await openPostgres(this.#server);
+    other.tag?.(this.#labels);
+    return other;
   }
 
   interrupt(): void {
@@ -233,7 +250,10 @@ class PostgresSession implements Warehouse {
   }
 
   async #ask(sql: string): Promise<readonly QueryResult[]> {
-    const answer = await this.#guard(sql, () => this.#client.query(sql) as Promise<QueryResult | QueryResult[]>); // several statements give several results
+    const answer = await this.#guard(
+      sql,
+      () => this.#client.query(`${this.#comment}${sql}`) as Promise<QueryResult | QueryResult[]>,
+    ); // several statements give several results
     return Array.isArray(answer) ? answer : [answer];
   }
 
@@ -241,7 +261,7 @@ class PostgresSession implements Warehouse {
     try {
       return await this.#turns.take(work);
     } catch (thrown) {
-      throw thrown instanceof DinmoError ? thrown : statementError(thrown, sql);
+      throw thrown instanceof DinmoError ? thrown : statementError(thrown, sql, this.#role);
     }
   }
 }

@@ -17,31 +17,59 @@ function failureOf(thrown: unknown): PgFailure {
   };
 }
 
-/** A session that could not be opened. */
+/** A session that could not be opened: which field of the profile to look at. */
 export function connectionError(server: PostgresServer, thrown: unknown): DinmoError {
   const { message, code } = failureOf(thrown);
   const where = server.host.startsWith('/') ? `the socket in ${server.host}` : `${server.host}:${server.port}`;
-  // Class 28: invalid authorization; 3D000: no such database; 42501: no right to it.
-  if (/^28|^3D000|^42501/.test(code) || /password/i.test(message)) {
-    return new DinmoError({
-      kind: 'warehouse',
-      code: 'postgres-login-refused',
-      message: `PostgreSQL at ${where} refused ${server.user}: ${message}`,
-      fix: 'See `user`, `password`, `dbname` and `role` of the target in profiles.yml; `dbt debug` uses the same.',
-      cause: thrown,
-    });
-  }
+  const at = CAUSES.find(({ text }) => text.test(message)) ?? CAUSES.find(({ codes }) => codes.test(code)) ?? OTHERWISE;
   return new DinmoError({
     kind: 'warehouse',
-    code: 'postgres-unreachable',
-    message: `PostgreSQL at ${where} could not be reached: ${message}`,
-    fix: 'See `host`, `port` and `sslmode` of the target in profiles.yml, and whether the server runs.',
+    code: at.refused ? 'postgres-login-refused' : 'postgres-unreachable',
+    message: `PostgreSQL at ${where} ${at.refused ? `refused ${server.user}` : 'could not be reached'}: ${message}${code === '' || message.includes(code) ? '' : ` (${code})`}`,
+    fix: `See ${at.fields.map((field) => `\`${field}\``).join(', ')} of ${server.from}${at.more ?? ''}.`,
     cause: thrown,
   });
 }
 
+interface ConnectionCause {
+  /** SQLSTATEs of the server, codes of the system and of TLS. */
+  readonly codes: RegExp;
+  readonly text: RegExp;
+  readonly fields: readonly string[];
+  readonly refused: boolean;
+  readonly more?: string;
+}
+
+const NEVER = /(?!)/;
+
+const CAUSES: readonly ConnectionCause[] = [
+  { codes: /^28P01$/, text: /password must be a string|no password/i, fields: ['password'], refused: true },
+  { codes: /^3D000$/, text: NEVER, fields: ['dbname'], refused: true },
+  // Taken on after connecting: there is none of that name, or the user is not a member of it.
+  { codes: /^(22023|42704)$/, text: /permission denied to set role/i, fields: ['role'], refused: true },
+  { codes: NEVER, text: /pg_hba\.conf/i, fields: ['user', 'sslmode', 'host'], refused: true },
+  { codes: /^(28|42501)/, text: NEVER, fields: ['user', 'role'], refused: true },
+  {
+    codes: /CERT|SIGNATURE|ALTNAME/,
+    text: /\b(client|peer|signed|issuer|local issuer) certificate|altnames/i,
+    fields: ['sslrootcert', 'sslmode', 'sslcert', 'sslkey'],
+    refused: false,
+  },
+  { codes: NEVER, text: /SSL/, fields: ['sslmode'], refused: false },
+  { codes: /^(ENOTFOUND|EAI_AGAIN|ENOENT)$/, text: NEVER, fields: ['host'], refused: false },
+  { codes: /^ETIMEDOUT$/, text: /timeout/i, fields: ['host', 'port', 'connect_timeout'], refused: false },
+];
+
+const OTHERWISE: ConnectionCause = {
+  codes: NEVER,
+  text: NEVER,
+  fields: ['host', 'port'],
+  refused: false,
+  more: ', and whether the server runs',
+};
+
 /** A statement that failed, in our words, with the server's text. */
-export function statementError(thrown: unknown, sql: string): DinmoError {
+export function statementError(thrown: unknown, sql: string, role: string): DinmoError {
   const { message, code } = failureOf(thrown);
   const known = KINDS.find(({ codes, text }) => codes.test(code) || (code === '' && text?.test(message)));
   const { fix } = known ?? {};
@@ -49,9 +77,16 @@ export function statementError(thrown: unknown, sql: string): DinmoError {
     kind: 'warehouse',
     code: known?.is ?? 'statement-failed',
     message: `PostgreSQL: ${withoutValues(message, code)}${code === '' ? '' : ` (${code})`}`,
-    ...(fix === undefined ? {} : { fix: typeof fix === 'string' ? fix : fix(message) }),
+    ...(fix === undefined ? {} : { fix: typeof fix === 'string' ? fix : fix({ message, sql, role }) }),
     cause: Object.assign(new Error(sql), { original: thrown }),
   });
+}
+
+/** What a fix may speak of. */
+interface Failed {
+  readonly message: string;
+  readonly sql: string;
+  readonly role: string;
 }
 
 interface Kind {
@@ -60,7 +95,7 @@ interface Kind {
   readonly codes: RegExp;
   /** What the driver says where there is no code. */
   readonly text?: RegExp;
-  readonly fix?: string | ((message: string) => string);
+  readonly fix?: string | ((failed: Failed) => string);
 }
 
 const KINDS: readonly Kind[] = [
@@ -72,7 +107,7 @@ const KINDS: readonly Kind[] = [
   {
     is: 'grant-missing',
     codes: /^42501$/,
-    fix: (message) => `${grantFor(message)} \`dinmo doctor --grants\` prints all that is needed.`,
+    fix: (failed) => `${grantFor(failed)} \`dinmo doctor --grants\` prints all that is needed.`,
   },
   {
     is: 'changed-meanwhile',
@@ -97,10 +132,28 @@ function withoutValues(message: string, code: string): string {
   return /^2[23]/.test(code) ? message.replaceAll(/"[^"]*"|'[^']*'/g, '…') : message;
 }
 
-function grantFor(message: string): string {
-  const found = /permission denied for (schema|table|view|database|sequence) (\S+)/.exec(message);
+/** Names as PostgreSQL says them are bare; the statement says which schema they stand in. */
+function grantFor({ message, sql, role }: Failed): string {
+  const found =
+    /permission denied (?:for|to create (temporary) tables in) (schema|table|view|database|sequence) "?(.+?)"?$/.exec(
+      message,
+    );
   if (found === null) return 'An administrator has to grant it.';
-  const [, kind = '', name = ''] = found;
-  const right = kind === 'schema' ? 'usage, create' : kind === 'database' ? 'create' : 'select';
-  return `An administrator runs: grant ${right} on ${kind === 'view' ? 'table' : kind} ${name} to <role>;`;
+  const [, temporary, kind = '', name = ''] = found;
+  const makes = /^\s*(create|drop)\b/i.test(sql);
+  const rights = { schema: makes ? 'usage, create' : 'usage', database: temporary ?? 'create', sequence: 'usage' };
+  const right = rights[kind as keyof typeof rights] ?? 'select';
+  return `An administrator runs: grant ${right} on ${kind === 'view' ? 'table' : kind} ${qualified(name, kind, sql)} to ${quotedName(role)};`;
+}
+
+function qualified(name: string, kind: string, sql: string): string {
+  const quoted = quotedName(name);
+  if (kind === 'schema' || kind === 'database') return quoted;
+  const escaped = name.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const written = new RegExp(`("(?:[^"]|"")+"|\\w+)\\."?${escaped}"?(?![\\w"])`).exec(sql);
+  return written === null ? quoted : `${written[1]}.${quoted}`;
+}
+
+function quotedName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
 }

@@ -6,6 +6,8 @@ import { DinmoError } from '../../errors.ts';
 
 /** How a PostgreSQL server is reached: what dbt-postgres makes of a profile, for the driver. */
 export interface PostgresServer {
+  /** Where this stands, for messages: target, profile and file. */
+  readonly from: string;
   /** A name, an address, or the folder of a socket. */
   readonly host: string;
   readonly port: number;
@@ -18,6 +20,8 @@ export interface PostgresServer {
   readonly ssl: SslMode;
   readonly certificates: { readonly ca?: string; readonly cert?: string; readonly key?: string };
   readonly connectTimeoutMs: number;
+  /** What the server's lists of sessions call this one; null: `dinmo`. */
+  readonly applicationName: string | null;
 }
 
 const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
@@ -37,6 +41,7 @@ export function postgresServer(profile: Profile): PostgresServer {
   const cert = read.file('sslcert');
   const key = read.file('sslkey');
   return {
+    from: read.place,
     host: read.required('host'),
     port: read.number('port') ?? 5432,
     user: read.required('user'),
@@ -47,6 +52,7 @@ export function postgresServer(profile: Profile): PostgresServer {
     ssl,
     certificates: { ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) },
     connectTimeoutMs: (read.number('connect_timeout') ?? 10) * 1000,
+    applicationName: read.text('application_name'),
   };
 }
 
@@ -94,12 +100,16 @@ class Fields {
     }
   }
 
-  invalid(name: string, what: string, fix: string): DinmoError {
+  get place(): string {
     const { targetName, profileName, file } = this.#profile;
+    return `the target ${targetName} of profile ${profileName} in ${file}`;
+  }
+
+  invalid(name: string, what: string, fix: string): DinmoError {
     return new DinmoError({
       kind: 'configuration',
       code: 'profile-invalid',
-      message: `\`${name}\` of the target ${targetName} of profile ${profileName} in ${file} ${what}.`,
+      message: `\`${name}\` of ${this.place} ${what}.`,
       fix,
     });
   }

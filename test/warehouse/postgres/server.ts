@@ -52,6 +52,7 @@ export async function startServer(
     port,
     folder,
     at: (database) => ({
+      from: 'the tests',
       host: '127.0.0.1',
       port,
       user: 'postgres',
@@ -62,6 +63,7 @@ export async function startServer(
       ssl: 'disable',
       certificates: {},
       connectTimeoutMs: 10_000,
+      applicationName: null,
     }),
   };
 }
