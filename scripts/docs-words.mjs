@@ -77,6 +77,30 @@ export const SHAPE_FINDINGS = [
 /** Errors whose words the sources do not hold in one place: code, exit code, what is wrong, what to do. @type {readonly (readonly [string, number, string, string])[]} */
 export const ERROR_WORDS = [
   [
+    'bigquery-busy',
+    4,
+    'BigQuery failed, or refused for its quotas, however often it was asked.',
+    'Run it again later; quotas are shown in the Google Cloud console.',
+  ],
+  [
+    'bigquery-incomplete-answer',
+    4,
+    'A job of BigQuery ended without its statistics, or a result came without its number of rows: nothing was taken from it.',
+    'Run it again; if it stays, see the job in the Google Cloud console.',
+  ],
+  [
+    'bigquery-login-refused',
+    2,
+    'There are no usable credentials for BigQuery, or it refused them (exit code 4 then).',
+    'See `method` and its credentials in profiles.yml; `dbt debug` uses the same.',
+  ],
+  [
+    'bytes-limit',
+    4,
+    'A statement would bill more than `maximum_bytes_billed` of the target allows.',
+    'Raise it in profiles.yml, or read less: `dinmo plan` shows the bytes.',
+  ],
+  [
     'activation-locked',
     1,
     'Another process is syncing the activation.',

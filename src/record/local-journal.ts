@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Span } from '../delivery/row-texts.ts';
 import type { Value } from '../warehouse/warehouse.ts';
-import type { Journal } from './journal.ts';
+import { type Journal, withdrawnRange } from './journal.ts';
 import type { Ledger } from './ledger.ts';
 import { united, without } from './spans.ts';
 
@@ -115,7 +115,7 @@ export async function tellWarehouse(
     known = united([...known, ...fresh]);
   }
   const unsent = without(announced, united([...remembered.sent, ...known]));
-  for (const { lo, hi } of unsent) ranges.push(rangeOf({ lo, hi, status: 'deferred', code: 'not-sent' }));
+  ranges.push(...unsent.map(withdrawnRange));
   await journal.write(ranges);
   await journal.flush();
 }

@@ -28,7 +28,11 @@ interface Entry {
 
 /** Every warehouse, one line each; a test compares the list with the folders. */
 const WAREHOUSES: Readonly<Record<string, Entry>> = {
-  bigquery: { dialect: async () => (await import('./bigquery/dialect.ts')).bigqueryDialect, connect: connectBigquery },
+  bigquery: {
+    dialect: async () => (await import('./bigquery/dialect.ts')).bigqueryDialect,
+    connect: connectBigquery,
+    grants: grantsOfBigquery,
+  },
   duckdb: {
     dialect: async () => (await import('./duckdb/dialect.ts')).duckdbDialect,
     connect: connectDuckdb,
@@ -108,6 +112,14 @@ async function grantsOfPostgres(profile: Profile, places: GrantedPlaces): Promis
     import('./postgres/grants.ts'),
   ]);
   return postgresGrants(postgresServer(profile), places);
+}
+
+async function grantsOfBigquery(profile: Profile, places: GrantedPlaces): Promise<readonly string[]> {
+  const [{ bigqueryPlace }, { bigqueryGrants }] = await Promise.all([
+    import('./bigquery/profile.ts'),
+    import('./bigquery/grants.ts'),
+  ]);
+  return bigqueryGrants(bigqueryPlace(profile), places);
 }
 
 async function connectBigquery(profile: Profile, options: ConnectOptions): Promise<Warehouse> {

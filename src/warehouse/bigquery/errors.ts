@@ -78,18 +78,18 @@ export function statementError(thrown: unknown, sql: string, place: JobPlace): D
   const text = withoutValues(failure);
   return new DinmoError({
     kind: 'warehouse',
-    code: words.code,
+    code: words.is,
     message: `BigQuery: ${text}${failure.reason === '' ? '' : ` (${failure.reason})`}, job ${place.jobId}.`,
     ...(words.fix === null ? {} : { fix: words.fix }),
     cause: Object.assign(new Error(sql), { original: thrown }),
   });
 }
 
-function wordsOf(failure: BigqueryFailure, place: JobPlace): { readonly code: string; readonly fix: string | null } {
+function wordsOf(failure: BigqueryFailure, place: JobPlace): { readonly is: string; readonly fix: string | null } {
   const { reason, status, message } = failure;
   if (status === 401 || /^invalid_grant|invalid_client|unauthorized/i.test(reason))
     return {
-      code: 'bigquery-login-refused',
+      is: 'bigquery-login-refused',
       fix: 'See `method` and its credentials in profiles.yml; `dbt debug` uses the same.',
     };
   if (isMissing(failure)) {
@@ -99,30 +99,30 @@ function wordsOf(failure: BigqueryFailure, place: JobPlace): { readonly code: st
         ? ''
         : ` The job ran in ${elsewhere.replace(/[.,]$/, '')}: where the datasets are elsewhere, set \`location:\` in profiles.yml.`;
     return {
-      code: 'relation-missing',
+      is: 'relation-missing',
       fix: `Run \`dbt build\` (after \`dinmo generate\`), with the same target, and try again.${where}`,
     };
   }
   if (reason === 'accessDenied' || status === 403)
     return {
-      code: 'grant-missing',
+      is: 'grant-missing',
       fix: `${grantFor(failure, place)} \`dinmo doctor --grants\` prints all that is needed.`,
     };
   if (reason === 'bytesBilledLimitExceeded')
     return {
-      code: 'bytes-limit',
+      is: 'bytes-limit',
       fix: 'Raise `maximum_bytes_billed` in profiles.yml, or read less: `dinmo plan` shows the bytes.',
     };
   if (reason === 'stopped')
     return {
-      code: 'statement-cancelled',
+      is: 'statement-cancelled',
       fix: 'It was cancelled, or took longer than `job_execution_timeout_seconds`.',
     };
   if (isConflict(failure))
-    return { code: 'changed-meanwhile', fix: 'Another job changed the same tables. Run it again.' };
+    return { is: 'changed-meanwhile', fix: 'Another job changed the same tables. Run it again.' };
   if (isPassing(failure) || reason === 'quotaExceeded')
-    return { code: 'bigquery-busy', fix: 'Run it again later; quotas are shown in the Google Cloud console.' };
-  return { code: 'statement-failed', fix: null };
+    return { is: 'bigquery-busy', fix: 'Run it again later; quotas are shown in the Google Cloud console.' };
+  return { is: 'statement-failed', fix: null };
 }
 
 /** The command with which an administrator grants what is missing. */

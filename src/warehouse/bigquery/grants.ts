@@ -1,30 +1,33 @@
+import type { GrantedPlaces, SchemaName } from '../grants.ts';
 import type { BigqueryPlace } from './profile.ts';
-
-/** What a role of our own has to reach. */
-export interface GrantedPlaces {
-  /** Datasets that segments read, by project: never written. */
-  readonly read: readonly { readonly project: string; readonly dataset: string }[];
-  /** Our own three, which may not exist yet. */
-  readonly write: readonly { readonly project: string; readonly dataset: string }[];
-}
+import { bigqueryState } from './state-dialect.ts';
 
 /**
  * What an administrator runs so that an account can do what dinmo does and nothing else: jobs and sessions in the project that pays,
- * reading of the datasets behind the segments, writing in our own. `principal` is as IAM writes it: `serviceAccount:…`, `user:…`.
- * Roles: https://cloud.google.com/bigquery/docs/access-control (API v2). `bigquery.user` also lets it list datasets and make new ones
- * that it owns; nothing smaller lets a job have a session.
+ * reading of the datasets behind the segments, writing in our own. Roles:
+ * https://cloud.google.com/bigquery/docs/access-control (API v2). `bigquery.user` also lets it list datasets and make new ones that
+ * it owns; no smaller role lets a job have a session.
  */
-export function bigqueryGrants(place: BigqueryPlace, principal: string, places: GrantedPlaces): readonly string[] {
-  const name = ({ project, dataset }: { readonly project: string; readonly dataset: string }): string =>
-    `\`${project}\`.\`${dataset}\``;
-  const member = JSON.stringify(principal);
-  const options = place.location === null ? '' : ` options (location = '${place.location}')`;
+export function bigqueryGrants(place: BigqueryPlace, { read, write }: GrantedPlaces): readonly string[] {
+  const member = memberOf(place);
+  const name = ({ database, schema }: SchemaName): string =>
+    bigqueryState.table({ database: null, schema: database ?? place.project, name: schema });
+  const options = place.location === null ? '' : ` options (location = ${bigqueryState.text(place.location)})`;
+  const to = JSON.stringify(member);
   return [
-    `gcloud projects add-iam-policy-binding ${place.executionProject} --member=${principal} --role=roles/bigquery.user`,
-    ...places.write.flatMap((written) => [
-      `create schema if not exists ${name(written)}${options};`,
-      `grant \`roles/bigquery.dataEditor\` on schema ${name(written)} to ${member};`,
+    '-- In a shell, as an administrator of the project that pays:',
+    `gcloud projects add-iam-policy-binding ${place.executionProject} --member=${member} --role=roles/bigquery.user`,
+    '-- In BigQuery, as an owner of the datasets:',
+    ...read.map((schema) => `grant \`roles/bigquery.dataViewer\` on schema ${name(schema)} to ${to};`),
+    ...write.flatMap((schema) => [
+      `create schema if not exists ${name(schema)}${options};`,
+      `grant \`roles/bigquery.dataEditor\` on schema ${name(schema)} to ${to};`,
     ]),
-    ...places.read.map((read) => `grant \`roles/bigquery.dataViewer\` on schema ${name(read)} to ${member};`),
   ];
+}
+
+/** As IAM writes it. Whose the credentials of gcloud are, or a key file is, is not looked at here. */
+function memberOf({ auth, impersonate }: BigqueryPlace): string {
+  const email = impersonate ?? (auth.kind === 'key' ? String(auth.credentials['client_email']) : null);
+  return email === null ? 'serviceAccount:<service account>' : `serviceAccount:${email}`;
 }
