@@ -77,6 +77,42 @@ export const SHAPE_FINDINGS = [
 /** Errors whose words the sources do not hold in one place: code, exit code, what is wrong, what to do. @type {readonly (readonly [string, number, string, string])[]} */
 export const ERROR_WORDS = [
   [
+    'relation-missing',
+    4,
+    'A table or view that a plan reads is not there, or the account may not see it.',
+    'Run `dbt build` (after `dinmo generate`), with the same target, and try again.',
+  ],
+  [
+    'connection-lost',
+    4,
+    'The session with the warehouse ended: the server was stopped, or the network was.',
+    'Run it again when the server is back: a sync goes on with what is left.',
+  ],
+  [
+    'grant-missing',
+    4,
+    'The account of the target may not do what the statement asks.',
+    'The message says which statement gives the right; `dinmo doctor --grants` prints all that are needed.',
+  ],
+  [
+    'postgres-login-refused',
+    4,
+    'The PostgreSQL server answered, and did not let the user of the target in.',
+    'The message names the field of profiles.yml; `dbt debug` uses the same.',
+  ],
+  [
+    'postgres-unreachable',
+    4,
+    'No session with the PostgreSQL server could be opened: address, certificates, or the server itself.',
+    'The message names the fields of profiles.yml, and what the server or the system said.',
+  ],
+  [
+    'statement-cancelled',
+    4,
+    'A statement was stopped, by a person, an interrupt or a timeout of the warehouse.',
+    'Where nobody stopped it, see the timeouts of the warehouse and of the role.',
+  ],
+  [
     'bigquery-busy',
     4,
     'BigQuery failed, or refused for its quotas, however often it was asked.',
