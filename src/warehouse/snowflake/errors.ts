@@ -10,9 +10,10 @@ interface SnowflakeFailure {
 function failureOf(thrown: unknown): SnowflakeFailure {
   const { message, code, sqlState, cause } = (thrown ?? {}) as Record<string, unknown>;
   // The driver hides what the network said behind a text of its own.
-  const why = cause instanceof Error ? ` ${cause.message}` : '';
+  const said = typeof message === 'string' ? message : String(thrown);
+  const why = cause instanceof Error && !said.includes(cause.message) ? ` ${cause.message}` : '';
   return {
-    message: `${typeof message === 'string' ? message : String(thrown)}${why}`.replaceAll(/\s*\n\s*/g, ' '),
+    message: `${said}${why}`.replaceAll(/\s*\n\s*/g, ' '),
     code: code === undefined || code === null ? '' : String(code).padStart(6, '0'),
     sqlState: typeof sqlState === 'string' ? sqlState : '',
   };
