@@ -74,7 +74,7 @@ export function statementError(thrown: unknown, sql: string, role: string): Dinm
   const known = KINDS.find(({ codes, text }) => codes.test(code) || (code === '' && text?.test(message)));
   const { fix } = known ?? {};
   return new DinmoError({
-    kind: 'warehouse',
+    kind: known?.stopped ? 'stopped' : 'warehouse',
     code: known?.is ?? 'statement-failed',
     message: `PostgreSQL: ${withoutValues(message, code)}${code === '' ? '' : ` (${code})`}`,
     ...(fix === undefined ? {} : { fix: typeof fix === 'string' ? fix : fix({ message, sql, role }) }),
@@ -93,6 +93,8 @@ interface Kind {
   readonly is: string;
   /** SQLSTATEs, or what the system calls a failure (PostgreSQL 18, appendix A). */
   readonly codes: RegExp;
+  /** Not a fault of the warehouse: another process was quicker. */
+  readonly stopped?: true;
   /** What the driver says where there is no code. */
   readonly text?: RegExp;
   readonly fix?: string | ((failed: Failed) => string);
@@ -112,6 +114,7 @@ const KINDS: readonly Kind[] = [
   {
     is: 'changed-meanwhile',
     codes: /^(40001|40P01)$/,
+    stopped: true,
     fix: 'Another session changed the same rows. Run it again.',
   },
   {

@@ -44,6 +44,9 @@ it.skipIf(!wanted)(
     await works(workspace.dinmo('generate'));
     await works(workspace.dbt('build'));
     workspace.env['DINMO_SANDBOX_URL'] = await sandbox(workspace);
+    const grants = await workspace.dinmo('doctor', '--grants');
+    expect(grants.code, grants.all).toBe(0);
+    expect(grants.stdout).toContain('grant usage, create on schema "DINMO_DELTA_STORAGE" to "postgres";');
     const planned = await workspace.json('plan', '--sandbox');
     const first = await workspace.json('sync', '--sandbox');
     expect([planned.code, first.code], first.stderr).toEqual([0, 0]);
