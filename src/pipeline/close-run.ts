@@ -10,6 +10,7 @@ import {
 } from '../diff/state-tables.ts';
 import { DinmoError } from '../errors.ts';
 import { Journal } from '../record/journal.ts';
+import type { Lease } from '../record/lease.ts';
 import type { Ledger } from '../record/ledger.ts';
 import { LocalJournal, tellWarehouse } from '../record/local-journal.ts';
 import { type Closing, type SettledCounts, type SettlementTables, settle } from '../record/settle.ts';
@@ -102,12 +103,18 @@ export async function recover(
   ledger: Ledger,
   tables: StateTables,
   unfinished: readonly UnfinishedRun[],
-  { finishedAt, journalFolder }: { readonly finishedAt: string; readonly journalFolder: string | null },
+  {
+    lease,
+    finishedAt,
+    journalFolder,
+  }: { readonly lease: Lease; readonly finishedAt: string; readonly journalFolder: string | null },
 ): Promise<void> {
   for (const { runId, closing } of unfinished) {
     const local = new LocalJournal(journalFolder, runId);
     await tellWarehouse(ledger, { runId, journal: new Journal(ledger, runId), local });
     await ledger.warehouse.transaction(async () => {
+      // What looks dead to a process that lost its own lease meanwhile may be the run of the one that took it.
+      await lease.verify();
       const counts = await closeRun(ledger, tables, closing, false);
       await endRun(ledger, runId, {
         status: 'interrupted',
@@ -115,6 +122,7 @@ export async function recover(
         finished_at: finishedAt,
         ...countColumns(counts),
       });
+      await lease.seal({});
     });
     local.remove();
   }

@@ -53,6 +53,7 @@ export async function syncActivation(run: SyncRun, prepared: Prepared): Promise<
   });
   try {
     await recover(ledger, prepared.tables, await findUnfinished(ledger, activation.id), {
+      lease,
       finishedAt: new Date(clock.now()).toISOString(),
       journalFolder: journalFolder(run),
     });

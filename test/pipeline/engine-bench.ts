@@ -153,6 +153,7 @@ export class EngineBench {
     });
     const now = (): string => new Date(this.clock.now()).toISOString();
     await recover(ledger, tables, await findUnfinished(ledger, activation.id), {
+      lease,
       finishedAt: now(),
       journalFolder: this.journalFolder,
     });
