@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { stateTables } from '../../src/diff/state-tables.ts';
 import { silentLogger } from '../../src/log.ts';
+import { recover } from '../../src/pipeline/close-run.ts';
 import {
   LEASE_MS,
   Lease,
@@ -108,5 +110,28 @@ describe('a lease', () => {
     expect(isAlive(self)).toBe(true);
     expect(isAlive({ ...self, started: '1' })).toBe(self.started === null);
     expect(isAlive({ host: self.host, pid: 2 ** 22 + 1, started: null })).toBe(false);
+  });
+
+  it('that was lost closes nobody: the run that looks dead is that of the next holder', async () => {
+    const lost = await Lease.acquire(options(here));
+    await Lease.acquire(options({ ...here, pid: 8 }));
+    const tables = stateTables(SCHEMA, 'people');
+    await ledger.createSnapshot(tables);
+    const closing = {
+      activationId: 'vip.list',
+      runId: 'theirs',
+      normaliserVersion: 0,
+      attempts: 5,
+      matchesPeople: false,
+    };
+    await ledger.insert('runs', { run_id: 'theirs', activation_id: 'vip.list', status: 'running', closing: '{}' });
+    await expect(
+      recover(ledger, tables, [{ runId: 'theirs', closing }], {
+        lease: lost,
+        finishedAt: new Date(bench.clock.now()).toISOString(),
+        journalFolder: null,
+      }),
+    ).rejects.toMatchObject({ code: 'lease-lost' });
+    expect(await bench.query(`select status from ${ledger.sql('runs')}`)).toEqual([{ status: 'running' }]);
   });
 });
