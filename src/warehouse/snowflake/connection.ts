@@ -50,6 +50,8 @@ async function connect(account: SnowflakeAccount): Promise<Connection> {
 
 class SnowflakeSession implements Warehouse {
   readonly state = snowflakeState;
+  /** A write takes a tenth of a second and more, and keeps the warehouse awake. */
+  readonly answersEveryMs = 30_000;
   readonly #account: SnowflakeAccount;
   readonly #connection: Connection;
   /** A lease that is renewed and a journal that is written meet here: a session takes one statement at a time. */

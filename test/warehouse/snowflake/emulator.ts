@@ -8,6 +8,13 @@ const ROOT = join(import.meta.dirname, '../../..');
 const PYTHON = join(ROOT, '.venvs/fakesnow/bin/python');
 const START_MS_MAX = 60_000;
 
+export const NOT_INSTALLED =
+  'the emulator is not installed (it needs Python 3.10 to 3.13): npm run setup -- --with-versions';
+
+export function isInstalled(): boolean {
+  return existsSync(PYTHON);
+}
+
 /** An emulator of this process alone: it ends when this process does, however it ends. */
 export interface TestEmulator {
   readonly url: string;
@@ -27,7 +34,7 @@ export function testEmulator(): Promise<TestEmulator> {
 const GUARDED = '"$@" & server=$!; cat > /dev/null; kill -KILL $server 2> /dev/null';
 
 async function start(): Promise<TestEmulator> {
-  if (!existsSync(PYTHON)) throw new Error('the emulator is not installed: node scripts/setup-emulators.mjs snowflake');
+  if (!isInstalled()) throw new Error(NOT_INSTALLED);
   const port = await freePort();
   const program = [PYTHON, join(import.meta.dirname, 'start-emulator.py'), String(port)];
   const child = spawn('/bin/sh', ['-c', GUARDED, 'snowflake', ...program], {

@@ -187,7 +187,7 @@ describe('answers', () => {
       for (const { c } of part) expect(c).toBe(next++);
     }
     expect(next).toBe(BigInt(size));
-    account.pieces.set('/piece/2', []);
+    account.pieces.set('/piece/2', [['12000']]);
     expect(await failed(warehouse.query('select c from t'))).toMatchObject({ code: 'answer-incomplete' });
   });
 
