@@ -42,7 +42,7 @@ export const bigqueryState: StateDialect = {
   stopsAtLimit: false,
   transactionsHold: 'rows',
   steadyReads: false,
-  rowNumber: 'row_n',
+  rowNumber: 'stored_n',
   every: (condition) => `coalesce(logical_and(coalesce(${condition}, false)), false)`,
   // The separator of `string_agg` has to be a literal.
   joinTexts: (text, { separator, order }) =>
@@ -77,7 +77,7 @@ export const bigqueryState: StateDialect = {
     const rows = bigqueryState.identifier(`${name}_rows`);
     const sizes = `select row_part, count(*) as part_rows from ${rows} group by row_part`;
     return `create or replace temp table ${rows} as select cast(floor(rand() * ${NUMBERERS}) as int64) as row_part, made.* from (${select}) as made;
-create or replace temp table ${table} cluster by row_n as select p.rows_before + row_number() over (partition by made.row_part) as row_n, made.* except (row_part)
+create or replace temp table ${table} cluster by stored_n as select p.rows_before + row_number() over (partition by made.row_part) as stored_n, made.* except (row_part)
 from ${rows} as made join (select row_part, sum(part_rows) over (order by row_part) - part_rows as rows_before from (${sizes}) as sizes) as p on p.row_part = made.row_part;
 drop table ${rows}`;
   },
