@@ -77,6 +77,42 @@ export const SHAPE_FINDINGS = [
 /** Errors whose words the sources do not hold in one place: code, exit code, what is wrong, what to do. @type {readonly (readonly [string, number, string, string])[]} */
 export const ERROR_WORDS = [
   [
+    'snowflake-warehouse-missing',
+    4,
+    'The session has no warehouse that computes, or its role may not use it.',
+    'Name one with `warehouse:` of the target in profiles.yml; its role needs usage on it.',
+  ],
+  [
+    'statement-timed-out',
+    4,
+    'A statement took longer than the user or the warehouse allows.',
+    'Raise STATEMENT_TIMEOUT_IN_SECONDS, or use a larger warehouse.',
+  ],
+  [
+    'snowflake-session-lost',
+    4,
+    'The session ended on the server and could not be renewed.',
+    'Run it again: a sync goes on with what is left.',
+  ],
+  [
+    'authenticator-needs-terminal',
+    2,
+    '`externalbrowser` needs somebody at a terminal.',
+    'Use a key pair or a programmatic access token where nobody is.',
+  ],
+  [
+    'authenticator-unsupported',
+    2,
+    'The target logs in by a method that is not supported.',
+    'The message names those that are.',
+  ],
+  [
+    'snowflake-login-refused',
+    4,
+    'Snowflake refused the login.',
+    'See `user`, `role` and the credentials of the target in profiles.yml; `dbt debug` uses the same.',
+  ],
+  [
     'relation-missing',
     4,
     'A table or view that a plan reads is not there, or the account may not see it.',

@@ -47,6 +47,7 @@ const WAREHOUSES: Readonly<Record<string, Entry>> = {
   snowflake: {
     dialect: async () => (await import('./snowflake/dialect.ts')).snowflakeDialect,
     connect: connectSnowflake,
+    grants: grantsOfSnowflake,
   },
 };
 
@@ -133,6 +134,15 @@ async function connectBigquery(profile: Profile, options: ConnectOptions): Promi
     logger: options.logger,
     ...(options.signal ? { signal: options.signal } : {}),
   });
+}
+
+async function grantsOfSnowflake(profile: Profile, places: GrantedPlaces): Promise<readonly string[]> {
+  const [{ snowflakeAccount }, { snowflakeGrants }] = await Promise.all([
+    import('./snowflake/profile.ts'),
+    import('./snowflake/grants.ts'),
+  ]);
+  // Nothing is opened, so that no browser is either.
+  return snowflakeGrants(snowflakeAccount(profile, { terminal: true }), places);
 }
 
 async function connectSnowflake(profile: Profile): Promise<Warehouse> {

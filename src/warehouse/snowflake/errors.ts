@@ -32,10 +32,11 @@ export function connectionError(place: string, thrown: unknown): DinmoError {
       cause: thrown,
     });
   }
+  const told = code === '' ? message : `${message} (${code})`;
   return new DinmoError({
     kind: 'warehouse',
     code: 'snowflake-unreachable',
-    message: `Snowflake ${place} could not be reached: ${message}${code === '' ? '' : ` (${code})`}`,
+    message: `Snowflake ${place} could not be reached: ${told}`,
     fix: 'See `account`, `host` and `port` of the target in profiles.yml, and the network.',
     cause: thrown,
   });

@@ -1,3 +1,4 @@
+import { request } from 'node:https';
 import { DinmoError, messageOf } from '../../errors.ts';
 import type { OauthRefresh } from './profile.ts';
 
@@ -14,25 +15,57 @@ export async function accessToken({ url, clientId, clientSecret, refreshToken }:
       cause,
     });
   try {
-    const response = await fetch(url, {
-      method: 'POST',
-      headers: {
-        authorization: `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString('base64')}`,
-        'content-type': 'application/x-www-form-urlencoded',
-      },
-      body: new URLSearchParams({
+    const { ok, status, body } = await post(url, {
+      authorization: `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString('base64')}`,
+      form: new URLSearchParams({
         grant_type: 'refresh_token',
         refresh_token: refreshToken,
         redirect_uri: 'http://localhost:9999',
-      }),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      }).toString(),
     });
-    const body: unknown = await response.json().catch(() => null);
     const token = (body as { readonly access_token?: unknown } | null)?.access_token;
-    if (response.ok && typeof token === 'string') return token;
+    if (ok && typeof token === 'string') return token;
     const said = (body as { readonly error?: unknown } | null)?.error;
-    throw refused(`status ${response.status}${typeof said === 'string' ? `, ${said}` : ''}`);
+    throw refused(`status ${status}${typeof said === 'string' ? `, ${said}` : ''}`);
   } catch (thrown) {
     throw thrown instanceof DinmoError ? thrown : refused(messageOf(thrown), thrown);
+  }
+}
+
+interface Answer {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly body: unknown;
+}
+
+function post(
+  url: string,
+  { authorization, form }: { readonly authorization: string; readonly form: string },
+): Promise<Answer> {
+  const headers = { authorization, 'content-type': 'application/x-www-form-urlencoded' };
+  return new Promise((resolve, reject) => {
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const asking = request(url, { method: 'POST', headers, signal }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (part: string) => {
+        text += part;
+      });
+      response.on('error', reject);
+      response.on('end', () => {
+        const status = response.statusCode ?? 0;
+        resolve({ ok: status === 200, status, body: parsed(text) });
+      });
+    });
+    asking.on('error', reject);
+    asking.end(form);
+  });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
   }
 }
