@@ -195,4 +195,10 @@ const SEARCHED_ELSEWHERE: Readonly<Record<string, string>> = {
   'test/destinations/files/files.test.ts': 'reads Parquet that was written',
   'test/pipeline/generate.test.ts': 'types of columns only',
   'test/diff/values.test.ts': 'canonical forms of values only',
+  'test/warehouse/duckdb/contract.test.ts': 'sessions only, nothing of the engine',
+  'test/warehouse/bench-warehouse.ts': 'databases of the bench, which it searches when it closes',
+  'test/warehouse/postgres/server.ts': 'a server',
+  'test/warehouse/postgres/example.test.ts': 'a script that makes seeds; the rest goes through the workspace',
+  'test/warehouse/bigquery/emulator.ts': 'an emulator',
+  'test/warehouse/snowflake/emulator.ts': 'an emulator',
 };

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { openPostgres } from '../../../src/warehouse/postgres/connection.ts';
 import { Workspace } from '../../e2e/workspace.ts';
+import { secret } from '../../privacy/canaries.ts';
 import { testServer } from './server.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -26,10 +27,10 @@ it.skipIf(!wanted)(
       DBT_PROFILES_DIR: folder,
       PGHOST: '127.0.0.1',
       PGPORT: String(server.port),
-      PGPASSWORD: 'anything',
-      META_ACCESS_TOKEN: 'rehearsal',
-      HUBSPOT_ACCESS_TOKEN: 'rehearsal',
-      CRM_HOOK_SECRET: 'rehearsal',
+      PGPASSWORD: secret('postgres'),
+      META_ACCESS_TOKEN: secret('meta'),
+      HUBSPOT_ACCESS_TOKEN: secret('hubspot'),
+      CRM_HOOK_SECRET: secret('crm'),
     });
     onTestFinished(() => workspace.dispose());
     workspace.edit('packages.yml', 'local: ..', `local: ${ROOT}`);

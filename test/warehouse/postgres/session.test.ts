@@ -8,6 +8,7 @@ import { openPostgres } from '../../../src/warehouse/postgres/connection.ts';
 import { postgresGrants } from '../../../src/warehouse/postgres/grants.ts';
 import { postgresServer } from '../../../src/warehouse/postgres/profile.ts';
 import type { Warehouse } from '../../../src/warehouse/warehouse.ts';
+import { secret } from '../../privacy/canaries.ts';
 import { startServer, type TestServer } from './server.ts';
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
@@ -120,7 +121,7 @@ describe('a profile', () => {
 
   it('names the field that is wrong, and the file', async () => {
     const wrong: readonly (readonly [fields: Record<string, unknown>, code: string, field: string])[] = [
-      [{ user: 'locked', password: 'wrong' }, 'postgres-login-refused', 'password'],
+      [{ user: 'locked', password: secret('wrong') }, 'postgres-login-refused', 'password'],
       [{ user: 'locked' }, 'postgres-login-refused', 'password'],
       [{ user: 'nobody_at_all' }, 'postgres-login-refused', 'user'],
       [{ dbname: 'nowhere' }, 'postgres-login-refused', 'dbname'],
@@ -135,7 +136,7 @@ describe('a profile', () => {
       const { fix, message } = thrown as { readonly fix: string; readonly message: string }; // as matched above
       expect(fix).toContain(`\`${field}\``);
       expect(fix).toContain('the target prod of profile shop in /home/me/profiles.yml');
-      expect(message).not.toContain('wrong');
+      expect(message).not.toContain(secret('wrong'));
     }
     for (const [fields, field] of [
       [{ host: undefined }, 'host'],

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { SnowflakeAccount } from '../../../src/warehouse/snowflake/profile.ts';
+import { secret } from '../../privacy/canaries.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const PYTHON = join(ROOT, '.venvs/fakesnow/bin/python');
@@ -59,7 +60,7 @@ export function accountAt(
       ...address,
       account: 'emulated',
       username: 'somebody',
-      password: 'unused',
+      password: secret('snowflake'),
       accessUrl: url,
       database,
       schema,
