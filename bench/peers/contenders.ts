@@ -3,7 +3,7 @@ import { SYNC_SHIFT } from '../data/people.ts';
 import type { Round } from '../figure.ts';
 import { EXECUTABLE } from '../project/dinmo.ts';
 import { states } from '../project/prepared.ts';
-import { webhookAt, writeDatabase, writeProject } from '../project/project.ts';
+import { setConnections, webhookAt, writeDatabase, writeProject } from '../project/project.ts';
 import type { Launch } from '../run/interrupted.ts';
 import { condorCommand, condorEnvironment } from './condor/condor.ts';
 import { type DrtVariant, drtCommand, drtEnvironment, drtWarehouse, writeDrtProject } from './drt/drt.ts';
@@ -33,6 +33,8 @@ const ours: Contender = {
   settle: async (round, { rows, rowsPerRequest }) => {
     const folder = round.places.scratch('ours');
     await writeProject(folder, { destination: webhookAt(round.sink.url, rowsPerRequest) });
+    // As many as drt has threads.
+    setConnections(folder, 4);
     await writeDatabase(folder, (await states(round, rows, SYNC_SHIFT)).path, SHUFFLED);
     return { command: [process.execPath, EXECUTABLE, 'sync'], cwd: folder };
   },
