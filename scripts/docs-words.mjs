@@ -100,6 +100,7 @@ export const ERROR_WORDS = [
     '`externalbrowser` needs somebody at a terminal.',
     'Use a key pair or a programmatic access token where nobody is.',
   ],
+  ['bigquery-method', 2, 'The target logs in by a method that is not supported.', 'The message names those that are.'],
   [
     'authenticator-unsupported',
     2,

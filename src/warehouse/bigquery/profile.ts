@@ -1,6 +1,6 @@
 import type { Profile } from '../../artifacts/profile.ts';
-import { DinmoError } from '../../errors.ts';
 import { registerSecret } from '../../log.ts';
+import { ProfileFields } from '../profile-fields.ts';
 
 /** How BigQuery is reached: what dbt-bigquery makes of a profile, for the driver. */
 export interface BigqueryPlace {
@@ -55,7 +55,7 @@ const SCOPES = [
  * field, `bigquery-method` for a method that is not supported.
  */
 export function bigqueryPlace(profile: Profile): BigqueryPlace {
-  const read = new Fields(profile);
+  const read = new ProfileFields(profile);
   const project = read.text('project') ?? read.required('database');
   const priority = (read.text('priority') ?? 'interactive').toUpperCase();
   if (priority !== 'INTERACTIVE' && priority !== 'BATCH')
@@ -79,7 +79,7 @@ export function bigqueryPlace(profile: Profile): BigqueryPlace {
   };
 }
 
-function endpointOf(read: Fields): string | null {
+function endpointOf(read: ProfileFields): string | null {
   const text = read.text('api_endpoint');
   if (text === null) return null;
   if (!/^https?:\/\/[^/\s]+\/?$/.test(text))
@@ -87,7 +87,7 @@ function endpointOf(read: Fields): string | null {
   return text.replace(/\/$/, '');
 }
 
-function authOf(read: Fields): BigqueryAuth {
+function authOf(read: ProfileFields): BigqueryAuth {
   const method = read.required('method');
   switch (METHODS.find((known) => known === method)) {
     case 'oauth':
@@ -99,12 +99,16 @@ function authOf(read: Fields): BigqueryAuth {
     case 'oauth-secrets':
       return secretsOf(read);
     default:
-      throw read.methodUnknown(method);
+      throw read.failure(
+        'bigquery-method',
+        `the method ${method} is not supported`,
+        `Supported are: ${METHODS.join(', ')}; each with impersonate_service_account.`,
+      );
   }
 }
 
 /** A mapping, or its JSON in base64 or as it is. Environment variables hold line ends of the key as two characters. */
-function keyOf(read: Fields): Readonly<Record<string, unknown>> {
+function keyOf(read: ProfileFields): Readonly<Record<string, unknown>> {
   const written = read.value('keyfile_json');
   const key = typeof written === 'string' ? parsed(written) : written;
   if (key === null || typeof key !== 'object' || Array.isArray(key))
@@ -134,7 +138,7 @@ function parsed(text: string): unknown {
   }
 }
 
-function secretsOf(read: Fields): BigqueryAuth {
+function secretsOf(read: ProfileFields): BigqueryAuth {
   const token = read.text('token');
   if (token !== null) return { kind: 'token', token };
   const refresh = read.text('refresh_token');
@@ -151,63 +155,4 @@ function secretsOf(read: Fields): BigqueryAuth {
     clientSecret: read.required('client_secret'),
     tokenUri: read.text('token_uri'),
   };
-}
-
-class Fields {
-  readonly #profile: Profile;
-
-  constructor(profile: Profile) {
-    this.#profile = profile;
-  }
-
-  value(name: string): unknown {
-    return this.#profile.fields[name] ?? null;
-  }
-
-  text(name: string): string | null {
-    const value = this.value(name);
-    return value === null || value === '' ? null : String(value);
-  }
-
-  required(name: string): string {
-    const value = this.text(name);
-    if (value === null) throw this.invalid(name, 'is missing', `Add \`${name}:\`.`);
-    return value;
-  }
-
-  number(name: string): number | null {
-    const text = this.text(name);
-    if (text === null) return null;
-    if (!/^\d+$/.test(text)) throw this.invalid(name, 'is not a whole number', 'Correct it.');
-    return Number(text);
-  }
-
-  texts(name: string): readonly string[] | null {
-    const value = this.value(name);
-    if (value === null) return null;
-    return Array.isArray(value) ? value.map(String) : String(value).split(/[\s,]+/);
-  }
-
-  invalid(name: string, what: string, fix: string): DinmoError {
-    return new DinmoError({
-      kind: 'configuration',
-      code: 'profile-invalid',
-      message: `\`${name}\` of ${this.#where()} ${what}.`,
-      fix,
-    });
-  }
-
-  methodUnknown(method: string): DinmoError {
-    return new DinmoError({
-      kind: 'configuration',
-      code: 'bigquery-method',
-      message: `The method ${method} of ${this.#where()} is not supported.`,
-      fix: `Supported are: ${METHODS.join(', ')}; each with impersonate_service_account.`,
-    });
-  }
-
-  #where(): string {
-    const { targetName, profileName, file } = this.#profile;
-    return `the target ${targetName} of profile ${profileName} in ${file}`;
-  }
 }

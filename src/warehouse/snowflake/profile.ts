@@ -1,9 +1,7 @@
 import { createPrivateKey } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import type { ConnectionOptions } from 'snowflake-sdk';
 import type { Profile } from '../../artifacts/profile.ts';
-import { DinmoError } from '../../errors.ts';
+import { ProfileFields } from '../profile-fields.ts';
 
 /** How Snowflake is reached: what dbt-snowflake makes of a profile, for the driver. */
 export interface SnowflakeAccount {
@@ -38,7 +36,7 @@ const SUPPORTED =
  * `profile-invalid` naming the field, `authenticator-unsupported`, `authenticator-needs-terminal`.
  */
 export function snowflakeAccount(profile: Profile, { terminal }: { readonly terminal: boolean }): SnowflakeAccount {
-  const read = new Fields(profile);
+  const read = new ProfileFields(profile);
   // Host names have no underscores, so dbt writes hyphens.
   const account = read.required('account').replaceAll('_', '-');
   const host = read.text('host');
@@ -71,7 +69,10 @@ export function snowflakeAccount(profile: Profile, { terminal }: { readonly term
   };
 }
 
-function loginOf(read: Fields, { base, terminal }: { readonly base: string; readonly terminal: boolean }): Login {
+function loginOf(
+  read: ProfileFields,
+  { base, terminal }: { readonly base: string; readonly terminal: boolean },
+): Login {
   const stated = read.text('authenticator') ?? read.text('method');
   const plain = (options: ConnectionOptions): Login => ({ options, refresh: null, interactive: false });
   const keyed = read.text('private_key') !== null || read.text('private_key_path') !== null;
@@ -110,11 +111,11 @@ function loginOf(read: Fields, { base, terminal }: { readonly base: string; read
   }
 }
 
-function user(read: Fields): ConnectionOptions {
+function user(read: ProfileFields): ConnectionOptions {
   return { username: read.required('user') };
 }
 
-function oauth(read: Fields, base: string): Login {
+function oauth(read: ProfileFields, base: string): Login {
   const token = read.required('token');
   const clientId = read.text('oauth_client_id');
   const clientSecret = read.text('oauth_client_secret');
@@ -130,13 +131,13 @@ function oauth(read: Fields, base: string): Login {
 }
 
 /** The key as the driver takes it: PEM, PKCS 8, decrypted. A profile has it as PEM, as base64 of DER, or in a file. */
-function privateKeyOf(read: Fields): string {
+function privateKeyOf(read: ProfileFields): string {
   const path = read.text('private_key_path');
   const text = read.text('private_key');
   if (path !== null && text !== null)
     throw read.invalid('private_key', 'stands beside `private_key_path`', 'Keep one of the two.');
   const field = path === null ? 'private_key' : 'private_key_path';
-  const written = path === null ? (text ?? '') : read.file('private_key_path', path);
+  const written = read.file('private_key_path') ?? text ?? '';
   const passphrase = read.text('private_key_passphrase') ?? undefined;
   const isPem = written.includes('-----BEGIN');
   try {
@@ -155,56 +156,4 @@ function privateKeyOf(read: Fields): string {
 
 function given<K extends string>(name: K, value: string | null): { readonly [key in K]?: string } {
   return (value === null ? {} : { [name]: value }) as { readonly [key in K]?: string }; // one key or none
-}
-
-class Fields {
-  readonly #profile: Profile;
-
-  constructor(profile: Profile) {
-    this.#profile = profile;
-  }
-
-  text(name: string): string | null {
-    const value = this.#profile.fields[name];
-    return value === undefined || value === null || value === '' ? null : String(value);
-  }
-
-  required(name: string): string {
-    const value = this.text(name);
-    if (value === null) throw this.invalid(name, 'is missing', `Add \`${name}:\`.`);
-    return value;
-  }
-
-  number(name: string): number | null {
-    const text = this.text(name);
-    if (text === null) return null;
-    if (!/^\d+$/.test(text)) throw this.invalid(name, 'is not a whole number', 'Correct it.');
-    return Number(text);
-  }
-
-  flag(name: string): boolean {
-    return /^(true|yes|on|1)$/i.test(this.text(name) ?? '');
-  }
-
-  file(name: string, path: string): string {
-    try {
-      return readFileSync(path.replace(/^~(?=\/)/, homedir()), 'utf8');
-    } catch {
-      throw this.invalid(name, `names ${path}, which cannot be read`, 'Correct the path, or its permissions.');
-    }
-  }
-
-  invalid(name: string, what: string, fix: string): DinmoError {
-    return this.failure('profile-invalid', `\`${name}\` ${what}`, fix);
-  }
-
-  failure(code: string, what: string, fix: string): DinmoError {
-    const { targetName, profileName, file } = this.#profile;
-    return new DinmoError({
-      kind: 'configuration',
-      code,
-      message: `Target ${targetName} of profile ${profileName} in ${file}: ${what}.`,
-      fix,
-    });
-  }
 }

@@ -147,7 +147,7 @@ describe('a profile', () => {
       await expect(ask(fields, 'select 1 as answer')).rejects.toMatchObject({
         code: 'profile-invalid',
         message: expect.stringMatching(
-          new RegExp(`^\`${field}\` of the target prod of profile shop in /home/me/profiles.yml`),
+          new RegExp(`^Target prod of profile shop in /home/me/profiles.yml: \`${field}\` `),
         ),
       });
     }
