@@ -199,6 +199,5 @@ const SEARCHED_ELSEWHERE: Readonly<Record<string, string>> = {
   'test/warehouse/bench-warehouse.ts': 'databases of the bench, which it searches when it closes',
   'test/warehouse/postgres/server.ts': 'a server',
   'test/warehouse/postgres/example.test.ts': 'a script that makes seeds; the rest goes through the workspace',
-  'test/warehouse/bigquery/emulator.ts': 'an emulator',
-  'test/warehouse/snowflake/emulator.ts': 'an emulator',
+  'test/warehouse/emulator-process.ts': 'emulators',
 };

@@ -1,19 +1,15 @@
-import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { BigqueryPlace } from '../../../src/warehouse/bigquery/profile.ts';
+import { emulatorPython, freePort, startEmulator } from '../emulator-process.ts';
 import { startHonestProxy } from './honest-proxy.ts';
 
-const ROOT = join(import.meta.dirname, '../../..');
-const PYTHON = join(ROOT, '.venvs/bqemulator/bin/python');
-const START_MS_MAX = 30_000;
+const PYTHON = emulatorPython('bqemulator');
 
 export const NOT_INSTALLED =
   'the emulator is not installed (it needs Python 3.11 to 3.13): npm run setup -- --with-versions';
 
 export function isInstalled(): boolean {
-  return existsSync(PYTHON);
+  return PYTHON !== null;
 }
 
 /** An emulator of this process alone: it ends when this process does, however it ends. */
@@ -32,11 +28,8 @@ export function testEmulator(): Promise<TestEmulator> {
   return running;
 }
 
-/** Ends with the process that started it: then its end of the pipe is closed. */
-const GUARDED = '"$@" & server=$!; cat > /dev/null; kill -KILL $server 2> /dev/null';
-
 async function start(): Promise<TestEmulator> {
-  if (!isInstalled()) throw new Error(NOT_INSTALLED);
+  if (PYTHON === null) throw new Error(NOT_INSTALLED);
   const [rest, grpc] = [await freePort(), await freePort()];
   const program = [PYTHON, join(import.meta.dirname, 'start-emulator.py'), 'start', '--ephemeral'];
   const options = [
@@ -49,13 +42,8 @@ async function start(): Promise<TestEmulator> {
     '--log-format',
     'json',
   ];
-  const child = spawn('/bin/sh', ['-c', GUARDED, 'bigquery', ...program, ...options], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-    detached: true,
-  });
-  child.unref();
   const emulator = `http://127.0.0.1:${rest}`;
-  await answering(emulator);
+  await startEmulator([...program, ...options], () => fetch(`${emulator}/bigquery/v2/projects/p/datasets`));
   const { url } = await startHonestProxy(emulator);
   return {
     url,
@@ -75,30 +63,4 @@ async function start(): Promise<TestEmulator> {
       impersonate: null,
     }),
   };
-}
-
-async function answering(url: string): Promise<void> {
-  const deadline = Date.now() + START_MS_MAX;
-  for (;;) {
-    try {
-      await (await fetch(`${url}/bigquery/v2/projects/p/datasets`)).text();
-      return;
-    } catch (thrown) {
-      if (Date.now() > deadline) throw thrown;
-      await new Promise((done) => setTimeout(done, 50));
-    }
-  }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done, failed) => {
-    const server = createServer();
-    server.once('error', failed);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        address === null || typeof address === 'string' ? failed(new Error('no port')) : done(address.port),
-      );
-    });
-  });
 }

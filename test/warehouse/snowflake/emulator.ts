@@ -1,19 +1,15 @@
-import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { SnowflakeAccount } from '../../../src/warehouse/snowflake/profile.ts';
 import { secret } from '../../privacy/canaries.ts';
+import { emulatorPython, freePort, startEmulator } from '../emulator-process.ts';
 
-const ROOT = join(import.meta.dirname, '../../..');
-const PYTHON = join(ROOT, '.venvs/fakesnow/bin/python');
-const START_MS_MAX = 60_000;
+const PYTHON = emulatorPython('fakesnow');
 
 export const NOT_INSTALLED =
   'the emulator is not installed (it needs Python 3.10 to 3.13): npm run setup -- --with-versions';
 
 export function isInstalled(): boolean {
-  return existsSync(PYTHON);
+  return PYTHON !== null;
 }
 
 /** An emulator of this process alone: it ends when this process does, however it ends. */
@@ -31,20 +27,13 @@ export function testEmulator(): Promise<TestEmulator> {
   return running;
 }
 
-/** Ends with the process that started it: then its end of the pipe is closed. */
-const GUARDED = '"$@" & server=$!; cat > /dev/null; kill -KILL $server 2> /dev/null';
-
 async function start(): Promise<TestEmulator> {
-  if (!isInstalled()) throw new Error(NOT_INSTALLED);
+  if (PYTHON === null) throw new Error(NOT_INSTALLED);
   const port = await freePort();
-  const program = [PYTHON, join(import.meta.dirname, 'start-emulator.py'), String(port)];
-  const child = spawn('/bin/sh', ['-c', GUARDED, 'snowflake', ...program], {
-    stdio: ['pipe', 'ignore', process.env['DINMO_EMULATOR_LOG'] === undefined ? 'ignore' : 'inherit'],
-    detached: true,
-  });
-  child.unref();
   const url = `http://127.0.0.1:${port}`;
-  await answering(url);
+  await startEmulator([PYTHON, join(import.meta.dirname, 'start-emulator.py'), String(port)], () =>
+    fetch(`${url}/telemetry/send`, { method: 'POST' }),
+  );
   return { url, account: (database, more) => accountAt(url, { database, ...more }) };
 }
 
@@ -72,30 +61,4 @@ export function accountAt(
     queryTag: null,
     place: 'emulated',
   };
-}
-
-async function answering(url: string): Promise<void> {
-  const deadline = Date.now() + START_MS_MAX;
-  for (;;) {
-    try {
-      await (await fetch(`${url}/telemetry/send`, { method: 'POST' })).text();
-      return;
-    } catch (thrown) {
-      if (Date.now() > deadline) throw thrown;
-      await new Promise((done) => setTimeout(done, 50));
-    }
-  }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done, failed) => {
-    const server = createServer();
-    server.once('error', failed);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        address === null || typeof address === 'string' ? failed(new Error('no port')) : done(address.port),
-      );
-    });
-  });
 }
