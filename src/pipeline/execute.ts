@@ -66,6 +66,7 @@ export async function execute(execution: Execution): Promise<DeliveryOutcome> {
   const heartbeat = every(10_000, () => lease.renew());
   let done = 0;
   try {
+    await lease.keep();
     const delivered = await deliver({
       phases: [1, 2, 3].map((phase) => () => readPhase(ledger.warehouse, { job, phase, batchRows })),
       limits,
