@@ -1,3 +1,4 @@
+import { keyText } from '../key-text.ts';
 import type { StateDialect, StateType, TypedExpression } from '../state-dialect.ts';
 import { isArray, isInteger, isoText, jsonObject, quoted, textLiteral, valueJson } from './value-json.ts';
 
@@ -49,14 +50,7 @@ export const bigqueryState: StateDialect = {
     `array_to_string(array_agg(${text} ignore nulls order by ${order}), ${separator})`,
   jsonText: quoted,
   strongHash: (texts) => `md5(array_to_string([${texts.join(', ')}], chr(31)))`,
-  keyText: (columns) => {
-    const [only] = columns;
-    if (columns.length === 1 && only) return plainText(only);
-    const members = columns.map(
-      (c) => `${textLiteral(`${JSON.stringify(c.name)}:`)} || ${valueJson(c.sql, c.dataType)}`,
-    );
-    return `'{' || ${members.join(" || ',' || ")} || '}'`;
-  },
+  keyText: (columns) => keyText(columns, { plainText, textLiteral, valueJson }),
   keyJson: (keyText, columns) => {
     const [only] = columns;
     if (columns.length !== 1 || !only) return keyText;

@@ -1,3 +1,4 @@
+import { keyText } from '../key-text.ts';
 import type { StateDialect, StateType, TypedExpression } from '../state-dialect.ts';
 import { jsonObject } from './json-object.ts';
 import { isInteger, isoText, valueJson } from './value-json.ts';
@@ -35,14 +36,7 @@ export const duckdbState: StateDialect = {
   steadyReads: true,
   rowNumber: 'rowid',
   strongHash: (texts) => `md5_number(concat_ws(chr(31), ${texts.join(', ')}))`,
-  keyText: (columns) => {
-    const [only] = columns;
-    if (columns.length === 1 && only) return plainText(only);
-    const members = columns.map(
-      (c) => `${duckdbState.text(`${JSON.stringify(c.name)}:`)} || ${duckdbState.valueJson(c.sql, c.dataType)}`,
-    );
-    return `'{' || ${members.join(" || ',' || ")} || '}'`;
-  },
+  keyText: (columns) => keyText(columns, { plainText, textLiteral: duckdbState.text, valueJson }),
   keyJson: (keyText, columns) => {
     const [only] = columns;
     if (columns.length !== 1 || !only) return keyText;

@@ -1,3 +1,4 @@
+import { keyText } from '../key-text.ts';
 import type { StateDialect, StateType, TypedSql } from '../state-dialect.ts';
 import { isInteger, isoText, isZoned, jsonObject, quoted, textLiteral, valueJson } from './value-json.ts';
 
@@ -43,14 +44,7 @@ export const postgresState: StateDialect = {
   joinTexts: (text, { separator, order }) => `string_agg(${text}, ${separator} order by ${order})`,
   jsonText: quoted,
   strongHash: (texts) => `cast(md5(concat_ws(chr(31), ${texts.join(', ')})) as uuid)`,
-  keyText: (columns) => {
-    const [only] = columns;
-    if (columns.length === 1 && only) return plainText(only);
-    const members = columns.map(
-      (c) => `${textLiteral(`${JSON.stringify(c.name)}:`)} || ${valueJson(c.sql, c.dataType)}`,
-    );
-    return `'{' || ${members.join(" || ',' || ")} || '}'`;
-  },
+  keyText: (columns) => keyText(columns, { plainText, textLiteral, valueJson }),
   keyJson: (keyText, columns) => {
     const [only] = columns;
     if (columns.length !== 1 || !only) return keyText;

@@ -1,4 +1,5 @@
 import { isFoldable } from '../dialect.ts';
+import { keyText } from '../key-text.ts';
 import type { StateDialect, StateType } from '../state-dialect.ts';
 import {
   isArray,
@@ -57,14 +58,8 @@ export const snowflakeState: StateDialect = {
   jsonText: quoted,
   // Its concat_ws gives NULL where any text is NULL.
   strongHash: (texts) => `md5(${texts.map((text) => `coalesce(${text} || chr(31), '')`).join(' || ')})`,
-  keyText: (columns) => {
-    const [only] = columns;
-    if (columns.length === 1 && only) return plainText(only.sql, only.dataType);
-    const members = columns.map(
-      (c) => `${textLiteral(`${JSON.stringify(c.name)}:`)} || ${valueJson(c.sql, c.dataType)}`,
-    );
-    return `'{' || ${members.join(" || ',' || ")} || '}'`;
-  },
+  keyText: (columns) =>
+    keyText(columns, { plainText: ({ sql, dataType }) => plainText(sql, dataType), textLiteral, valueJson }),
   keyJson: (keyText, columns) => {
     const [only] = columns;
     if (columns.length !== 1 || !only) return keyText;
