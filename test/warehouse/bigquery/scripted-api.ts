@@ -20,7 +20,7 @@ export interface ApiReply {
 /** Answers as a test says, in the shapes of https://cloud.google.com/bigquery/docs/reference/rest/v2; keeps what was asked. */
 export class ScriptedApi {
   readonly requests: ApiRequest[] = [];
-  answer: (request: ApiRequest) => ApiReply = () => ({ status: 500 });
+  answer: (request: ApiRequest) => ApiReply | Promise<ApiReply> = () => ({ status: 500 });
   readonly #server: Server;
   #port = 0;
 
@@ -28,7 +28,7 @@ export class ScriptedApi {
     this.#server = createServer((incoming, response) => {
       const parts: Buffer[] = [];
       incoming.on('data', (part: Buffer) => parts.push(part));
-      incoming.on('end', () => {
+      incoming.on('end', async () => {
         const url = new URL(incoming.url ?? '', 'http://api');
         const text = Buffer.concat(parts).toString('utf8');
         const request: ApiRequest = {
@@ -38,7 +38,7 @@ export class ScriptedApi {
           body: text === '' ? {} : (JSON.parse(text) as Readonly<Record<string, unknown>>),
         };
         this.requests.push(request);
-        const { status = 200, body = {}, lost = false } = this.answer(request);
+        const { status = 200, body = {}, lost = false } = await this.answer(request);
         if (lost) return incoming.socket.destroy();
         response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
       });

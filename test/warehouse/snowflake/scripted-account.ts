@@ -8,13 +8,15 @@ export interface Asked {
   readonly sql: string | null;
   readonly tag: string | null;
   readonly describeOnly: boolean;
+  /** Values bound to its question marks. */
+  readonly binds: readonly string[];
   readonly token: string;
 }
 
 /** An answer of the account: a status other than 200, or a body. */
 export type Scripted = { readonly status: number } | { readonly body: Readonly<Record<string, unknown>> } | 'never';
 
-type Script = (asked: Asked) => Scripted | null;
+type Script = (asked: Asked) => Scripted | null | Promise<Scripted | null>;
 
 /**
  * An account that answers as Snowflake's drivers document it (query requests, results, tokens), by a script: what the script leaves to
@@ -67,10 +69,11 @@ export class ScriptedAccount {
       sql: path.startsWith('/queries/v1/query-request') ? String(body['sqlText']) : null,
       tag: typeof parameters['QUERY_TAG'] === 'string' ? parameters['QUERY_TAG'] : null,
       describeOnly: body['describeOnly'] === true,
+      binds: Object.values((body['bindings'] ?? {}) as Record<string, { readonly value: string }>).map(({ value }) => value),
       token: /Token="([^"]*)"/.exec(request.headers.authorization ?? '')?.[1] ?? '',
     };
     this.asked.push(asked);
-    const scripted = this.script(asked) ?? { body: standard(path) };
+    const scripted = (await this.script(asked)) ?? { body: standard(path) };
     if (scripted === 'never') return;
     response.writeHead('status' in scripted ? scripted.status : 200, { 'content-type': 'application/json' });
     response.end('status' in scripted ? 'busy' : JSON.stringify(scripted.body));
