@@ -63,7 +63,9 @@ export function parseColumnType(adapterType: string, dataType: string): ColumnTy
   const { name, sizes } = splitSizes(text);
   if (name === 'timestamp') return { kind: 'timestamp', zoned: adapterType === 'bigquery' };
   const zoned = TIMESTAMPS.get(name);
-  if (zoned !== undefined) return { kind: 'timestamp', zoned };
+  // BigQuery has no others: what another warehouse calls so is a `timestamp` there.
+  if (zoned !== undefined)
+    return { kind: 'timestamp', zoned: zoned || (adapterType === 'bigquery' && name !== 'datetime') };
   const kind = PLAIN_KINDS.get(name);
   if (kind === undefined) return { kind: 'other' };
   if (kind !== 'decimal') return { kind };

@@ -1,4 +1,4 @@
-import type { Entity, Segment } from '../knowledge/store.ts';
+import type { Entity, Property, Segment } from '../knowledge/store.ts';
 import { MEMBER_COLUMN } from '../segment/compile-unmatched.ts';
 import { entityModelName, segmentModelName, unmatchedModelName } from './names.ts';
 import { type ColumnProperties, keyTests, type ModelProperties, safeText, type YamlStyle } from './properties-yaml.ts';
@@ -8,6 +8,8 @@ export interface PropertiesContext {
   readonly style: YamlStyle;
   /** Writes a column's name in SQL. */
   readonly identifier: (column: string) => string;
+  /** The type that the properties record; null where it is not known. */
+  readonly dataType: (entity: Entity, property: Property) => string | null;
 }
 
 /** Docs, types and key tests of an entity's view. `columns` are those that the view has, in order. */
@@ -71,7 +73,7 @@ export function unmatchedProperties(segment: Segment, entity: Entity, context: P
 
 function columnProperties(name: string, entity: Entity, context: PropertiesContext): ColumnProperties {
   const property = entity.properties.get(name);
-  const type = property?.dataType ?? null;
+  const type = property === undefined ? null : context.dataType(entity, property);
   const label = property === undefined || property.label === name ? '' : property.label;
   const description = property?.description || label;
   return {

@@ -26,7 +26,7 @@ export interface RenderInput {
   readonly settings: Settings;
   /** dbt's model-paths, the first of which takes the generated models. */
   readonly modelPaths: readonly string[];
-  /** One per adapter of the project, the manifest's own first; their names are what dbt's `target.type` says. */
+  /** One per adapter of the project, in the order of their branches; their names are what dbt's `target.type` says. */
   readonly dialects: readonly [SqlDialect, ...SqlDialect[]];
   /** Default: the compiler of the segment language. */
   readonly compiler?: QueryCompiler;

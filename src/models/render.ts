@@ -1,7 +1,9 @@
 import type { Manifest } from '../artifacts/manifest.ts';
 import type { Settings } from '../artifacts/settings.ts';
 import { DinmoError } from '../errors.ts';
-import type { Segment } from '../knowledge/store.ts';
+import { parseColumnType } from '../knowledge/column-type.ts';
+import { readByAdapter } from '../knowledge/read-by-adapter.ts';
+import type { KnowledgeStore, Segment } from '../knowledge/store.ts';
 import type { CompiledQuery } from '../segment/target.ts';
 import type { SqlDialect } from '../warehouse/dialect.ts';
 import {
@@ -37,6 +39,7 @@ export function renderModels(input: RenderInput): readonly GeneratedFile[] {
   const context: PropertiesContext = {
     style: yamlStyle(input.manifest.metadata.dbtVersion),
     identifier: (name) => input.dialects[0].quoteIdentifier(name),
+    dataType: typeNames(input),
   };
   const files = [
     ...renderEntities(input, `${root}/entities`, context),
@@ -49,12 +52,14 @@ export function renderModels(input: RenderInput): readonly GeneratedFile[] {
 }
 
 function renderEntities(input: RenderInput, folder: string, context: PropertiesContext): readonly GeneratedFile[] {
-  const { store, compiler = segmentCompiler } = input;
-  const entities = byName(store.entities);
+  const { compiler = segmentCompiler } = input;
+  const entities = byName(input.store.entities);
   const properties: ModelProperties[] = [];
   const files = entities.map((entity) => {
     const name = entityModelName(entity.name);
-    const compiled = compileAll(input, name, (dialect) => compiler.entity(store, entity, dialect, dbtTarget));
+    const compiled = compileAll(input, name, ({ store, dialect }) =>
+      compiler.entity(store, store.entities.get(entity.name) ?? entity, dialect, dbtTarget),
+    );
     properties.push(entityProperties(entity, compiled.columns, context));
     return renderModel(
       {
@@ -76,7 +81,9 @@ function renderSegments(input: RenderInput, folder: string, context: PropertiesC
     // A segment of an unknown entity is a finding of check, which stops generate before it comes here.
     if (entity === undefined) return [];
     const name = segmentModelName(segment.name);
-    const compiled = compileAll(input, name, (dialect) => compiler.segment(store, segment, dialect, dbtTarget));
+    const compiled = compileAll(input, name, ({ store, dialect }) =>
+      compiler.segment(store, segment, dialect, dbtTarget),
+    );
     properties.push(segmentProperties(segment, entity, { columns: compiled.columns, context }));
     const unmatched = renderUnmatched(input, segment, folder);
     if (unmatched !== null) properties.push(unmatchedProperties(segment, entity, context));
@@ -101,12 +108,12 @@ function renderSegments(input: RenderInput, folder: string, context: PropertiesC
 
 /** What a SQL segment lists and its entity does not have; null for a filter. */
 function renderUnmatched(input: RenderInput, segment: Segment, folder: string): GeneratedFile | null {
-  const { store, compiler = segmentCompiler } = input;
-  const compile = (dialect: SqlDialect) => compiler.unmatched(store, segment, dialect, dbtTarget);
-  const first = compile(input.dialects[0]);
+  const { compiler = segmentCompiler } = input;
+  const compile = ({ store, dialect }: Branch) => compiler.unmatched(store, segment, dialect, dbtTarget);
+  const first = compile({ store: input.store, dialect: input.dialects[0] });
   if (first === null) return null;
   const name = unmatchedModelName(segment.name);
-  const compiled = compileAll(input, name, (dialect) => compile(dialect) ?? first);
+  const compiled = compileAll(input, name, (branch) => compile(branch) ?? first);
   return renderModel(
     {
       path: `${folder}/${name}.sql`,
@@ -124,14 +131,36 @@ function renderExposures(input: RenderInput, root: string, context: PropertiesCo
   return propertiesFile(`${root}/_activations.yml`, 'The activations', { exposures });
 }
 
+/**
+ * The type that a property is recorded with. Where several adapters share the files it is the one that stands there, if that is the same
+ * kind: else the files would follow whichever target generated last.
+ */
+function typeNames({ store, manifest, dialects }: RenderInput): PropertiesContext['dataType'] {
+  return (entity, property) => {
+    const model = manifest.nodes.get(`model.${manifest.metadata.projectName}.${entityModelName(entity.name)}`);
+    const recorded = dialects.length > 1 ? (model?.columns.get(property.name)?.dataType ?? null) : null;
+    if (recorded === null || property.type === null) return property.dataType;
+    return parseColumnType(store.adapterType, recorded).kind === property.type.kind ? recorded : property.dataType;
+  };
+}
+
 interface Compiled {
   readonly branches: readonly AdapterSql[];
   readonly columns: readonly string[];
   readonly group: string | null;
 }
 
-function compileAll(input: RenderInput, model: string, compile: (dialect: SqlDialect) => CompiledQuery): Compiled {
-  const queries = input.dialects.map((dialect) => ({ adapter: dialect.name, query: compile(dialect) }));
+/** One adapter's way to say it, with the types as it reads them. */
+interface Branch {
+  readonly store: KnowledgeStore;
+  readonly dialect: SqlDialect;
+}
+
+function compileAll(input: RenderInput, model: string, compile: (branch: Branch) => CompiledQuery): Compiled {
+  const queries = input.dialects.map((dialect) => ({
+    adapter: dialect.name,
+    query: compile({ store: readByAdapter(input.store, dialect.name), dialect }),
+  }));
   const nodes = new Set(queries.flatMap(({ query }) => query.uses.nodes));
   return {
     branches: queries.map(({ adapter, query }) => ({ adapter, sql: withNow(query.sql) })),

@@ -74,8 +74,10 @@ async function render(
 
 async function dialects({ project }: Context): Promise<[SqlDialect, ...SqlDialect[]]> {
   const own = project.manifest.metadata.adapterType;
-  const others = (project.settings.adapters ?? []).filter((adapter) => adapter !== own);
-  return [await loadDialect(own), ...(await Promise.all(others.map(loadDialect)))];
+  // In the order in which they are written, so that every target generates the same files.
+  const stated = project.settings.adapters ?? [];
+  const [first = own, ...others] = stated.includes(own) ? stated : [own, ...stated];
+  return [await loadDialect(first), ...(await Promise.all(others.map(loadDialect)))];
 }
 
 /**
