@@ -64,6 +64,10 @@ export interface ManifestNode {
   readonly patchPath: string | null;
   readonly checksum: string | null;
   readonly rawCode: string;
+  /** unique_ids of the macros that it calls. */
+  readonly macros?: readonly string[];
+  /** `config` as it was written, before Jinja; absent where the manifest does not say. */
+  readonly unrenderedConfig?: Readonly<Record<string, unknown>>;
   /** Where and how the model was written to fold: `materialized`, `enabled` … as plain values. */
   readonly config: Readonly<Record<string, unknown>>;
 }
@@ -197,6 +201,14 @@ class LazyNode implements ManifestNode {
     return this.#details.rawCode;
   }
 
+  get macros(): readonly string[] {
+    return this.#details.macros ?? [];
+  }
+
+  get unrenderedConfig(): Readonly<Record<string, unknown>> {
+    return this.#details.unrenderedConfig ?? {};
+  }
+
   get config(): Readonly<Record<string, unknown>> {
     return this.#details.config;
   }
@@ -249,6 +261,8 @@ function readDetails(node: Loose, known: Pick<ManifestNode, Outlined>, isDbt2: b
     patchPath: patchPath !== null ? plainPath(patchPath) : /\.ya?ml$/.test(filePath) ? filePath : null,
     checksum: textAt(mapAt(node, 'checksum'), 'checksum'),
     rawCode: textAt(node, 'raw_code') ?? '',
+    macros: textsAt(mapAt(node, 'depends_on'), 'macros'),
+    unrenderedConfig: mapAt(node, 'unrendered_config'),
     config,
   };
 }

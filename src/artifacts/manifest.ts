@@ -38,7 +38,18 @@ export interface Manifest {
     readonly uniqueId: string;
     readonly name: string;
     readonly originalFilePath: string;
+    /** The value under `config.meta.dinmo` (or `meta.dinmo`), not checked; undefined when it is not ours. */
+    readonly annotation?: unknown;
   }[];
+  /** unique_id → macro, those of dbt and its adapters left out. */
+  readonly macros?: ReadonlyMap<string, ManifestMacro>;
+}
+
+/** A macro as the manifest holds it. */
+export interface ManifestMacro {
+  readonly code: string;
+  /** unique_ids of the macros that it calls. */
+  readonly calls: readonly string[];
 }
 
 const OLDEST_SCHEMA = 9;
@@ -69,6 +80,7 @@ class LazyManifest implements Manifest {
   #parents: Manifest['parents'] | null = null;
   #ownNames: Manifest['ownNames'] | null = null;
   #exposures: Manifest['exposures'] | null = null;
+  #macros: NonNullable<Manifest['macros']> | null = null;
 
   constructor(file: ManifestFile, projectName: string) {
     const metadata = readMetadata(file.section('metadata'), file.path);
@@ -101,6 +113,11 @@ class LazyManifest implements Manifest {
   get exposures(): Manifest['exposures'] {
     this.#exposures ??= readExposures(this.#file.section('exposures'));
     return this.#exposures;
+  }
+
+  get macros(): NonNullable<Manifest['macros']> {
+    this.#macros ??= readMacros(this.#file.section('macros'));
+    return this.#macros;
   }
 }
 
@@ -144,9 +161,28 @@ function readExposures(section: Loose): Manifest['exposures'] {
             uniqueId,
             name: textAt(exposure, 'name') ?? uniqueId,
             originalFilePath: plainPath(textAt(exposure, 'original_file_path') ?? ''),
+            annotation: mapAt(mapAt(exposure, 'config'), 'meta')['dinmo'] ?? mapAt(exposure, 'meta')['dinmo'],
           },
         ]
       : [],
+  );
+}
+
+/** dbt's own, which change with its version, and not with the project. */
+const OWN_MACROS = /^macro\.dbt(_(adapters|duckdb|postgres|snowflake|bigquery|redshift|databricks|spark))?\./;
+
+function readMacros(section: Loose): ReadonlyMap<string, ManifestMacro> {
+  return new Map(
+    Object.entries(section).flatMap(([uniqueId, macro]) =>
+      isMap(macro) && !OWN_MACROS.test(uniqueId)
+        ? [
+            [
+              uniqueId,
+              { code: textAt(macro, 'macro_sql') ?? '', calls: textsAt(mapAt(macro, 'depends_on'), 'macros') },
+            ] as const,
+          ]
+        : [],
+    ),
   );
 }
 
