@@ -74,7 +74,7 @@ function install(uv, version) {
   writeFileSync(join(folder, 'installed.json'), JSON.stringify(version));
 }
 
-const todo = [...pins.versions, ...pins.emulators].filter((version) => {
+const todo = [...pins.versions, ...pins.clouds, ...pins.emulators].filter((version) => {
   const marker = join(environments, version.name, 'installed.json');
   return !existsSync(marker) || readFileSync(marker, 'utf8') !== JSON.stringify(version);
 });

@@ -13,3 +13,13 @@
   {#- An empty text is an empty list here. -#}
   cast(string_to_array(coalesce({{ column }}, ''), '|') as varchar[])
 {%- endmacro %}
+
+
+{% macro bigquery__split_list(column) -%}
+  if(coalesce({{ column }}, '') = '', cast([] as array<string>), split({{ column }}, '|'))
+{%- endmacro %}
+
+
+{% macro snowflake__split_list(column) -%}
+  iff(coalesce({{ column }}, '') = '', array_construct(), split({{ column }}, '|'))
+{%- endmacro %}

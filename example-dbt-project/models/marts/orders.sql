@@ -15,7 +15,7 @@ select
     orders.shipping_country,
     orders.currency,
     orders.ordered_at,
-    cast(coalesce(totals.amount, 0) as decimal(12, 2)) as amount,
+    cast(coalesce(totals.amount, 0) as {{ type_money() }}) as amount,
     cast(coalesce(totals.items, 0) as integer) as items
 from {{ ref('stg_orders') }} as orders
 left join totals on totals.order_id = orders.order_id

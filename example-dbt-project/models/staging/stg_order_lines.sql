@@ -4,5 +4,5 @@ select
     product_id,
     quantity,
     unit_price,
-    cast(quantity * unit_price as decimal(12, 2)) as amount
+    cast(quantity * unit_price as {{ type_money() }}) as amount
 from {{ ref('raw_order_lines') }}

@@ -72,6 +72,25 @@ def signed_hashes(tree):
         node.replace(exp.cast(exp.BitwiseRightShift(this=node.copy(), expression=exp.Literal.number(1)), "bigint"))
 
 
+def in_other_words(tree):
+    """What DuckDB says otherwise: the collation by bytes is its own, digits to the base of sixteen, an array of variants is JSON."""
+    for node in list(tree.find_all(exp.Collate)):
+        if node.expression.name == "utf8":
+            node.replace(node.this)
+    for node in list(tree.find_all(exp.ToNumber)):
+        form = node.args.get("format")
+        if form is not None and set(form.name.upper()) == {"X"}:
+            digits = exp.DPipe(this=exp.Literal.string("0x"), expression=node.this)
+            node.replace(exp.cast(exp.paren(digits), "bigint"))
+    for node in list(tree.find_all(exp.ArrayContains)):
+        if isinstance(node.expression, exp.ToVariant):
+            sides = [exp.func("to_json", side) for side in (node.this, node.expression.this)]
+            node.replace(exp.func("json_contains", *sides))
+    return tree
+
+
+plain_transform = FakeSnowflakeCursor._transform
+FakeSnowflakeCursor._transform = lambda self, tree, params: plain_transform(self, in_other_words(tree), params)
 plain_execute = FakeSnowflakeCursor.execute
 plain_inner = FakeSnowflakeCursor._execute
 
