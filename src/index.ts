@@ -14,7 +14,7 @@ export type { ServiceFacts, ServiceLookup } from './knowledge/service-facts.ts';
 export type { Activation, Destination, Entity, KnowledgeStore, Segment } from './knowledge/store.ts';
 export type { Logger } from './log.ts';
 export { type ActivateOptions, activateSegment } from './pipeline/activate.ts';
-export { type CheckReport, checkProject } from './pipeline/check.ts';
+export { type CheckOptions, type CheckReport, checkProject, locateRepository } from './pipeline/check.ts';
 export { clearActivation } from './pipeline/clear.ts';
 export { examineProject } from './pipeline/doctor.ts';
 export { type GenerateOptions, generateModels, pruneModels } from './pipeline/generate.ts';

@@ -16,6 +16,7 @@ import { generatedNames } from './generated-names.ts';
 import { idleAnnotation } from './idle-annotation.ts';
 import { privateAccess } from './private-access.ts';
 import { profileTargets } from './profile-targets.ts';
+import { READING_FINDINGS } from './reading-findings.ts';
 import { relationshipUnique } from './relationship-unique.ts';
 import { renamedActivation } from './renamed-activation.ts';
 import { schedule } from './schedule.ts';
@@ -49,3 +50,12 @@ export const FINDING_DOCS: readonly FindingDoc[] = [
   ...KNOWLEDGE_FINDINGS,
   ...CHECKS.flatMap((check) => check.docs),
 ].sort((a, b) => (a.code < b.code ? -1 : 1));
+
+/** What a code means; for one that is documented elsewhere, such as a failure of the command, its name. */
+export function ruleOf(code: string): FindingDoc {
+  const found = FINDING_DOCS.find((doc) => doc.code === code);
+  if (found !== undefined) return found;
+  const reading = READING_FINDINGS.find(([known]) => known === code);
+  const [, severity, title] = reading ?? [code, 'error', code];
+  return { code, severity, title, why: '', fix: '', bad: '', good: '' };
+}

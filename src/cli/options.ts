@@ -44,18 +44,20 @@ export interface SyncFlags extends ProjectFlags {
   readonly resume?: boolean;
 }
 
-/** What every command takes. */
-export function addGeneralOptions(command: Command): Command {
+/** What every command takes. `output` is the `--output` of a command that has further forms. */
+export function addGeneralOptions(command: Command, output: Option = usualOutput()): Command {
   return command
-    .addOption(
-      new Option('--output <format>', 'form of the result on stdout').choices(['text', 'json']).default('text'),
-    )
+    .addOption(output)
     .option('-q, --quiet', 'say nothing but the result and what went wrong')
     .option('--no-color', 'no colour (also: NO_COLOR)')
     .option('--debug', 'log everything to stderr, with the stack of a failure')
     .addOption(
       new Option('--log-format <format>', 'form of the log on stderr').choices(['text', 'json']).default('text'),
     );
+}
+
+function usualOutput(): Option {
+  return new Option('--output <format>', 'form of the result on stdout').choices(['text', 'json']).default('text');
 }
 
 /** dbt's own options, of every command that reads a project. */

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { checkForm, isServiceForm, servicePrinter } from './check-forms.ts';
 import { activateCommand } from './commands/activate.ts';
 import { checkCommand } from './commands/check.ts';
 import { clearCommand } from './commands/clear.ts';
@@ -14,12 +15,12 @@ import { statusCommand } from './commands/status.ts';
 import { syncCommand } from './commands/sync.ts';
 import { separateSandbox } from './options.ts';
 import { Output } from './output.ts';
-import { type FailureForm, printFailure } from './session.ts';
+import { printFailure } from './session.ts';
 import type { Shell } from './shell.ts';
 import { stoppedBeforeAny } from './sync-output.ts';
 
 /** Every command, in the order in which a project meets them; each loads what it needs when it runs. */
-const COMMANDS: readonly ((shell: Shell) => Command)[] = [
+const COMMANDS: readonly ((shell: Shell, version: string) => Command)[] = [
   initCommand,
   checkCommand,
   showCommand,
@@ -56,7 +57,7 @@ export function createProgram(shell: Shell, version: string): Command {
       // Told by `runProgram`, in the form that was asked for.
       outputError: () => undefined,
     });
-  for (const create of COMMANDS) program.addCommand(create(shell).copyInheritedSettings(program));
+  for (const create of COMMANDS) program.addCommand(create(shell, version).copyInheritedSettings(program));
   return program;
 }
 
@@ -68,7 +69,7 @@ export async function runProgram(shell: Shell, version: string): Promise<void> {
   } catch (thrown) {
     if (!(thrown instanceof CommanderError)) throw thrown;
     if (['commander.helpDisplayed', 'commander.version'].includes(thrown.code)) return shell.setExitCode(0);
-    if (thrown.code !== 'commander.help') tellUsage(shell, thrown);
+    if (thrown.code !== 'commander.help') await tellUsage(shell, version, thrown);
     else if (thrown.exitCode === 0) return shell.setExitCode(0);
     shell.setExitCode(2);
   }
@@ -77,18 +78,20 @@ export async function runProgram(shell: Shell, version: string): Promise<void> {
 const SYNC_FAMILY: readonly string[] = ['plan', 'sync', 'run', 'retry', 'clear'];
 
 /** A mistake in the arguments is told as every other failure is, also as JSON. */
-function tellUsage(shell: Shell, error: CommanderError): void {
+async function tellUsage(shell: Shell, version: string, error: CommanderError): Promise<void> {
   const { argv } = shell;
-  const wantsJson =
-    argv.includes('--output=json') ||
-    argv.some((argument, index) => argument === '--output' && argv[index + 1] === 'json');
+  const asked = argv.flatMap((argument, index) =>
+    argument === '--output' ? [argv[index + 1] ?? ''] : (/^--output=(.*)$/s.exec(argument)?.slice(1) ?? []),
+  );
   const name = argv.find((argument) => !argument.startsWith('-')) ?? '';
+  const form = name === 'check' ? checkForm(asked.at(-1), shell.env) : 'text';
+  const printer = isServiceForm(form) ? await servicePrinter(form, { version, prefix: '' }) : null;
   const output = new Output(shell, {
-    output: wantsJson ? 'json' : 'text',
+    output: printer?.output ?? (asked.includes('json') ? 'json' : 'text'),
     quiet: false,
     colour: !argv.includes('--no-color'),
   });
-  const form: FailureForm | undefined = SYNC_FAMILY.includes(name) ? stoppedBeforeAny : undefined;
+  const words = printer?.words ?? (SYNC_FAMILY.includes(name) ? { failed: stoppedBeforeAny } : {});
   const [message = '', hint = ''] = error.message.replace(/^error: /, '').split('\n');
   const isCommand = error.code === 'commander.unknownCommand' || name === '';
   const help = `Run \`dinmo ${isCommand ? '' : `${name} `}--help\`.`;
@@ -99,7 +102,7 @@ function tellUsage(shell: Shell, error: CommanderError): void {
     fix: suggestion === '' ? help : `${sentence(suggestion)} ${help}`,
     location: null,
   };
-  printFailure(output, failure, form);
+  printFailure(output, failure, words);
 }
 
 function sentence(text: string): string {

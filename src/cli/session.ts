@@ -1,6 +1,7 @@
 import { DinmoError, type ExitCode, messageOf, placesOf } from '../errors.ts';
 import { type Logger, scrub } from '../log.ts';
 import { type Failure, failureJson, renderFailure } from '../report/failure.ts';
+import type { Style } from '../report/style.ts';
 import { createLogger } from './logger.ts';
 import type { GeneralOptions } from './options.ts';
 import { Output } from './output.ts';
@@ -17,13 +18,19 @@ export interface Session {
 export const UNEXPECTED_EXIT_CODE: ExitCode = 4;
 
 /** The JSON that a command prints when it stops before it has a result. */
-export type FailureForm = (error: { readonly code: string; readonly message: string }) => unknown;
+export type FailureForm = (error: { readonly code: string; readonly message: string }, failure: Failure) => unknown;
+
+/** What a command says when it stops: as JSON, and where its text on stdout has a form of its own, in that too. */
+export interface FailureWords {
+  readonly failed?: FailureForm;
+  readonly failedText?: (failure: Failure, style: Style) => string;
+}
 
 /** Runs the work of one command and sets the exit code; whatever it throws is told in plain words. */
 export async function runCommand(
   shell: Shell,
   flags: GeneralOptions,
-  work: { run(session: Session): Promise<ExitCode>; readonly failed?: FailureForm },
+  work: FailureWords & { run(session: Session): Promise<ExitCode> },
 ): Promise<void> {
   const isDebug = flags.debug === true;
   const output = new Output(shell, { output: flags.output, quiet: flags.quiet === true, colour: flags.color });
@@ -33,7 +40,7 @@ export async function runCommand(
   } catch (thrown) {
     const { failure, exitCode } = toFailure(thrown);
     if (isDebug) output.problem(placesOf(thrown));
-    printFailure(output, failure, work.failed);
+    printFailure(output, failure, work);
     shell.setExitCode(exitCode);
   } finally {
     output.clear();
@@ -41,8 +48,14 @@ export async function runCommand(
 }
 
 /** Tells why a command stopped: on stderr, and with --output json as the one object on stdout too. */
-export function printFailure(output: Output, failure: Failure, form: FailureForm = (error) => ({ error })): void {
-  if (output.format === 'json') output.result({ text: () => '', json: () => form(failureJson(failure)) });
+export function printFailure(output: Output, failure: Failure, words: FailureWords = {}): void {
+  const { failed = (error) => ({ error }), failedText } = words;
+  if (output.format === 'json' || failedText !== undefined) {
+    output.result({
+      text: (style) => failedText?.(failure, style) ?? '',
+      json: () => failed(failureJson(failure), failure),
+    });
+  }
   output.problem(renderFailure(failure, output.noteStyle));
 }
 

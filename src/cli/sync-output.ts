@@ -20,7 +20,7 @@ export function printSync(
   if (report.error !== null) {
     const failure = { ...report.error, fix: null, location: null };
     if (report.activations.length === 0) {
-      printFailure(output, failure, stoppedBeforeAny);
+      printFailure(output, failure, { failed: stoppedBeforeAny });
       return report.exitCode;
     }
     // What was computed before counts for more than what stopped the rest.

@@ -1,9 +1,21 @@
+import { join } from 'node:path';
+import { readText } from '../artifacts/json-file.ts';
+import { filesNewerThanManifest } from '../artifacts/newer-files.ts';
+import { locateProject } from '../artifacts/project.ts';
+import { findRepository, type Repository } from '../artifacts/repository.ts';
 import { DinmoError, type ExitCode } from '../errors.ts';
-import type { Finding } from '../finding.ts';
+import { compareFindings, type Finding } from '../finding.ts';
 import type { KnowledgeStore } from '../knowledge/store.ts';
+import { isGenerated } from '../models/header.ts';
 import { type Context, connectWarehouse, loadContext } from './context.ts';
 import type { CommandOptions } from './options.ts';
 import { findOrphans, viewStorage } from './storage.ts';
+
+/** Options of check. */
+export interface CheckOptions extends CommandOptions {
+  /** Do not look into the warehouse for what activations left behind, even where it could be reached. */
+  readonly offline?: boolean;
+}
 
 /** The answer of `check`. */
 export interface CheckReport {
@@ -15,11 +27,43 @@ export interface CheckReport {
 }
 
 /** Everything that is wrong with a project, at once. Needs no warehouse and no secret. Throws DinmoError for what cannot be read at all. */
-export async function checkProject(options: CommandOptions): Promise<CheckReport> {
+export async function checkProject(options: CheckOptions): Promise<CheckReport> {
   const context = await loadContext(options);
-  const findings = [...context.findings, ...(await leftBehind(context))];
+  const orphans = options.offline === true ? [] : await leftBehind(context);
+  const findings = [...context.findings, ...olderManifest(context), ...orphans].sort(compareFindings);
   const exitCode: ExitCode = findings.some((finding) => finding.severity === 'error') ? 1 : 0;
   return { findings, store: context.store, exitCode };
+}
+
+/** Where the project stands in its repository; the working directory's place where there is no project. Throws nothing. */
+export function locateRepository(options: CommandOptions): Repository {
+  const env = options.env ?? process.env;
+  try {
+    return findRepository(locateProject(options).dir, env);
+  } catch (thrown) {
+    if (!(thrown instanceof DinmoError)) throw thrown;
+    return findRepository(options.projectDir ?? options.cwd ?? process.cwd(), env);
+  }
+}
+
+/** Said once: an annotation that is known to be out of date is an error of its own. Generated models are newer by nature. */
+function olderManifest({ options, project, findings }: Context): readonly Finding[] {
+  if (findings.some(({ code }) => code === 'stale-manifest')) return [];
+  const newer = filesNewerThanManifest(options, project.manifest.metadata.generatedAt).filter(
+    (file) => !isGenerated(file, readText(join(project.dir, file))),
+  );
+  const [newest] = newer;
+  if (newest === undefined) return [];
+  const others = newer.length > 1 ? ` and ${newer.length - 1} other ${newer.length > 2 ? 'files' : 'file'}` : '';
+  return [
+    {
+      code: 'manifest-older',
+      severity: 'warning',
+      message: `The manifest is older than ${newest}${others}: what was changed there since is not seen.`,
+      fix: 'Run `dbt parse`, or `dinmo check --parse`.',
+      location: null,
+    },
+  ];
 }
 
 /** Where the warehouse can be looked at without waiting: activations that have state and no block any more. */

@@ -43,14 +43,15 @@ export function countFindings(findings: readonly Finding[]): Readonly<Record<Sev
   return { error: count('error'), warning: count('warning'), info: count('info') };
 }
 
-/** One finding as JSON; every key is always present. */
-export function findingJson(finding: Finding): object {
+/** One finding as JSON; every key is always present. `path` is the file from the root of the repository, to which `prefix` leads. */
+export function findingJson(finding: Finding, prefix = ''): object {
   return {
     code: finding.code,
     severity: finding.severity,
     message: finding.message,
     fix: finding.fix,
     file: finding.location?.file ?? null,
+    path: finding.location === null ? null : `${prefix}${finding.location.file}`,
     line: finding.location?.line ?? null,
     column: finding.location?.column ?? null,
     node: finding.node ?? null,
@@ -58,10 +59,10 @@ export function findingJson(finding: Finding): object {
 }
 
 /** What `check --output json` prints. */
-export function findingsJson(findings: readonly Finding[]): object {
+export function findingsJson(findings: readonly Finding[], prefix = ''): object {
   const { error, warning, info } = countFindings(findings);
   return {
-    findings: findings.map(findingJson),
+    findings: findings.map((finding) => findingJson(finding, prefix)),
     summary: { errors: error, warnings: warning, infos: info },
     error: null,
   };

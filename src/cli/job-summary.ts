@@ -1,0 +1,18 @@
+import { appendFileSync, statSync } from 'node:fs';
+import { messageOf } from '../errors.ts';
+import type { CheckOutcome } from '../report/check-outcome.ts';
+import { githubSummary, SUMMARY_BYTES_MAX } from '../report/findings-github.ts';
+import { printText } from './output.ts';
+import type { Session } from './session.ts';
+
+/** Adds to the summary of a job of GitHub Actions, as far as the step has room left. That it cannot be written is no failure of the check. */
+export function writeJobSummary({ shell, output }: Session, outcome: CheckOutcome): void {
+  const path = shell.env['GITHUB_STEP_SUMMARY'] ?? '';
+  if (path === '') return;
+  try {
+    const used = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    appendFileSync(path, printText(githubSummary(outcome, SUMMARY_BYTES_MAX - used)));
+  } catch (thrown) {
+    output.note(`The summary of the job was not written: ${messageOf(thrown)}`);
+  }
+}

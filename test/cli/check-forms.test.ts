@@ -1,0 +1,134 @@
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { findRepository } from '../../src/artifacts/repository.ts';
+import { runHere } from './here.ts';
+import { writeProject } from './project.ts';
+
+const BROKEN = 'segments:\n  vip:\n    entity: customer\n    where: {attribute: contry, eq: FR}\n';
+const root = mkdtempSync(join(tmpdir(), 'dinmo-repository-'));
+const folders = [root];
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A project in transform/dbt of a repository, without a profile: no target, no warehouse, no secret. */
+function inRepository(files: Parameters<typeof writeProject>[0] = { segments: BROKEN }): string {
+  const repository = mkdtempSync(join(root, 'checkout-'));
+  mkdirSync(join(repository, '.git'));
+  mkdirSync(join(repository, 'transform'));
+  const dir = join(repository, 'transform/dbt');
+  renameSync(writeProject(files).dir, dir);
+  rmSync(join(dir, 'profiles.yml'));
+  return dir;
+}
+
+const SHOWN = 'transform/dbt/dinmo/segments.yml';
+
+describe('dinmo check in CI', () => {
+  const dir = inRepository();
+
+  test.each([
+    ['github', `::error file=${SHOWN},line=4,col=24,title=unknown-property::`],
+    ['gitlab', `"path": "${SHOWN}"`],
+    ['sarif', `"uri": "${SHOWN}"`],
+    ['junit', `file="${SHOWN}" line="4"`],
+    ['json', `"path": "${SHOWN}"`],
+    ['text', 'dinmo/segments.yml:4:24  error  unknown-property'],
+  ])('--output %s, from the root of the repository, without profile, warehouse or secret', async (form, expected) => {
+    const { code, stdout, stderr } = await runHere(['check', '--output', form], { cwd: dir });
+    expect([code, stderr]).toEqual([1, '']);
+    expect(stdout).toContain(expected);
+    if (['gitlab', 'sarif', 'json'].includes(form)) expect(() => JSON.parse(stdout)).not.toThrow();
+  });
+
+  test('a workflow of GitHub gets its own form and the summary of the job; a stated form wins', async () => {
+    const summary = join(dir, 'summary.md');
+    const env = { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: summary };
+    const { stdout } = await runHere(['check'], { cwd: dir, env });
+    expect(stdout).toContain(`::error file=${SHOWN}`);
+    expect(stdout).toContain('error  unknown-property');
+    expect(readFileSync(summary, 'utf8')).toContain(`| error | ${SHOWN.replace('_', '&#95;')}:4:24 | unknown-property`);
+    const { stdout: text } = await runHere(['check', '--output', 'text'], { cwd: dir, env });
+    expect(text).not.toContain('::error');
+    const lost = { ...env, GITHUB_STEP_SUMMARY: join(dir, 'no/such/folder.md') };
+    expect((await runHere(['check'], { cwd: dir, env: lost })).code).toBe(1);
+  });
+
+  test.each(['github', 'gitlab', 'sarif', 'junit'])('--output %s of a command that stops', async (form) => {
+    const bare = inRepository({ withManifest: false });
+    const missing = await runHere(['check', '--output', form], { cwd: bare });
+    expect(missing.code).toBe(3);
+    expect(missing.stdout).toContain('manifest-missing');
+    expect(missing.stdout).toContain('transform/dbt/dbt_project.yml');
+    const nowhere = await runHere(['check', '--output', form], { cwd: root });
+    expect(nowhere.code).toBe(2);
+    expect(nowhere.stdout).toContain('project-not-found');
+    const usage = await runHere(['check', '--output', form, '--nope'], { cwd: bare });
+    expect(usage.code).toBe(2);
+    for (const { stdout } of [missing, nowhere, usage]) {
+      if (form === 'gitlab' || form === 'sarif') expect(() => JSON.parse(stdout)).not.toThrow();
+      if (form === 'junit') expect(stdout).toMatch(/^<\?xml [\s\S]*errors="1"[\s\S]*<\/testsuites>\n$/);
+      if (form === 'github') expect(stdout).toMatch(/^::error [^\n]*\n$/);
+    }
+  });
+
+  test('--parse runs the dbt that is named first, and stops where it fails', async () => {
+    const dbt = join(dir, 'dbt');
+    writeFileSync(dbt, '#!/bin/sh\necho "dbt was told: $*" >&2\nexit $DBT_ENDS_WITH\n', { mode: 0o755 });
+    const argv = ['check', '--parse', '--dbt', dbt, '--output', 'gitlab'];
+    const parsed = await runHere(argv, { cwd: dir });
+    expect([parsed.code, parsed.stderr]).toEqual([1, expect.stringContaining('parse')]);
+    const failed = await runHere(argv, { cwd: dir, env: { DBT_ENDS_WITH: '2' } });
+    expect(failed.code).toBe(3);
+    expect(JSON.parse(failed.stdout)).toEqual([expect.objectContaining({ check_name: 'dbt-failed' })]);
+  });
+});
+
+test('a manifest that is older than a model is told, once, and generated files do not count', async () => {
+  const dir = inRepository({});
+  const later = new Date(Date.now() + 60_000);
+  const change = (file: string, text: string): void => {
+    writeFileSync(join(dir, file), text);
+    utimesSync(join(dir, file), later, later);
+  };
+  change(
+    'models/segment_vip.sql',
+    '-- Generated by dinmo as segment_vip.sql. Do not edit: `dinmo generate` writes it anew.\n',
+  );
+  const fresh = await runHere(['check', '--output', 'json'], { cwd: dir });
+  expect(JSON.parse(fresh.stdout).findings).toEqual([]);
+  change('models/customers.sql', 'select 2');
+  change('models/other.yml', 'models: []\n');
+  const { code, stdout } = await runHere(['check', '--output', 'json'], { cwd: dir });
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout).findings).toEqual([
+    expect.objectContaining({
+      code: 'manifest-older',
+      severity: 'warning',
+      message: expect.stringContaining('models/customers.sql and 1 other file'),
+    }),
+  ]);
+});
+
+test('the root of the repository', () => {
+  const make = (path: string): string => {
+    mkdirSync(join(root, path), { recursive: true });
+    return join(root, path);
+  };
+  const prefix = (path: string, env: Readonly<Record<string, string>> = {}): string =>
+    findRepository(make(path), env).prefix;
+  make('w/repo/.git');
+  expect(prefix('w/repo')).toBe('');
+  expect(prefix('w/repo/a/dbt')).toBe('a/dbt/');
+  // A checkout of its own below the workspace: `actions/checkout` with `path`.
+  expect(prefix('w/repo/a/dbt', { GITHUB_WORKSPACE: join(root, 'w') })).toBe('a/dbt/');
+  make('w/repo/sub');
+  writeFileSync(join(root, 'w/repo/sub/.git'), 'gitdir: ../.git/modules/sub\n');
+  expect(prefix('w/repo/sub/dbt')).toBe('dbt/');
+  expect(prefix('w/repo/sub/dbt', { CI_PROJECT_DIR: join(root, 'w/repo') })).toBe('sub/dbt/');
+  // No repository: the workspace where it holds the project, else the project.
+  expect(prefix('x/y/dbt', { GITHUB_WORKSPACE: join(root, 'x') })).toBe('y/dbt/');
+  expect(prefix('x/y/dbt', { GITHUB_WORKSPACE: join(root, 'x/other') })).toBe('');
+});
