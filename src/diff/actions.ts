@@ -157,12 +157,12 @@ ${rekey}`;
       : 'false';
     const found = `(d.action = 'update' and d.s_dirty and d.s_record_id is not null and not ${this.#isHeldElsewhere('d.s_record_id', 'record_id')})`;
     return `, moved as (
-  select new.n as new_n, gone.n as gone_n, gone.key as previous_key, gone.s_record_id as in_place_id, ${mayDelete} as may_delete,
-    row_number() over (partition by new.n order by gone.key) as choice
-  from decided as new
-  join decided as gone on gone.s_owner_key = new.owner_key
-  where (new.kind = 'insert' or (new.kind = 'update' and new.s_unsure_since is not null and new.s_owner_key = new.owner_key and new.s_record_id is null))
-    and new.action in ('insert', 'update', 'skip') and gone.kind = 'leaver' and gone.action in ('delete', 'depart', 'keep') and not gone.s_departed
+  select comer.n as new_n, gone.n as gone_n, gone.key as previous_key, gone.s_record_id as in_place_id, ${mayDelete} as may_delete,
+    row_number() over (partition by comer.n order by gone.key) as choice
+  from decided as comer
+  join decided as gone on gone.s_owner_key = comer.owner_key
+  where (comer.kind = 'insert' or (comer.kind = 'update' and comer.s_unsure_since is not null and comer.s_owner_key = comer.owner_key and comer.s_record_id is null))
+    and comer.action in ('insert', 'update', 'skip') and gone.kind = 'leaver' and gone.action in ('delete', 'depart', 'keep') and not gone.s_departed
     and gone.s_record_id is not null and not ${this.#isHeldElsewhere('gone.key')}
 )
 select ${[...CANDIDATE, ...JUDGED].map((name) => `d.${name}`).join(', ')},

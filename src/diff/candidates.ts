@@ -67,15 +67,20 @@ export interface RowNumbers {
 
 /** Where the numbers of `dinmo_joined` begin now: ask again in another transaction. */
 export async function rowNumbers(warehouse: Warehouse): Promise<RowNumbers> {
-  const number = warehouse.state.rowNumber;
-  const [row] = await warehouse.query(
-    `select cast(min(${number}) as ${warehouse.state.type('text')}) as first from ${TEMPORARY.joined}`,
-  );
-  const first = BigInt(String(row?.['first'] ?? 0));
+  const { rowNumber: number, firstRowNumber } = warehouse.state;
+  const first = firstRowNumber === null ? await firstNumber(warehouse) : BigInt(firstRowNumber);
   return {
     n: `${number} - ${first}`,
     between: (lo, hi) => `${number} between ${first + BigInt(lo)} and ${first + BigInt(hi)}`,
   };
+}
+
+async function firstNumber(warehouse: Warehouse): Promise<bigint> {
+  const { state } = warehouse;
+  const [row] = await warehouse.query(
+    `select cast(min(${state.rowNumber}) as ${state.type('text')}) as first from ${TEMPORARY.joined}`,
+  );
+  return BigInt(String(row?.['first'] ?? 0));
 }
 
 /** False where two keys have one hash: nothing of what was computed holds then. */
@@ -83,11 +88,9 @@ async function compare(warehouse: Warehouse, sql: CandidateSql, segment: Segment
   const { state } = warehouse;
   await warehouse.run(state.createNumbered(TEMPORARY.joined, sql.joined(segment.unchanged)));
   await warehouse.run(state.createTemporary(TEMPORARY.held, sql.held()));
-  if (sql.by === 'hash') {
-    const [row] = await warehouse.query(sql.collisions());
-    if (Number(row?.['row_count']) > 0) return false;
-  }
-  const copies = await whereCopiesAre(warehouse, sql, segment);
+  const met = await whatMet(warehouse, sql, segment);
+  if (met.collisions > 0) return false;
+  const copies = await whereCopiesAre(warehouse, sql, { segment, met });
   await warehouse.run(state.createTemporary(TEMPORARY.duplicates, sql.duplicates(copies)));
   return true;
 }
@@ -95,10 +98,33 @@ async function compare(warehouse: Warehouse, sql: CandidateSql, segment: Segment
 /** Where keys can occur more than once: nowhere, among the rows that met none of the snapshot, or anywhere. */
 type Copies = 'none' | 'fresh' | 'anywhere';
 
+/** Rows of the segment that met none of the snapshot, rows of the snapshot that met none of the segment, and rows that met wrongly. */
+interface Met {
+  readonly fresh: number;
+  readonly gone: number;
+  readonly collisions: number;
+}
+
+async function whatMet(warehouse: Warehouse, sql: CandidateSql, segment: SegmentState): Promise<Met> {
+  const asked = [
+    ...(sql.by === 'hash' ? [`${sql.collisions()} as collisions`] : []),
+    ...(sql.countsCopies && !segment.unchanged
+      ? ['count(*) - count(s_join) as fresh', 'count(*) - count(c_fast) as gone']
+      : []),
+  ];
+  const [row] = asked.length === 0 ? [] : await warehouse.query(`select ${asked.join(', ')} from ${TEMPORARY.joined}`);
+  const number = (name: string): number => Number(row?.[name] ?? 0);
+  return { fresh: number('fresh'), gone: number('gone'), collisions: number('collisions') };
+}
+
 /** Asked of numbers first: keys are compared only where some of them can be the same. */
-async function whereCopiesAre(warehouse: Warehouse, sql: CandidateSql, segment: SegmentState): Promise<Copies> {
+async function whereCopiesAre(
+  warehouse: Warehouse,
+  sql: CandidateSql,
+  { segment, met }: { readonly segment: SegmentState; readonly met: Met },
+): Promise<Copies> {
   if (segment.unchanged) return 'none';
-  if (await hasHeldDuplicates(warehouse, sql, segment)) return 'anywhere';
+  if (hasHeldDuplicates(sql, segment, met)) return 'anywhere';
   if (sql.by !== 'hash' || !sql.countsCopies) return 'fresh';
   return (await warehouse.query(sql.freshHashesTwice())).length > 0 ? 'fresh' : 'none';
 }
@@ -107,12 +133,8 @@ async function whereCopiesAre(warehouse: Warehouse, sql: CandidateSql, segment: 
  * Whether a key that the snapshot holds occurs more than once in the segment. Each row of the snapshot that did not lose its
  * row meets one row of the segment; where more rows met than there are, some are copies.
  */
-async function hasHeldDuplicates(warehouse: Warehouse, sql: CandidateSql, segment: SegmentState): Promise<boolean> {
-  if (!sql.countsCopies) return false;
-  const [row] = await warehouse.query(
-    `select count(*) - count(s_join) as fresh, count(*) - count(c_fast) as gone from ${TEMPORARY.joined}`,
-  );
-  return segment.rows - Number(row?.['fresh']) > segment.snapshotRows - Number(row?.['gone']);
+function hasHeldDuplicates(sql: CandidateSql, segment: SegmentState, { fresh, gone }: Met): boolean {
+  return sql.countsCopies && segment.rows - fresh > segment.snapshotRows - gone;
 }
 
 /** Columns of the snapshot that are asked about a row that differs. */
@@ -188,10 +210,10 @@ class CandidateSql {
     return `select ${columns.map(({ name }) => `${name} as s_${name}`).join(', ')} from ${this.#d.table(this.#job.tables.snapshot)} where ${this.#meeting} in (select s_join from ${TEMPORARY.joined} where s_join is not null)`;
   }
 
-  /** Rows that met a row of another key, and rows of the snapshot that cannot be told apart. */
+  /** An expression: rows that met a row of another key, and rows of the snapshot that cannot be told apart. */
   collisions(): string {
-    return `select (select count(*) from ${TEMPORARY.joined} as j join ${TEMPORARY.held} as h on h.s_key_hash = j.s_join where c_fast is not null and c_key is distinct from s_key)
-      + (select count(*) - count(distinct s_key_hash) from ${TEMPORARY.held}) as row_count`;
+    return `(select count(*) from ${TEMPORARY.joined} as j join ${TEMPORARY.held} as h on h.s_key_hash = j.s_join where c_fast is not null and c_key is distinct from s_key)
+      + (select count(*) - count(distinct s_key_hash) from ${TEMPORARY.held})`;
   }
 
   /** Hashes that several rows have which met none of the snapshot. */

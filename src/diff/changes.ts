@@ -47,6 +47,7 @@ async function numbered(warehouse: Warehouse, kinds: readonly ChangeKind[]): Pro
 
 /** Neighbouring changes, and the numbers of their rows in `dinmo_joined`. */
 export interface ChangePage {
+  readonly phase: number;
   readonly lo: number;
   readonly hi: number;
   readonly rows: { readonly lo: number; readonly hi: number } | null;
@@ -55,22 +56,20 @@ export interface ChangePage {
   readonly alike: { readonly operation: Operation; readonly fresh: boolean } | null;
 }
 
-/** The changes of one phase in pages of at most `size`, in order. */
-export async function changePages(
-  warehouse: Warehouse,
-  job: DiffJob,
-  { phase, size }: { readonly phase: number; readonly size: number },
-): Promise<readonly ChangePage[]> {
+/** All changes in pages of at most `size`, each of one phase, in order. */
+export async function changePages(warehouse: Warehouse, job: DiffJob, size: number): Promise<readonly ChangePage[]> {
   const { every } = warehouse.state;
   const pages = await warehouse.query(
-    `select min(seq) as lo, max(seq) as hi, min(n) as first, max(n) as last, min(wire) as wire, ${every('fresh')} as fresh,
+    `select phase, min(seq) as lo, max(seq) as hi, min(n) as first, max(n) as last, min(wire) as wire, ${every('fresh')} as fresh,
       count(*) = max(seq) - min(seq) + 1 and min(n - seq) = max(n - seq) and min(wire) = max(wire) and min(wire) <> 'delete'
         and (${every('fresh')} or ${every('not fresh')}) and ${every("part = 'whole'")} as alike
-    from ${warehouse.state.table(job.tables.changes)} where phase = ${phase} group by floor((seq - 1) / ${size}) order by 1`,
+    from ${warehouse.state.table(job.tables.changes)} group by phase, floor((seq - 1) / ${size}) order by 1, 2`,
   );
+  if (pages.length === 0) return [];
   const numbers = await rowNumbers(warehouse);
   return pages.map((page) => ({
     numbers,
+    phase: Number(page['phase']),
     lo: Number(page['lo']),
     hi: Number(page['hi']),
     rows: page['first'] === null ? null : { lo: Number(page['first']), hi: Number(page['last']) },

@@ -1,9 +1,10 @@
+import type { StateDialect } from '../warehouse/state-dialect.ts';
 import type { Warehouse } from '../warehouse/warehouse.ts';
 import { decideActions } from './actions.ts';
 import { type Collected, collectCandidates, TEMPORARY } from './candidates.ts';
 import { arrangeChanges } from './changes.ts';
 import { isAppendOnly, isKeyedByField } from './current-rows.ts';
-import type { DeliveryPlan, OperationCounts } from './delivery-plan.ts';
+import type { DeliveryPlan } from './delivery-plan.ts';
 import { checkGuards, type GuardFigures } from './guards.ts';
 import type { DiffJob } from './job.ts';
 import { prepareCandidates } from './prepare.ts';
@@ -36,9 +37,7 @@ export async function planDelivery(
 }
 
 async function summarise(warehouse: Warehouse, job: DiffJob, segmentRows: number): Promise<DeliveryPlan> {
-  const planned = await countOperations(warehouse, job);
-  const invalid = await countInvalid(warehouse);
-  const { joiners, leavers, ...figures } = await countFigures(warehouse, job, segmentRows);
+  const { joiners, leavers, planned, invalid, ...figures } = await countFigures(warehouse, job, segmentRows);
   const guards = checkGuards(
     { reconciles: !isAppendOnly(job), joiners, leavers, ...figures },
     job.guards,
@@ -47,67 +46,69 @@ async function summarise(warehouse: Warehouse, job: DiffJob, segmentRows: number
   return { activation: job.activationId, mode: job.mode, planned, invalid, ...figures, guards };
 }
 
-async function countOperations(warehouse: Warehouse, job: DiffJob): Promise<OperationCounts> {
-  const rows = await warehouse.query(
-    `select op, count(*) as row_count from ${warehouse.state.table(plannedChanges(warehouse.state, job))} where part <> 'remove' group by op`,
-  );
-  const count = (operation: string): number => Number(rows.find((row) => row['op'] === operation)?.['row_count'] ?? 0);
-  return { insert: count('insert'), update: count('update'), delete: count('delete') };
-}
-
-async function countInvalid(warehouse: Warehouse): Promise<Record<string, number>> {
-  const rows = await warehouse.query(
-    `select reason, count(*) as row_count from ${TEMPORARY.actions} where reason is not null and reason <> 'duplicate-key' group by reason
-     union all select 'duplicate-key', cast(sum(copies) as bigint) from ${TEMPORARY.duplicates} having count(*) > 0`,
-  );
-  return Object.fromEntries(rows.map((row) => [String(row['reason']), Number(row['row_count'])]).sort());
-}
-
 /** What is counted of a plan, with what only the guards look at. */
-type Figures = Omit<DeliveryPlan, 'activation' | 'mode' | 'planned' | 'invalid' | 'guards'> &
-  Pick<GuardFigures, 'joiners' | 'leavers'>;
+type Figures = Omit<DeliveryPlan, 'activation' | 'mode' | 'guards'> & Pick<GuardFigures, 'joiners' | 'leavers'>;
 
+/** Asked all at once: each question is a job of seconds on some warehouses. */
 async function countFigures(warehouse: Warehouse, job: DiffJob, segmentRows: number): Promise<Figures> {
-  const snapshot = warehouse.state.table(job.tables.snapshot);
-  const changes = warehouse.state.table(plannedChanges(warehouse.state, job));
-  const [row] = await warehouse.query(`select
-    (select count(*) from ${TEMPORARY.actions} where action = 'parked') as parked,
-    (select count(*) from ${snapshot} where not departed) as held,
-    (select count(distinct s_key) from ${TEMPORARY.actions} where s_key is not null and not coalesce(s_departed, false) and kind <> 'same') as touched,
-    ${unsoundRows(job, snapshot)} as unsound,
-    (select count(*) from ${TEMPORARY.actions} where kind = 'return') as returned,
-    (select count(*) from ${TEMPORARY.actions} where action = 'depart') + (select count(*) from ${snapshot} where departed)
-      - (select count(*) from ${TEMPORARY.actions} where s_departed and action not in ('keep', 'depart')) as staying,
-    (select count(*) from ${changes} where wire = 'delete' and part <> 'free') as removals,
-    (select count(*) from ${changes}) as changes,
-    (select count(*) from ${TEMPORARY.actions} where kind = 'insert') as joiners,
-    (select count(*) from ${TEMPORARY.actions} where kind = 'leaver' and not coalesce(s_departed, false)) as leavers`);
-  const number = (name: string): number => Number(row?.[name] ?? 0);
-  const append = isAppendOnly(job);
+  const { state } = warehouse;
+  const rows = await warehouse.query(figuresSql(state, job));
+  const sum = (figure: string, name?: string): number =>
+    rows
+      .filter((row) => row['figure'] === figure && (name === undefined || row['name'] === name))
+      .reduce((total, row) => total + Number(row['row_count']), 0);
+  const held = sum('held');
   return {
-    parked: number('parked'),
+    planned: { insert: sum('op', 'insert'), update: sum('op', 'update'), delete: sum('op', 'delete') },
+    invalid: Object.fromEntries(
+      rows
+        .filter((row) => row['figure'] === 'invalid')
+        .map((row): [string, number] => [String(row['name']), Number(row['row_count'])])
+        .sort(),
+    ),
+    parked: sum('action', 'parked'),
     // An append-only run leaves out what was acknowledged before: that is what is unchanged.
-    unchanged: append
-      ? Math.max(0, segmentRows - (await countFresh(warehouse)))
-      : number('held') - number('touched') - number('unsound') + number('returned'),
+    unchanged: isAppendOnly(job)
+      ? Math.max(0, segmentRows - sum('action'))
+      : held - sum('touched') - sum('unsound') + sum('return'),
     segmentRows,
-    snapshotRows: number('held'),
-    staying: number('staying'),
-    removals: number('removals'),
-    changes: number('changes'),
-    joiners: number('joiners'),
-    leavers: number('leavers'),
+    snapshotRows: held,
+    staying: sum('action', 'depart') + sum('departed') - sum('leaving'),
+    removals: sum('removal'),
+    changes: sum('op') + sum('half'),
+    joiners: sum('joiner'),
+    leavers: sum('leaver'),
   };
 }
 
-/** What the destination has for keys that are duplicated without any difference: invalid, and so not unchanged. */
-function unsoundRows(job: DiffJob, snapshot: string): string {
-  if (isKeyedByField(job)) return '0';
-  return `(select count(*) from ${snapshot} where not departed and key in (select key from ${TEMPORARY.duplicates})
-      and key not in (select s_key from ${TEMPORARY.actions} where s_key is not null))`;
+/** Rows of `figure`, `name` and `row_count`; a figure without rows may be missing. */
+function figuresSql(state: StateDialect, job: DiffJob): string {
+  const snapshot = state.table(job.tables.snapshot);
+  const changes = state.table(plannedChanges(state, job));
+  const nobody = `cast(null as ${state.type('text')})`;
+  const among = (from: string, figure: string, where: string): string =>
+    `select '${figure}' as figure, ${nobody} as name, count(*) as row_count from ${from} where ${where}`;
+  const actions = TEMPORARY.actions;
+  return [
+    `select 'op' as figure, cast(op as ${state.type('text')}) as name, count(*) as row_count from ${changes} where part <> 'remove' group by op`,
+    among(changes, 'half', "part = 'remove'"),
+    among(changes, 'removal', "wire = 'delete' and part <> 'free'"),
+    `select 'action', action, count(*) from ${actions} group by action`,
+    `select 'invalid', reason, count(*) from ${actions} where reason is not null and reason <> 'duplicate-key' group by reason`,
+    `select 'invalid', 'duplicate-key', cast(sum(copies) as ${state.type('bigint')}) from ${TEMPORARY.duplicates} having count(*) > 0`,
+    among(actions, 'joiner', "kind = 'insert'"),
+    among(actions, 'leaver', "kind = 'leaver' and not coalesce(s_departed, false)"),
+    among(actions, 'return', "kind = 'return'"),
+    among(actions, 'leaving', "s_departed and action not in ('keep', 'depart')"),
+    `select 'touched', ${nobody}, count(distinct s_key) from ${actions} where s_key is not null and not coalesce(s_departed, false) and kind <> 'same'`,
+    among(snapshot, 'held', 'not departed'),
+    among(snapshot, 'departed', 'departed'),
+    ...(isKeyedByField(job) ? [] : [among(snapshot, 'unsound', unsoundRow())]),
+  ].join('\n    union all ');
 }
 
-async function countFresh(warehouse: Warehouse): Promise<number> {
-  const [row] = await warehouse.query(`select count(*) as row_count from ${TEMPORARY.actions}`);
-  return Number(row?.['row_count'] ?? 0);
+/** What the destination has for a key that is duplicated without any difference: invalid, and so not unchanged. */
+function unsoundRow(): string {
+  return `not departed and key in (select key from ${TEMPORARY.duplicates})
+      and key not in (select s_key from ${TEMPORARY.actions} where s_key is not null)`;
 }

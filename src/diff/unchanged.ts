@@ -31,17 +31,18 @@ export async function readSegment(warehouse: Warehouse, job: DiffJob): Promise<S
   const snapshot = state.table(job.tables.snapshot);
   // Flags are nearly always the same in every row: asked one by one, they are answered without reading the rows.
   const any = (condition: string): string => `exists (select 1 from ${snapshot} where ${condition})`;
+  const owed =
+    job.facts.identifiers === null
+      ? ''
+      : `exists (select 1 from ${state.table(job.tables.identifiers)} where owed) as owed,\n      `;
   const [held = {}] = await warehouse.query(`select count(*) as row_count, ${state.digest('fast')} as digest,
-      ${any('dirty')} as dirty, ${any('departed')} as departed,
+      ${owed}${any('dirty')} as dirty, ${any('departed')} as departed,
       ${any(`hash_mark <> ${state.hashMark}`)} or ${any('hash_mark is null')} as stale
     from ${snapshot}`);
   const snapshotRows = Number(held['row_count']);
   const current = new CurrentRows(state, job);
   const known = { snapshotRows, hashesCurrent: held['stale'] !== true, job };
-  if (
-    (await mayBeUnchanged(warehouse, job, held)) &&
-    !(await differsAtOnce(warehouse, current, { snapshot, snapshotRows }))
-  ) {
+  if (mayBeUnchanged(job, held) && !(await differsAtOnce(warehouse, current, { snapshot, snapshotRows }))) {
     const [seen = {}] = await warehouse.query(
       `select count(*) as row_count, ${state.digest('c_fast')} as digest from (${current.sql()}) as c`,
     );
@@ -62,15 +63,9 @@ async function copySegment(warehouse: Warehouse, job: DiffJob): Promise<DiffJob>
 }
 
 /** Whether equal rows would mean that nothing is to be done at all. */
-async function mayBeUnchanged(warehouse: Warehouse, job: DiffJob, held: Row): Promise<boolean> {
+function mayBeUnchanged(job: DiffJob, held: Row): boolean {
   if (job.everything || isAppendOnly(job) || isKeyedByField(job)) return false;
-  const settled = ['dirty', 'departed', 'stale'].every((what) => held[what] !== true);
-  if (!settled || Number(held['row_count']) === 0) return false;
-  if (job.facts.identifiers === null) return true;
-  const owed = await warehouse.query(
-    `select 1 as owed from ${warehouse.state.table(job.tables.identifiers)} where owed limit 1`,
-  );
-  return owed.length === 0;
+  return ['dirty', 'departed', 'stale', 'owed'].every((what) => held[what] !== true) && Number(held['row_count']) > 0;
 }
 
 /** A few rows tell most changed segments from unchanged ones, without reading all of them. */

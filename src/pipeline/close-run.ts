@@ -54,8 +54,10 @@ export async function closeRun(
   const counts = await settle(ledger.warehouse, settlementTables(ledger, tables), closing, complete);
   const { state } = ledger.warehouse;
   const run = ledger.text(closing.runId);
-  await ledger.warehouse.run(`delete from ${ledger.sql('sends')} where run_id = ${run}`);
-  await ledger.warehouse.run(`delete from ${ledger.sql('receipts')} where run_id = ${run}`);
+  // Also what came late for a run that another process had closed by then.
+  const open = `select run_id from ${ledger.sql('runs')} where status = 'running' and run_id <> ${run}`;
+  for (const table of ['sends', 'receipts'] as const)
+    await ledger.warehouse.run(`delete from ${ledger.sql(table)} where run_id not in (${open})`);
   const clear = (table: TableName): string =>
     state.transactionsHold === 'tables'
       ? `drop table if exists ${state.table(table)}`
@@ -126,10 +128,6 @@ export async function recover(
     });
     local.remove();
   }
-  // What came late for a run that another process had closed by then.
-  const open = `select run_id from ${ledger.sql('runs')} where status = 'running'`;
-  for (const table of ['sends', 'receipts'] as const)
-    await ledger.warehouse.run(`delete from ${ledger.sql(table)} where run_id not in (${open})`);
 }
 
 /**

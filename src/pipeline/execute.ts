@@ -63,12 +63,19 @@ export async function execute(execution: Execution): Promise<DeliveryOutcome> {
   const held = prepared.service.acknowledges === 'finish' ? new HeldJournal(journal) : null;
   const limits = { ...prepared.service.facts.limits, ...prepared.service.limits?.(prepared.endpoint.config) };
   const batchRows = prepared.service.rowsAsText ? limits.rowsPerRequestMax : null;
+  let asked: Promise<readonly PageOfChanges[]> | null = null;
+  const pagesOf = async (phase: number): Promise<readonly PageOfChanges[]> => {
+    asked ??= changePages(ledger.warehouse, job, batchRows === null ? PAGE_ROWS : pageOf(batchRows));
+    return (await asked).filter((page) => page.phase === phase);
+  };
   const heartbeat = every(10_000, () => lease.renew());
   let done = 0;
   try {
     await lease.keep();
     const delivered = await deliver({
-      phases: [1, 2, 3].map((phase) => () => readPhase(ledger.warehouse, { job, phase, batchRows })),
+      phases: [1, 2, 3].map(
+        (phase) => () => readPhase(ledger.warehouse, { job, batchRows, pages: () => pagesOf(phase) }),
+      ),
       limits,
       journal: held ?? journal,
       progress: (rows) => {
@@ -149,10 +156,17 @@ function every(milliseconds: number, work: () => void): () => void {
 /** Changes of one phase in their order, page by page: memory stays flat. The next page is read while one is sent. */
 async function* readPhase(
   warehouse: Warehouse,
-  { job, phase, batchRows }: { readonly job: DiffJob; readonly phase: number; readonly batchRows: number | null },
+  {
+    job,
+    batchRows,
+    pages: findPages,
+  }: {
+    readonly job: DiffJob;
+    readonly batchRows: number | null;
+    readonly pages: () => Promise<readonly PageOfChanges[]>;
+  },
 ): AsyncIterable<ChangePage> {
-  const size = batchRows === null ? PAGE_ROWS : pageOf(batchRows);
-  const pages = await changePages(warehouse, job, { phase, size });
+  const pages = await findPages();
   const read = (index: number): Promise<ChangePage> | null => {
     const page = pages[index];
     if (page === undefined) return null;

@@ -46,15 +46,18 @@ export async function openSession(run: SyncRun, prepared: Prepared, job: DiffJob
       await session.abandon();
       return audienceTaken(prepared, owner);
     }
-    await ledger.update(
-      'activations',
-      {
-        audience: activation.audience,
-        audience_id: session.audienceId,
-        ...(session.account === null ? {} : { account: session.account }),
-      },
-      where,
-    );
+    const account = session.account ?? state?.account ?? null;
+    const isKnown =
+      state?.activationId === activation.id &&
+      state.audience === activation.audience &&
+      state.audienceId === session.audienceId &&
+      state.account === account;
+    if (!isKnown)
+      await ledger.update(
+        'activations',
+        { audience: activation.audience, audience_id: session.audienceId, account },
+        where,
+      );
     return session;
   } catch (thrown) {
     if (thrown instanceof DinmoError && thrown.kind !== 'warehouse') return thrown;

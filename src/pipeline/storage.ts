@@ -42,8 +42,9 @@ export async function openStorage(context: Context, warehouse: Warehouse, instan
   await ledger.create();
   if (instance !== null && (await readFact(ledger, 'sandbox_instance')) === null)
     await ledger.insert('facts', { name: 'sandbox_instance', value: instance });
-  const results = knownResults(context, await readResults(ledger));
-  await recordResults(ledger, results);
+  const recorded = await readResults(ledger);
+  const results = knownResults(context, recorded);
+  if (!sameResults(recorded, results)) await recordResults(ledger, results);
   return { ledger, existing: await ledger.tables(), states: await readActivationStates(ledger), results };
 }
 
@@ -86,7 +87,7 @@ async function warnOfOtherStorage(context: Context, ledger: Ledger): Promise<voi
   );
   const others = rows.map((row) => String(row['table_schema'])).filter((name) => !name.endsWith('_SANDBOX'));
   if (others.length === 0) return;
-  loggerOf(context.options).warn('this is the first sync into a new schema, and other schemas hold state', {
+  loggerOf(context.options).warn('storage.new', {
     schema: schema.schema,
     others: others.join(', '),
     fix: 'if the schema was only renamed, stop, and move its tables: what they remember is otherwise sent as new',
@@ -121,10 +122,26 @@ async function readResults(ledger: Ledger): Promise<readonly KnownResult[]> {
   }));
 }
 
+/** Most commands follow one that knew the same. */
+function sameResults(recorded: readonly KnownResult[], results: ReadonlyMap<string, KnownResult>): boolean {
+  return (
+    recorded.length === results.size &&
+    recorded.every((one) => {
+      const other = results.get(one.uniqueId);
+      const at = (known: KnownResult): number => Date.parse(known.completedAt);
+      return (
+        other !== undefined &&
+        at(one) === at(other) &&
+        (['kind', 'status', 'invocationId', 'builtFrom'] as const).every((part) => one[part] === other[part])
+      );
+    })
+  );
+}
+
 async function recordResults(ledger: Ledger, results: ReadonlyMap<string, KnownResult>): Promise<void> {
   const rows = [...results.values()].filter((result) => !Number.isNaN(Date.parse(result.completedAt)));
   await ledger.warehouse.transaction(async () => {
-    await ledger.warehouse.run(`delete from ${ledger.sql('node_results')}`);
+    await ledger.warehouse.run(`delete from ${ledger.sql('node_results')} where true`);
     await ledger.warehouse.append(
       ledger.table('node_results'),
       ['text', 'text', 'text', 'timestamp', 'text', 'text'],

@@ -89,7 +89,7 @@ async function ensureState(run: SyncRun, prepared: Prepared): Promise<void> {
     });
     return;
   }
-  if (state.activationId === activation.id) return await ledger.createSnapshot(tables);
+  if (state.activationId === activation.id) return await ledger.createSnapshot(tables, run.storage.existing);
   await ledger.transaction(async () => {
     const renamed = { activation_id: activation.id };
     const former = `activation_id = ${ledger.text(state.activationId)}`;

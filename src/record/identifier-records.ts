@@ -11,18 +11,17 @@ const RECORD_COLUMNS: readonly StateColumn[] = [
 /** Changes whose record ids pass through this process at a time: memory stays flat. */
 export const RECORDS_PAGE = 20_000;
 
-/** Where the answers are. */
-interface RecordSql {
-  lastIdentifierRecord(): string;
-  identifierRecords(from: number): string;
-}
-
-/** Record ids of single identifiers come as JSON beside the receipts: a row each, joined by what was sent. */
-export async function storeRecordIds(warehouse: Warehouse, sql: RecordSql): Promise<void> {
+/**
+ * Record ids of single identifiers come as JSON beside the receipts: a row each, joined by what was sent. `last` is the number of the last
+ * answer that has any; `page` the query that gives those from a number on.
+ */
+export async function storeRecordIds(
+  warehouse: Warehouse,
+  last: number | null,
+  page: (from: number) => string,
+): Promise<void> {
   await warehouse.run(createTemporaryTable(warehouse.state, RECORDS, RECORD_COLUMNS));
-  const [size] = await warehouse.query(sql.lastIdentifierRecord());
-  const last = Number(size?.['last'] ?? -1);
-  for (let from = 0; from <= last; from += RECORDS_PAGE) await storeRecordPage(warehouse, sql.identifierRecords(from));
+  for (let from = 0; from <= (last ?? -1); from += RECORDS_PAGE) await storeRecordPage(warehouse, page(from));
 }
 
 async function storeRecordPage(warehouse: Warehouse, select: string): Promise<void> {

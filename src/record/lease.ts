@@ -85,17 +85,21 @@ export class Lease {
   }
 
   static async acquire(options: LeaseOptions): Promise<Lease> {
-    const deadline = options.clock.now() + options.waitMsMax;
+    const startedAt = options.clock.now();
+    const deadline = startedAt + options.waitMsMax;
+    let hasWaited = false;
     for (;;) {
       const held = await readHolder(options);
       if (held === null || held.expiresAt <= options.clock.now() || isDead(held, options.processes)) {
         const fence = (held?.fence ?? 0) + 1;
         const expiresAt = options.clock.now() + LEASE_MS;
-        if (await take(options, fence, expiresAt)) return new Lease(options, fence, expiresAt);
-        continue;
+        if (!(await take(options, fence, expiresAt))) continue;
+        if (hasWaited) options.logger.info('lease.waited', { waited_ms: options.clock.now() - startedAt });
+        return new Lease(options, fence, expiresAt);
       }
       if (options.clock.now() >= deadline || options.signal.aborted) throw lockedError(options.activationId, held);
-      options.logger.info('lease.waiting', { activation: options.activationId, host: held.host, pid: held.pid });
+      if (!hasWaited) options.logger.info('lease.held', { host: held.host, pid: held.pid });
+      hasWaited = true;
       await options.clock.sleep(Math.min(POLL_MS, Math.max(1, held.expiresAt - options.clock.now())), options.signal);
     }
   }
@@ -126,18 +130,21 @@ export class Lease {
     if (this.#renewal) return;
     this.#renewal = this.#extend()
       // Left out once, it is tried again before long; left out for good, assertMaySend stops the run.
-      .catch((thrown: unknown) => this.#options.logger.debug('lease.not-renewed', { reason: messageOf(thrown) }))
+      .catch((thrown: unknown) => this.#options.logger.debug('lease.not_renewed', { reason: messageOf(thrown) }))
       .finally(() => {
         this.#renewal = null;
       });
   }
 
-  /** Whether this process still holds the lease; part of every transaction that moves state. */
+  /**
+   * Whether this process still holds the lease; part of every transaction that moves state. Where the changes of a transaction are made
+   * together at its end, it is found out then.
+   */
   async verify(): Promise<void> {
     const { ledger, activationId } = this.#options;
-    const rows = await ledger.warehouse.query(
-      `select 1 as held from ${ledger.sql('activations')} where activation_id = ${ledger.text(activationId)} and fence = ${this.fence} and lease_owner = ${ledger.text(this.#options.owner)}`,
-    );
+    const held = `select 1 as held from ${ledger.sql('activations')} where activation_id = ${ledger.text(activationId)} and fence = ${this.fence} and lease_owner = ${ledger.text(this.#options.owner)}`;
+    if (ledger.warehouse.require?.(held) === true) return;
+    const rows = await ledger.warehouse.query(held);
     if (rows.length === 1) return;
     this.#lost = true;
     this.assertMaySend();

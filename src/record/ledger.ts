@@ -68,14 +68,17 @@ export class Ledger {
       if (!existing.has(name)) await this.warehouse.run(createTable(state, { ...this.schema, name }, shape));
   }
 
-  /** Makes an activation's snapshot tables where they are missing; also those of its changes where a run cannot make them itself. */
-  async createSnapshot(tables: StateTables): Promise<void> {
+  /** Makes an activation's snapshot tables where they are missing; also those of its changes where a run cannot make them itself. `existing`: names of tables that are there. */
+  async createSnapshot(tables: StateTables, existing: ReadonlySet<string> = new Set()): Promise<void> {
     const { state } = this.warehouse;
-    await this.warehouse.run(createTable(state, tables.snapshot, SNAPSHOT_COLUMNS));
-    await this.warehouse.run(createTable(state, tables.identifiers, IDENTIFIER_COLUMNS));
+    const make = async (table: TableName, shape: readonly StateColumn[]): Promise<void> => {
+      if (!existing.has(table.name)) await this.warehouse.run(createTable(state, table, shape));
+    };
+    await make(tables.snapshot, SNAPSHOT_COLUMNS);
+    await make(tables.identifiers, IDENTIFIER_COLUMNS);
     if (state.transactionsHold === 'tables') return;
-    await this.warehouse.run(createTable(state, tables.changes, CHANGE_COLUMNS));
-    await this.warehouse.run(createTable(state, tables.changeIdentifiers, CHANGE_IDENTIFIER_COLUMNS));
+    await make(tables.changes, CHANGE_COLUMNS);
+    await make(tables.changeIdentifiers, CHANGE_IDENTIFIER_COLUMNS);
   }
 
   /** Names of the tables that exist in the storage; empty when the schema does not. */

@@ -61,17 +61,18 @@ export async function settle(
   complete: boolean,
 ): Promise<SettledCounts> {
   const sql = new SettleSql(warehouse.state, tables, closing);
-  const answers = await coverage(warehouse, sql);
-  await warehouse.run(warehouse.state.createTemporary(SETTLED, sql.settled({ complete, answers })));
+  const known = await learn(warehouse, sql, complete);
+  await warehouse.run(warehouse.state.createTemporary(SETTLED, sql.settled({ complete, answers: known.answers })));
   const tally = await count(warehouse);
-  if (closing.matchesPeople) await storeRecordIds(warehouse, sql);
+  if (closing.matchesPeople) await storeRecordIds(warehouse, known.lastRecord, (from) => sql.identifierRecords(from));
   for (const statement of sql.made(tally, complete)) await warehouse.run(statement);
-  const rejects = await concernsRejections(warehouse, sql, tally);
+  // Rows that were rejected before are looked at again; most runs have none, and reject none.
+  const rejects = known.rejectedBefore || tally.counts.rejected > 0;
   if (rejects) await warehouse.run(sql.refused());
   if (closing.matchesPeople) for (const statement of sql.identifiers()) await warehouse.run(statement);
   for (const statement of sql.snapshot(tally, complete)) await warehouse.run(statement);
   if (closing.matchesPeople) await warehouse.run(sql.releaseOwed());
-  if (complete) for (const statement of await planOnly(warehouse, sql)) await warehouse.run(statement);
+  if (complete) for (const statement of sql.planOnlyStatements(known.actions)) await warehouse.run(statement);
   return { ...tally.counts, parked: rejects ? await settleRejections(warehouse, sql, complete) : 0 };
 }
 
@@ -83,15 +84,25 @@ interface SettleOptions {
   readonly answers: Answers;
 }
 
-async function coverage(warehouse: Warehouse, sql: SettleSql): Promise<Answers> {
-  const [row = {}] = await warehouse.query(sql.coverage());
-  if (row['once'] !== true || Number(row['answered']) !== Number(row['asked'])) return 'some';
-  return row['plain'] === true ? 'all accepted' : 'complete';
+/** What settlement has to know before it changes anything, asked at once. */
+interface Known {
+  readonly answers: Answers;
+  readonly rejectedBefore: boolean;
+  /** Number of the last answer that has record ids of single identifiers. */
+  readonly lastRecord: number | null;
+  /** Which actions there are that only the snapshot learns. */
+  readonly actions: ReadonlySet<string>;
 }
 
-/** Rows that were rejected before are looked at again; most runs have none, and reject none. */
-async function concernsRejections(warehouse: Warehouse, sql: SettleSql, { counts }: Tally): Promise<boolean> {
-  return (await warehouse.query(sql.knownRejections())).length > 0 || counts.rejected > 0;
+async function learn(warehouse: Warehouse, sql: SettleSql, complete: boolean): Promise<Known> {
+  const [row = {}] = await warehouse.query(sql.coverage(complete));
+  const once = row['once'] === true && Number(row['answered']) === Number(row['asked']);
+  return {
+    answers: once ? (row['plain'] === true ? 'all accepted' : 'complete') : 'some',
+    rejectedBefore: row['rejected_before'] === true,
+    lastRecord: row['last_record'] === null || row['last_record'] === undefined ? null : Number(row['last_record']),
+    actions: new Set(PLAN_ONLY.filter((action) => row[`has_${action}`] === true)),
+  };
 }
 
 async function settleRejections(warehouse: Warehouse, sql: SettleSql, complete: boolean): Promise<number> {
@@ -101,12 +112,7 @@ async function settleRejections(warehouse: Warehouse, sql: SettleSql, complete: 
 }
 
 /** What only the snapshot learns: nothing was sent for these. */
-async function planOnly(warehouse: Warehouse, sql: SettleSql): Promise<Iterable<string>> {
-  const rows = await warehouse.query(
-    `select action, count(*) as row_count from ${TEMPORARY.actions} where action in ('refresh', 'return', 'depart') group by action`,
-  );
-  return sql.planOnlyStatements(new Set(rows.map((row) => String(row['action']))));
-}
+const PLAN_ONLY = ['refresh', 'return', 'depart'] as const;
 
 /** What became of the changes, and which verdicts there are: statements for the others would change nothing. */
 interface Tally {
@@ -155,12 +161,15 @@ class SettleSql {
     return this.#d.text(this.#closing.runId);
   }
 
-  /** How far the answers go: whether they speak of every change, once each, and all say the same. */
-  coverage(): string {
+  /** How far the answers go: whether they speak of every change, once each, and all say the same; and what else has to be known. */
+  coverage(complete: boolean): string {
+    const learned = complete ? PLAN_ONLY : [];
     const answers = `(select *, lag(hi) over (order by lo) as before from ${this.#d.table(this.#t.receipts)} where run_id = ${this.#run})`;
     return `select coalesce(sum(hi - lo + 1), 0) as answered, count(*) = 0 or ${this.#d.every('lo > coalesce(before, 0)')} as once,
       count(*) = 0 or ${this.#d.every("status = 'accepted' and record_id is null and created is null and record_created_at is null")} as plain,
-      (select count(*) from ${this.#d.table(this.#t.changes)} where part <> 'free') as asked
+      (select count(*) from ${this.#d.table(this.#t.changes)} where part <> 'free') as asked,
+      exists (select 1 from ${this.#d.table(this.#t.rejections)} where ${this.#mine}) as rejected_before,
+      max(case when identifier_records is not null then lo end) as last_record${learned.map((action) => `,\n      exists (select 1 from ${TEMPORARY.actions} where action = '${action}') as has_${action}`).join('')}
     from ${answers} as answers`;
   }
 
@@ -231,10 +240,6 @@ select ${[...SETTLED_COLUMNS, 'code', 'message', 'new_record_id', 'new_created',
     else 'deferred'
   end as status
 from verdicts as v`;
-  }
-
-  lastIdentifierRecord(): string {
-    return `select max(lo) as last from ${this.#identified()}`;
   }
 
   identifierRecords(from: number): string {
@@ -339,10 +344,6 @@ from verdicts as v`;
     if (actions.has('depart'))
       yield `update ${table} set departed = true where key in (select key from ${TEMPORARY.actions} where action = 'depart')`;
     yield `update ${table} set key_hash = ${this.#d.keyHash('key')}, hash_mark = ${this.#d.hashMark} where hash_mark is distinct from ${this.#d.hashMark}`;
-  }
-
-  knownRejections(): string {
-    return `select 1 as known from ${this.#d.table(this.#t.rejections)} where ${this.#mine} limit 1`;
   }
 
   get #mine(): string {

@@ -39,6 +39,8 @@ export interface StateDialect {
    * may change when the transaction ends that made the table.
    */
   readonly rowNumber: string;
+  /** What they begin with, where it is always the same; null: it has to be asked. */
+  readonly firstRowNumber: number | null;
   /** Aggregate: whether the condition is true of every row, and of at least one; NULL counts as false. */
   every(condition: string): string;
   /** Aggregate: texts, one after another in this order, with a separator (an expression) between them. */

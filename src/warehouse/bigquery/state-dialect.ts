@@ -44,6 +44,7 @@ export const bigqueryState: StateDialect = {
   transactionsHold: 'rows',
   steadyReads: false,
   rowNumber: 'stored_n',
+  firstRowNumber: 1,
   every: (condition) => `coalesce(logical_and(coalesce(${condition}, false)), false)`,
   // The separator of `string_agg` has to be a literal.
   joinTexts: (text, { separator, order }) =>

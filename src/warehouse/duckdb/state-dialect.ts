@@ -35,6 +35,7 @@ export const duckdbState: StateDialect = {
   transactionsHold: 'tables',
   steadyReads: true,
   rowNumber: 'rowid',
+  firstRowNumber: null,
   strongHash: (texts) => `md5_number(concat_ws(chr(31), ${texts.join(', ')}))`,
   keyText: (columns) => keyText(columns, { plainText, textLiteral: duckdbState.text, valueJson }),
   keyJson: (keyText, columns) => {

@@ -40,6 +40,7 @@ export const postgresState: StateDialect = {
   transactionsHold: 'tables',
   steadyReads: true,
   rowNumber: 'stored_n',
+  firstRowNumber: 1,
   every: (condition) => `coalesce(bool_and(coalesce(${condition}, false)), false)`,
   joinTexts: (text, { separator, order }) => `string_agg(${text}, ${separator} order by ${order})`,
   jsonText: quoted,

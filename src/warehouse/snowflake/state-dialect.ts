@@ -53,6 +53,7 @@ export const snowflakeState: StateDialect = {
   transactionsHold: 'rows',
   steadyReads: false,
   rowNumber: 'dinmo_row',
+  firstRowNumber: 1,
   every: (condition) => `coalesce(booland_agg(coalesce(${condition}, false)), false)`,
   joinTexts: (text, { separator, order }) => `listagg(${text}, ${separator}) within group (order by ${order})`,
   jsonText: quoted,

@@ -69,7 +69,9 @@ export class ScriptedAccount {
       sql: path.startsWith('/queries/v1/query-request') ? String(body['sqlText']) : null,
       tag: typeof parameters['QUERY_TAG'] === 'string' ? parameters['QUERY_TAG'] : null,
       describeOnly: body['describeOnly'] === true,
-      binds: Object.values((body['bindings'] ?? {}) as Record<string, { readonly value: string }>).map(({ value }) => value),
+      binds: Object.values((body['bindings'] ?? {}) as Record<string, { readonly value: string }>).map(
+        ({ value }) => value,
+      ),
       token: /Token="([^"]*)"/.exec(request.headers.authorization ?? '')?.[1] ?? '',
     };
     this.asked.push(asked);

@@ -1,11 +1,16 @@
-import { silentLogger } from '../../../src/log.ts';
 import { systemClock } from '../../../src/clock.ts';
+import { silentLogger } from '../../../src/log.ts';
 import { openBigquery } from '../../../src/warehouse/bigquery/connection.ts';
 import type { Row, Warehouse } from '../../../src/warehouse/warehouse.ts';
 import { type ApiReply, type ApiRequest, apiError, apiJob, ScriptedApi } from '../bigquery/scripted-api.ts';
 import { type Record, RecordedWarehouse } from './recorded.ts';
 
-const TYPES: Readonly<{ [type: string]: string }> = { INT64: 'BIGINT', STRING: 'VARCHAR', BOOL: 'BOOLEAN', FLOAT64: 'DOUBLE' };
+const TYPES: Readonly<{ [type: string]: string }> = {
+  INT64: 'BIGINT',
+  STRING: 'VARCHAR',
+  BOOL: 'BOOLEAN',
+  FLOAT64: 'DOUBLE',
+};
 const API_TYPES: Readonly<{ [type: string]: string }> = { BIGINT: 'INTEGER', VARCHAR: 'STRING', BOOLEAN: 'BOOLEAN' };
 
 /** Google's own client before an API whose jobs DuckDB runs. */

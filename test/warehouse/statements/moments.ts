@@ -51,7 +51,11 @@ export class Life {
     const record = this.#record;
     switch (this.#name) {
       case 'duckdb':
-        return new RecordedWarehouse(new PlainSession(duckdbState, duckdb, { record, begin: 'begin transaction' }), record, same);
+        return new RecordedWarehouse(
+          new PlainSession(duckdbState, duckdb, { record, begin: 'begin transaction' }),
+          record,
+          same,
+        );
       case 'postgres': {
         const begin = 'begin isolation level repeatable read';
         return new RecordedWarehouse(new PlainSession(postgresState, duckdb, { record, begin }), record, same);

@@ -1,5 +1,12 @@
 import type { StateDialect } from '../../../src/warehouse/state-dialect.ts';
-import type { AppendType, Row, TableName, Value, Warehouse, WarehouseColumn } from '../../../src/warehouse/warehouse.ts';
+import type {
+  AppendType,
+  Row,
+  TableName,
+  Value,
+  Warehouse,
+  WarehouseColumn,
+} from '../../../src/warehouse/warehouse.ts';
 import type { Record } from './recorded.ts';
 
 /** A session that records what it is asked, and has DuckDB answer. */
@@ -9,7 +16,11 @@ export class PlainSession implements Warehouse {
   readonly #record: Record;
   readonly #begin: string;
 
-  constructor(state: StateDialect, duckdb: Warehouse, { record, begin }: { readonly record: Record; readonly begin: string }) {
+  constructor(
+    state: StateDialect,
+    duckdb: Warehouse,
+    { record, begin }: { readonly record: Record; readonly begin: string },
+  ) {
     this.state = state;
     this.#duckdb = duckdb;
     this.#record = record;

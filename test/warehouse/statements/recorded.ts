@@ -1,6 +1,13 @@
 import { duckdbState } from '../../../src/warehouse/duckdb/state-dialect.ts';
 import type { StateDialect } from '../../../src/warehouse/state-dialect.ts';
-import type { AppendType, Row, TableName, Value, Warehouse, WarehouseColumn } from '../../../src/warehouse/warehouse.ts';
+import type {
+  AppendType,
+  Row,
+  TableName,
+  Value,
+  Warehouse,
+  WarehouseColumn,
+} from '../../../src/warehouse/warehouse.ts';
 import { type DuckdbType, half, twin } from './twin.ts';
 
 /** What was sent to a warehouse, in order, and what DuckDB is asked in its place. */

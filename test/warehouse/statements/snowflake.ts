@@ -4,7 +4,12 @@ import { accountAt } from '../snowflake/emulator.ts';
 import { type Asked, changed, failure, rows, type Scripted, ScriptedAccount } from '../snowflake/scripted-account.ts';
 import { type Record, RecordedWarehouse } from './recorded.ts';
 
-const TYPES: Readonly<{ [type: string]: string }> = { BIGINT: 'fixed', BOOLEAN: 'boolean', DOUBLE: 'real', VARCHAR: 'text' };
+const TYPES: Readonly<{ [type: string]: string }> = {
+  BIGINT: 'fixed',
+  BOOLEAN: 'boolean',
+  DOUBLE: 'real',
+  VARCHAR: 'text',
+};
 
 /** Snowflake's own driver before an account whose statements DuckDB runs. */
 export async function snowflakeOnDuckdb(duckdb: Warehouse, record: Record): Promise<Warehouse> {
@@ -33,9 +38,14 @@ async function answerOf({ sql, describeOnly, binds }: Asked, duckdb: Warehouse, 
   try {
     if (describeOnly) {
       const columns = await duckdb.describe(record.meaningOf(statement) ?? statement);
-      return rows(columns.map(({ name, dataType }) => ({ name, type: TYPES[dataType] ?? 'text' })), []);
+      return rows(
+        columns.map(({ name, dataType }) => ({ name, type: TYPES[dataType] ?? 'text' })),
+        [],
+      );
     }
-    const appended = /^insert into (\S+) select .* from table\(flatten\(input => parse_json\(\?\)\)\) as item$/s.exec(statement);
+    const appended = /^insert into (\S+) select .* from table\(flatten\(input => parse_json\(\?\)\)\) as item$/s.exec(
+      statement,
+    );
     if (appended) return changed(await append(duckdb, appended[1] ?? '', binds[0] ?? '[]'));
     if (/^use schema /.test(statement)) return rows([{ name: 'status', type: 'text' }], [['done']]);
     const meaning = /^(begin|commit|rollback)$/.test(statement) ? statement : record.meaningOf(statement);

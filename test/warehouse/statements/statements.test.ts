@@ -21,7 +21,8 @@ describe.each(WAREHOUSES)('%s', (name) => {
   test.each(MOMENTS)('%s', (moment) => {
     const statements = sent.get(moment) ?? [];
     console.log(name, moment, statements.length);
-    if (process.env['SHOW']) console.log(statements.map((s) => s.replaceAll(/\s+/g, ' ').slice(0, Number(process.env['SHOW']))).join('\n'));
+    if (process.env['SHOW'])
+      console.log(statements.map((s) => s.replaceAll(/\s+/g, ' ').slice(0, Number(process.env['SHOW']))).join('\n'));
     expect(statements.length).toBeGreaterThan(0);
   });
 });

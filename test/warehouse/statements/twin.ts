@@ -35,14 +35,21 @@ export type DuckdbType = (dataType: string) => string;
  * no text (what transactions hold, whether reads are steady) is the vendor's.
  */
 export function twin(vendor: StateDialect, duckdb: StateDialect, duckdbType: DuckdbType): StateDialect {
+  const numbered: StateDialect = {
+    ...duckdb,
+    rowNumber: 'stored_n',
+    createNumbered: (name, select) =>
+      duckdb.createTemporary(name, `select row_number() over () as stored_n, made.* from (${select}) as made`),
+  };
+  const other = vendor.firstRowNumber === null ? duckdb : numbered;
   const member = (name: string): unknown => {
-    const [one, other] = [vendor, duckdb].map((dialect) => Reflect.get(dialect, name) as unknown);
-    if (typeof one === 'string') return name === 'name' || name === 'transactionsHold' ? one : joined(one, String(other));
-    if (typeof one !== 'function' || typeof other !== 'function') return one;
+    const [one, its] = [vendor, other].map((dialect) => Reflect.get(dialect, name) as unknown);
+    if (typeof one === 'string') return name === 'name' || name === 'transactionsHold' ? one : joined(one, String(its));
+    if (typeof one !== 'function' || typeof its !== 'function') return one;
     return (...given: unknown[]): unknown => {
       const mine: unknown = one(...given.map((value) => project(value, 'vendor', (type) => type)));
       if (typeof mine !== 'string') return mine;
-      return joined(mine, String(other(...given.map((value) => project(value, 'duckdb', duckdbType)))));
+      return joined(mine, String(its(...given.map((value) => project(value, 'duckdb', duckdbType)))));
     };
   };
   return Object.fromEntries(Object.keys(vendor).map((name) => [name, member(name)])) as unknown as StateDialect; // member by member
