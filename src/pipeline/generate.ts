@@ -58,7 +58,7 @@ export async function staleViews(context: Context): Promise<readonly string[]> {
 }
 
 /** Everything that `generate` would have the project hold, in memory, and where it may stand. */
-async function render(
+export async function render(
   context: Context,
 ): Promise<{ readonly files: readonly GeneratedFile[]; readonly folders: GeneratedFolders }> {
   const { manifest, settings, modelPaths } = context.project;
@@ -103,7 +103,7 @@ async function withWarehouseTypes(context: Context): Promise<Context> {
       await warehouse.close();
     }
   } catch (thrown) {
-    loggerOf(context.options).debug('generate.types-unknown', { reason: messageOf(thrown) });
+    loggerOf(context.options).debug('models.types_unknown', { reason: messageOf(thrown) });
   }
   return described.size === 0 ? context : buildContext(context.options, context.project, described);
 }

@@ -2,8 +2,9 @@ import { planAlone } from '../diff/plan.ts';
 import type { Activation } from '../knowledge/store.ts';
 import type { SyncReport } from '../report/activation-report.ts';
 import { findUnfinished, tablesForPlan } from './close-run.ts';
-import type { SyncOptions } from './options.ts';
-import { buildJob, prepareActivation } from './prepare-run.ts';
+import { prepareTelling, stopwatch, tellPlan } from './events.ts';
+import { loggerOf, type SyncOptions } from './options.ts';
+import { buildJob } from './prepare-run.ts';
 import { type Bench, conduct } from './run-activations.ts';
 import { type ActivationResult, plainResult, plannedResult, verdictsOf } from './verdict.ts';
 
@@ -17,14 +18,16 @@ export async function planActivations(options: SyncOptions): Promise<SyncReport>
   });
 }
 
-async function planOne(
+/** What one activation would send, as `plan` says it. */
+export async function planOne(
   options: SyncOptions,
-  { context, storage, warehouse, dialect }: Bench,
+  { context, storage, warehouse, dialect }: Pick<Bench, 'context' | 'storage' | 'warehouse' | 'dialect'>,
   activation: Activation,
 ): Promise<ActivationResult> {
-  const prepared = await prepareActivation(context, storage, { activation, secrets: 'unused' });
+  const prepared = await prepareTelling({ context, storage }, { activation, secrets: 'unused' });
   if (prepared.state?.paused === true && options.resume !== true) return pausedResult(activation);
   const { ledger, existing } = storage;
+  const passed = stopwatch();
   const unfinished = prepared.state === null ? [] : await findUnfinished(ledger, prepared.state.activationId);
   const { tables, rejections } = await tablesForPlan({ ledger, tables: prepared.tables, existing, unfinished });
   const built = await buildJob({
@@ -44,6 +47,7 @@ async function planOne(
   warehouse.tag?.({ activation: job.activationId, run: 'plan' });
   const bytes = await warehouse.estimate?.(job.source.sql);
   const plan = await planAlone(warehouse, job);
+  tellPlan(loggerOf(context.options), plan, passed());
   const planned = plannedResult(prepared, plan, verdictsOf(plan, prepared.gate, options));
   return bytes === undefined ? planned : { ...planned, report: { ...planned.report, bytes } };
 }

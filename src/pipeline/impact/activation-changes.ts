@@ -1,7 +1,7 @@
 import type { Activation } from '../../knowledge/store.ts';
 import type { ImpactChange } from '../../report/impact-report.ts';
+import type { Compared } from './compared.ts';
 import { identifierChanges, mappingChanges } from './mapping-changes.ts';
-import type { Compared } from './model-changes.ts';
 import { isAppending, isSame, listed } from './words.ts';
 
 /** Activations that came, went, were renamed, or send otherwise. */
@@ -30,7 +30,10 @@ export function formerOf(activation: Activation, { base }: Pick<Compared, 'base'
 
 export function addedActivation(activation: Activation, gone: readonly Activation[]): ImpactChange {
   const twin = gone.find(
-    (one) => one.destination === activation.destination && one.entity === activation.entity && isSame(one.mapping, activation.mapping),
+    (one) =>
+      one.destination === activation.destination &&
+      one.entity === activation.entity &&
+      isSame(one.mapping, activation.mapping),
   );
   const first = `Its first sync sends every row of ${activation.parent.name} to ${activation.destination}.`;
   return {
@@ -168,7 +171,8 @@ function operationsChange(before: Activation, after: Activation): readonly Impac
 function audienceChange(before: Activation, after: Activation, { branch }: Compared): readonly ImpactChange[] {
   if (before.audience === after.audience || after.audience === null || before.audience === null) return [];
   const destination = branch.store.destinations.get(after.destination);
-  const facts = destination === undefined ? null : branch.context.services.facts(destination.platform, destination.service);
+  const facts =
+    destination === undefined ? null : branch.context.services.facts(destination.platform, destination.service);
   const renamable = facts?.audience?.renamable ?? true;
   return [
     {

@@ -1,8 +1,16 @@
 import type { ManifestNode } from '../../artifacts/manifest.ts';
 import { nodeLabel } from '../../knowledge/node.ts';
 import type { ImpactChange } from '../../report/impact-report.ts';
-import type { Compared } from './model-changes.ts';
-import { fold, likelyRename, madeColumns, mentions, type StatedColumn, statedColumns, takesAll } from './node-columns.ts';
+import type { Compared } from './compared.ts';
+import {
+  fold,
+  likelyRename,
+  madeColumns,
+  mentions,
+  type StatedColumn,
+  statedColumns,
+  takesAll,
+} from './node-columns.ts';
 import type { Reached } from './reach.ts';
 import { reachText } from './words.ts';
 

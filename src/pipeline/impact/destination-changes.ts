@@ -1,6 +1,6 @@
 import type { Destination } from '../../knowledge/store.ts';
 import type { ImpactChange } from '../../report/impact-report.ts';
-import type { Compared } from './model-changes.ts';
+import type { Compared } from './compared.ts';
 import { isSame, listed, reachText } from './words.ts';
 
 /** dinmo.yml: destinations, and what holds for the whole project. */
@@ -138,7 +138,16 @@ function projectChanges({ base, branch }: Compared): readonly ImpactChange[] {
   ): readonly ImpactChange[] =>
     before === after
       ? []
-      : [{ ...told, code: `${name}-changed`, message: `The ${name} of the project is ${after}, before ${before}.`, before: [before], after: [after], ...rest }];
+      : [
+          {
+            ...told,
+            code: `${name}-changed`,
+            message: `The ${name} of the project is ${after}, before ${before}.`,
+            before: [before],
+            after: [after],
+            ...rest,
+          },
+        ];
   return [
     ...setting('timezone', [was.timezone, is.timezone], {
       effect: 'Days and windows of days begin at other times: members at their edges enter and leave.',
@@ -146,7 +155,8 @@ function projectChanges({ base, branch }: Compared): readonly ImpactChange[] {
     }),
     ...setting('delta-storage', [was.schemas.deltaStorage, is.schemas.deltaStorage], {
       severity: 'breaks',
-      effect: 'State is looked for in another schema: unless its tables are moved there, every activation begins anew and sends everything.',
+      effect:
+        'State is looked for in another schema: unless its tables are moved there, every activation begins anew and sends everything.',
     }),
     ...setting('targets', [text(was.targets), text(is.targets)], {
       effect: 'From targets that are not listed, nothing is sent to real platforms.',

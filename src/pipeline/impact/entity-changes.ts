@@ -1,6 +1,6 @@
 import type { Entity, Relationship } from '../../knowledge/store.ts';
 import type { ImpactChange } from '../../report/impact-report.ts';
-import type { Compared } from './model-changes.ts';
+import type { Compared } from './compared.ts';
 import type { Reached } from './reach.ts';
 import { isSame, listed, reachText, ruleLines } from './words.ts';
 
@@ -149,7 +149,8 @@ function customAttributeChanges(before: Entity, after: Entity, told: ImpactChang
           is === null
             ? `${after.name}.${was.name} is no longer a custom attribute of ${was.customAttribute.node.uniqueId}.`
             : `${after.name}.${was.name} is computed by another model.`,
-        effect: 'Rules that read it may hold for others, and where it is mapped, rows go out again whose value differs.',
+        effect:
+          'Rules that read it may hold for others, and where it is mapped, rows go out again whose value differs.',
         before: [from(was.customAttribute)],
         after: is === null ? null : [from(is)],
       },

@@ -1,6 +1,6 @@
 import type { Activation, MappedField } from '../../knowledge/store.ts';
 import type { ImpactChange } from '../../report/impact-report.ts';
-import type { Compared } from './model-changes.ts';
+import type { Compared } from './compared.ts';
 import type { BranchSide } from './sides.ts';
 import { isAppending, isSame, listed, resentText, sourceText } from './words.ts';
 
@@ -15,7 +15,7 @@ export function mappingChanges(before: Activation, after: Activation, telling: T
   const was = new Map(before.mapping.map((field) => [field.field, field]));
   const is = new Map(after.mapping.map((field) => [field.field, field]));
   const names = [...new Set([...was.keys(), ...is.keys()])];
-  return names.flatMap((name): ImpactChange[] => {
+  return names.flatMap((name): readonly ImpactChange[] => {
     const [one, other] = [was.get(name), is.get(name)];
     if (other === undefined) return one === undefined ? [] : [removedField(one, after, telling)];
     if (one === undefined) return [addedField(other, after, telling)];

@@ -3,24 +3,24 @@ import { nodeLabel } from '../../knowledge/node.ts';
 import { GENERATED_TAG } from '../../models/names.ts';
 import type { ImpactChange } from '../../report/impact-report.ts';
 import { columnChanges } from './column-changes.ts';
+import type { Compared } from './compared.ts';
 import { mentions, plainCode } from './node-columns.ts';
-import type { Reach } from './reach.ts';
-import type { BranchSide, Side } from './sides.ts';
 import { canonical, isSame, listed, reachText } from './words.ts';
 
 /** Parts of a configuration that change what a relation holds. As dbt compares them: where a model stands is its target's. */
 const CONFIG = [
-  ...['materialized', 'incremental_strategy', 'unique_key', 'on_schema_change', 'full_refresh', 'sql_header', 'event_time'],
+  ...[
+    'materialized',
+    'incremental_strategy',
+    'unique_key',
+    'on_schema_change',
+    'full_refresh',
+    'sql_header',
+    'event_time',
+  ],
   ...['pre-hook', 'post-hook', 'begin', 'batch_size', 'lookback', 'strategy', 'check_cols', 'updated_at'],
   ...['hard_deletes', 'invalidate_hard_deletes', 'column_types', 'delimiter', 'enabled', 'contract'],
 ] as const;
-
-/** What is compared, and which of it is read. */
-export interface Compared {
-  readonly base: Side;
-  readonly branch: BranchSide;
-  readonly reach: Reach;
-}
 
 /** Models, seeds, snapshots and sources behind segments and activations: gone, modified, and their columns. */
 export function modelChanges(compared: Compared): readonly ImpactChange[] {
@@ -57,7 +57,11 @@ function missingNode({ reach }: Compared, uniqueId: string): ImpactChange {
   };
 }
 
-function modifiedNode({ base, branch, reach }: Compared, before: ManifestNode, after: ManifestNode): ImpactChange | null {
+function modifiedNode(
+  { base, branch, reach }: Compared,
+  before: ManifestNode,
+  after: ManifestNode,
+): ImpactChange | null {
   const parts = [
     ...(isOtherBody(before, after) ? [after.resourceType === 'seed' ? 'its rows' : 'its SQL'] : []),
     ...configChanges(before, after).map((key) => `its configuration (${key})`),
@@ -70,7 +74,9 @@ function modifiedNode({ base, branch, reach }: Compared, before: ManifestNode, a
   const own = reach.columnsOf(after.uniqueId);
   const named = readers
     .flatMap((reader) => reach.columnsOf(reader))
-    .filter((column) => mentions(before.rawCode, column) || mentions(after.rawCode, column) || after.columns.has(column));
+    .filter(
+      (column) => mentions(before.rawCode, column) || mentions(after.rawCode, column) || after.columns.has(column),
+    );
   const columns = own.length > 0 ? own : [...new Set(named)].sort();
   const labels = readers.flatMap((reader) => {
     const node = branch.project.manifest.nodes.get(reader);

@@ -66,7 +66,11 @@ export function likelyRename(
   const near = nearest(column, fresh);
   if (near !== null) return near;
   // `email` and `email_address`.
-  return fresh.find((name) => fold(name).split('_').includes(fold(column)) || fold(column).split('_').includes(fold(name))) ?? null;
+  return (
+    fresh.find(
+      (name) => fold(name).split('_').includes(fold(column)) || fold(column).split('_').includes(fold(name)),
+    ) ?? null
+  );
 }
 
 /** The names that follow `as` in the code: columns that it makes. */

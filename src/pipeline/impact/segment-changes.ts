@@ -1,7 +1,7 @@
 import type { Rule } from '../../artifacts/rule.ts';
 import type { Segment } from '../../knowledge/store.ts';
 import type { ImpactChange } from '../../report/impact-report.ts';
-import type { Compared } from './model-changes.ts';
+import type { Compared } from './compared.ts';
 import { canonical, isSame, listed, ruleLines } from './words.ts';
 
 /** Segments that came, went, or say something else. */
@@ -72,7 +72,9 @@ function changed(before: Segment, after: Segment, { reach }: Compared): readonly
             code: 'filter-changed',
             severity: 'attention' as const,
             message: `The rule of ${after.name} changed.`,
-            effect: limited ? `${directionOf(before, after)} The limit then picks among those.` : directionOf(before, after),
+            effect: limited
+              ? `${directionOf(before, after)} The limit then picks among those.`
+              : directionOf(before, after),
             before: definitionLines(before),
             after: definitionLines(after),
           },

@@ -110,6 +110,7 @@ function readManifestAlone(folder: string, branch: BranchSide): BaseSide {
     olderCatalog: new Map(),
     findings: [],
     runResults: [],
+    freshness: [],
   };
   const { checkable } = buildKnowledgeStore(project, branch.context.services);
   return { kind: 'manifest', project, store: checkable, findings: [], context: null };

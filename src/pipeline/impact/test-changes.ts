@@ -1,7 +1,7 @@
 import type { ManifestTest } from '../../artifacts/manifest.ts';
 import { nodeLabel } from '../../knowledge/node.ts';
 import type { ImpactChange } from '../../report/impact-report.ts';
-import type { Compared } from './model-changes.ts';
+import type { Compared } from './compared.ts';
 import { fold } from './node-columns.ts';
 import type { Side } from './sides.ts';
 
@@ -62,14 +62,18 @@ function isOfKey(test: ManifestTest, { store }: Side): boolean {
   const columns = new Set(columnsOf(test).map(fold));
   return [...store.entities.values()].some((entity) => {
     if (entity.node.uniqueId !== test.attachedNode) return false;
-    const keys = [...entity.primaryKey, ...[...entity.relationships.values()].flatMap(({ keys: own }) => own.map(([one]) => one))];
+    const keys = [
+      ...entity.primaryKey,
+      ...[...entity.relationships.values()].flatMap(({ keys: own }) => own.map(([one]) => one)),
+    ];
     return keys.some((key) => columns.has(fold(key)));
   });
 }
 
 function weakness(before: ManifestTest, after: ManifestTest | undefined): string | null {
   if (after === undefined) return 'is gone';
-  if (before.severity === 'error' && after.severity === 'warn') return 'only warns now (severity: warn), and stops no sync';
+  if (before.severity === 'error' && after.severity === 'warn')
+    return 'only warns now (severity: warn), and stops no sync';
   if (before.where === null && after.where !== null) return 'has a `where` now, and does not look at every row';
   return null;
 }

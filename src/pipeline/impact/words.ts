@@ -10,9 +10,14 @@ export function listed(names: readonly string[], most = 6): string {
 }
 
 /** `1 segment and 2 activations` */
-export function reachText(reach: { readonly segments: readonly string[]; readonly activations: readonly string[] }): string {
+export function reachText(reach: {
+  readonly segments: readonly string[];
+  readonly activations: readonly string[];
+}): string {
   const parts = [
-    ...(reach.segments.length > 0 ? [`${formatMany(reach.segments.length, 'segment')} (${listed(reach.segments)})`] : []),
+    ...(reach.segments.length > 0
+      ? [`${formatMany(reach.segments.length, 'segment')} (${listed(reach.segments)})`]
+      : []),
     ...(reach.activations.length > 0
       ? [`${formatMany(reach.activations.length, 'activation')} (${listed(reach.activations)})`]
       : []),
