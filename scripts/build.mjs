@@ -37,6 +37,9 @@ const { output } = await build({
     'snowflake-sdk',
     '@google-cloud/bigquery',
     'google-auth-library',
+    // Its parts find each other through what is installed, and hardly any command loads it.
+    '@opentelemetry/api',
+    '@opentelemetry/sdk-node',
   ],
   output: {
     dir: DIST,

@@ -10,6 +10,27 @@ export interface Logger {
 
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {} };
 
+/** The same log, with more said of what each line is about: `{sync_id, activation}`. What a line says itself comes first. */
+export function speakingOf(logger: Logger, subject: LogData): Logger {
+  return {
+    debug: (event, data) => logger.debug(event, { ...subject, ...data }),
+    info: (event, data) => logger.info(event, { ...subject, ...data }),
+    warn: (event, data) => logger.warn(event, { ...subject, ...data }),
+  };
+}
+
+/** One log for several listeners. */
+export function together(...listeners: readonly Logger[]): Logger {
+  const tell = (level: keyof Logger, event: string, data?: LogData): void => {
+    for (const listener of listeners) listener[level](event, data);
+  };
+  return {
+    debug: (event, data) => tell('debug', event, data),
+    info: (event, data) => tell('info', event, data),
+    warn: (event, data) => tell('warn', event, data),
+  };
+}
+
 const secrets = new Set<string>();
 
 /** Registers the value of a secret, so that `mask` hides it wherever it turns up. Values of under 4 characters are ignored. */

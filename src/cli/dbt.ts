@@ -66,7 +66,7 @@ async function runDbt({ shell, output }: Session, program: string, given: readon
     cancelSignal: shell.signal,
     forceKillAfterDelay: 30_000,
   });
-  for await (const line of child.iterable({ from: 'all' })) output.problem(String(line));
+  for await (const line of child.iterable({ from: 'all' })) output.dbt(String(line));
   const { exitCode, isCanceled } = await child;
   if (!isCanceled) return exitCode ?? 2;
   throw new DinmoError({

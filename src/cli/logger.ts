@@ -1,4 +1,5 @@
-import { type LogData, type Logger, mask } from '../log.ts';
+import { eventText, type LogLevel, SUBJECT_KEYS } from '../log/events.ts';
+import type { LogData, Logger } from '../log.ts';
 import type { Output } from './output.ts';
 
 /** How the log was asked for. */
@@ -7,12 +8,17 @@ export interface LogWishes {
   readonly format: 'text' | 'json';
 }
 
-/** The log on stderr: warnings, and with --debug everything. As text a line each, as JSON an object each. */
+/**
+ * The log on stderr. As text, warnings, and with --debug everything, a line each; as JSON an object each, what is worth knowing
+ * (`info`) among them. With --quiet only what --debug asks for.
+ */
 export function createLogger(output: Output, wishes: LogWishes): Logger {
-  const write = (level: 'debug' | 'info' | 'warn', event: string, data: LogData = {}): void => {
-    if (level !== 'warn' && !wishes.debug) return;
-    if (level === 'warn' && output.isQuiet && !wishes.debug) return;
-    output.problem(wishes.format === 'json' ? jsonLine(level, event, data) : textLine(level, event, data));
+  const isJson = wishes.format === 'json';
+  const write = (level: LogLevel, event: string, data: LogData = {}): void => {
+    const isWanted = level === 'warn' || (level === 'info' && isJson);
+    if (!wishes.debug && (!isWanted || output.isQuiet)) return;
+    if (isJson) output.event(level, event, data);
+    else output.problem(textLine(level, event, wishes.debug ? data : withoutIds(data)));
   };
   return {
     debug: (event, data) => write('debug', event, data),
@@ -21,12 +27,14 @@ export function createLogger(output: Output, wishes: LogWishes): Logger {
   };
 }
 
-function jsonLine(level: string, event: string, data: LogData): string {
-  const masked = Object.entries(data).map(([key, value]) => [key, typeof value === 'string' ? mask(value) : value]);
-  return JSON.stringify({ time: new Date().toISOString(), level, event, ...Object.fromEntries(masked) });
+function textLine(level: LogLevel, event: string, data: LogData): string {
+  const rest = Object.entries(data).map(([key, value]) => `${key}=${String(value)}`);
+  return [new Date().toISOString().slice(11, 23), level.padEnd(5), eventText(event), ...rest].join(' ');
 }
 
-function textLine(level: string, event: string, data: LogData): string {
-  const rest = Object.entries(data).map(([key, value]) => `${key}=${String(value)}`);
-  return [new Date().toISOString().slice(11, 23), level.padEnd(5), event, ...rest].join(' ');
+/** A person at a terminal knows which command this is. */
+function withoutIds(data: LogData): LogData {
+  return Object.fromEntries(
+    Object.entries(data).filter(([key]) => !(key in SUBJECT_KEYS) || key === 'activation' || key === 'destination'),
+  );
 }

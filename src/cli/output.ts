@@ -1,4 +1,5 @@
-import { mask } from '../log.ts';
+import type { LogLevel } from '../log/events.ts';
+import { type LogData, mask } from '../log.ts';
 import { plainStyle, type Style, terminalStyle } from '../report/style.ts';
 import { isContinuousIntegration, type Shell, type Writer } from './shell.ts';
 
@@ -6,6 +7,8 @@ export interface OutputWishes {
   readonly output: 'text' | 'json';
   readonly quiet: boolean;
   readonly colour: boolean;
+  /** Form of what goes to stderr; default text. */
+  readonly log?: 'text' | 'json';
 }
 
 /**
@@ -24,6 +27,8 @@ export class Output {
   readonly hasColour: boolean;
   /** Nobody wants to hear how it goes. */
   readonly isQuiet: boolean;
+  /** Everything on stderr is a line of JSON. */
+  readonly isLogJson: boolean;
   readonly #shell: Shell;
   #drawn = false;
 
@@ -35,6 +40,7 @@ export class Output {
     this.noteStyle = styleOf(shell.stderr, wantsColour);
     this.hasColour = wantsColour && shell.stderr.isTTY === true;
     this.isQuiet = wishes.quiet;
+    this.isLogJson = wishes.log === 'json';
     this.isWatched = shell.stderr.isTTY === true && !wishes.quiet && !isContinuousIntegration(shell.env);
   }
 
@@ -47,11 +53,29 @@ export class Output {
 
   /** Something worth knowing on the way; silent with --quiet. */
   note(text: string): void {
-    if (!this.isQuiet) this.problem(text);
+    if (this.isQuiet) return;
+    if (this.isLogJson) this.event('info', 'note.printed', { text: plain(text) });
+    else this.problem(text);
   }
 
   /** Something that has to be known. */
   problem(text: string): void {
+    if (this.isLogJson) return this.event('warn', 'problem.printed', { text: plain(text) });
+    this.#write(text);
+  }
+
+  /** What dbt, which this command runs, prints: a line. */
+  dbt(text: string): void {
+    if (this.isLogJson) this.event('info', 'dbt.printed', { text: plain(text) });
+    else this.#write(text);
+  }
+
+  /** A line of the log, as JSON. */
+  event(level: LogLevel, event: string, data: LogData): void {
+    this.#write(jsonLine(level, event, data));
+  }
+
+  #write(text: string): void {
     this.clear();
     this.#shell.stderr.write(`${printText(text)}\n`);
   }
@@ -70,6 +94,16 @@ export class Output {
   }
 }
 
+/** One line of the log as JSON: time, level, event, and what it says. Secrets are masked. */
+function jsonLine(level: LogLevel, event: string, data: LogData): string {
+  const masked = Object.entries(data).map(([key, value]) => [key, typeof value === 'string' ? mask(value) : value]);
+  return JSON.stringify({ time: new Date().toISOString(), level, event, ...Object.fromEntries(masked) });
+}
+
+function plain(text: string): string {
+  return text.replaceAll(COLOURS, '');
+}
+
 function styleOf(writer: Writer, wantsColour: boolean): Style {
   return writer.isTTY === true ? terminalStyle(Math.min(writer.columns ?? 80, 120), wantsColour) : plainStyle;
 }
@@ -79,6 +113,8 @@ export function printText(text: string): string {
   return mask(text).replaceAll(CONTROLS, (control) => (control.length > 1 ? control : '\ufffd'));
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+const COLOURS = /\u001b\[[\d;]*m/g;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
 const CONTROLS = /\u001b\[[\d;]*m|[\0-\x08\v-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 

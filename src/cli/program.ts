@@ -90,6 +90,11 @@ async function tellUsage(shell: Shell, version: string, error: CommanderError): 
     output: printer?.output ?? (asked.includes('json') ? 'json' : 'text'),
     quiet: false,
     colour: !argv.includes('--no-color'),
+    log: argv.some(
+      (argument, at) => argument === '--log-format=json' || (argument === 'json' && argv[at - 1] === '--log-format'),
+    )
+      ? 'json'
+      : 'text',
   });
   const words = printer?.words ?? (SYNC_FAMILY.includes(name) ? { failed: stoppedBeforeAny } : {});
   const [message = '', hint = ''] = error.message.replace(/^error: /, '').split('\n');

@@ -9,14 +9,14 @@ const SAY_EVERY_MS = 10_000;
 
 /**
  * Tells how delivery goes on: one line drawn over and over where somebody watches, else a plain line every ten seconds;
- * nothing at all when quiet or in CI.
+ * nothing at all when quiet or in CI. As JSON, an event every ten seconds.
  */
 export function createProgress(
   output: Output,
   shell: Pick<Shell, 'env'>,
   clock: Clock = systemClock,
 ): (event: ProgressEvent) => void {
-  const isSilent = output.isQuiet || isContinuousIntegration(shell.env);
+  const isSilent = output.isQuiet || (isContinuousIntegration(shell.env) && !output.isLogJson);
   let stage = '';
   let stageStartedMs = 0;
   let toldMs = 0;
@@ -29,14 +29,20 @@ export function createProgress(
       stage = current;
       stageStartedMs = now;
     }
-    const wait = output.isWatched ? DRAW_EVERY_MS : SAY_EVERY_MS;
-    if (!(isNew && output.isWatched) && now - toldMs < wait) return;
-    if (!output.isWatched && toldMs === 0) {
+    const isDrawn = output.isWatched && !output.isLogJson;
+    const wait = isDrawn ? DRAW_EVERY_MS : SAY_EVERY_MS;
+    if (!(isNew && isDrawn) && now - toldMs < wait) return;
+    if (!isDrawn && toldMs === 0) {
       // What is over within ten seconds needs no words.
       toldMs = now;
       return;
     }
     toldMs = now;
+    if (output.isLogJson) {
+      const { activation, stage: at, done, total } = event;
+      output.event('info', 'delivery.progressed', { activation, stage: at, done, total });
+      return;
+    }
     const line = renderProgress(
       { ...event, elapsedMs: now - stageStartedMs },
       output.isWatched ? output.noteStyle.width : 200,

@@ -1,11 +1,13 @@
+import { readAbout } from '../about.ts';
 import { DinmoError, type ExitCode, messageOf, placesOf } from '../errors.ts';
-import { type Logger, scrub } from '../log.ts';
+import { type LogData, type Logger, scrub, together } from '../log.ts';
 import { type Failure, failureJson, renderFailure } from '../report/failure.ts';
 import type { Style } from '../report/style.ts';
 import { createLogger } from './logger.ts';
 import type { GeneralOptions } from './options.ts';
 import { Output } from './output.ts';
 import type { Shell } from './shell.ts';
+import { openTelemetry } from './telemetry.ts';
 
 /** What the work of a command is given. */
 export interface Session {
@@ -33,17 +35,33 @@ export async function runCommand(
   work: FailureWords & { run(session: Session): Promise<ExitCode> },
 ): Promise<void> {
   const isDebug = flags.debug === true;
-  const output = new Output(shell, { output: flags.output, quiet: flags.quiet === true, colour: flags.color });
-  const logger = createLogger(output, { debug: isDebug, format: flags.logFormat });
+  const output = new Output(shell, {
+    output: flags.output,
+    quiet: flags.quiet === true,
+    colour: flags.color,
+    log: flags.logFormat,
+  });
+  const log = createLogger(output, { debug: isDebug, format: flags.logFormat });
+  const telemetry = await openTelemetry(shell, log);
+  const logger = telemetry === null ? log : together(log, telemetry.logger);
+  const command = shell.argv[0] ?? '';
+  const startedAt = performance.now();
+  let exitCode: ExitCode = UNEXPECTED_EXIT_CODE;
+  logger.info('command.started', { command, tool_version: readAbout().version });
   try {
-    shell.setExitCode(await work.run({ shell, output, logger }));
+    exitCode = await work.run({ shell, output, logger });
   } catch (thrown) {
-    const { failure, exitCode } = toFailure(thrown);
+    const failed = toFailure(thrown);
+    exitCode = failed.exitCode;
     if (isDebug) output.problem(placesOf(thrown));
-    printFailure(output, failure, work);
-    shell.setExitCode(exitCode);
+    printFailure(output, failed.failure, work);
+    telemetry?.logger.warn('command.failed', failureData(failed.failure));
   } finally {
     output.clear();
+    shell.setExitCode(exitCode);
+    const duration_ms = Math.round(performance.now() - startedAt);
+    logger.info('command.finished', { command, exit_code: exitCode, duration_ms });
+    await telemetry?.end();
   }
 }
 
@@ -56,7 +74,17 @@ export function printFailure(output: Output, failure: Failure, words: FailureWor
       json: () => failed(failureJson(failure), failure),
     });
   }
-  output.problem(renderFailure(failure, output.noteStyle));
+  tellFailure(output, failure);
+}
+
+/** Says on stderr what stopped a command, or the rest of it. */
+export function tellFailure(output: Output, failure: Failure): void {
+  if (output.isLogJson) output.event('warn', 'command.failed', failureData(failure));
+  else output.problem(renderFailure(failure, output.noteStyle));
+}
+
+function failureData({ code, message, fix, location }: Failure): LogData {
+  return { code, message, fix, file: location?.file ?? null, line: location?.line ?? null };
 }
 
 function toFailure(thrown: unknown): { readonly failure: Failure; readonly exitCode: ExitCode } {

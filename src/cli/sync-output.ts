@@ -1,10 +1,9 @@
 import type { ExitCode } from '../errors.ts';
 import type { SyncReport } from '../index.ts';
-import { renderFailure } from '../report/failure.ts';
 import type { Style } from '../report/style.ts';
 import { syncJson } from '../report/sync.ts';
 import type { Output } from './output.ts';
-import { printFailure } from './session.ts';
+import { printFailure, tellFailure } from './session.ts';
 
 /** The JSON of a command that stopped before it computed any activation. */
 export function stoppedBeforeAny(error: { readonly code: string; readonly message: string }): object {
@@ -24,7 +23,7 @@ export function printSync(
       return report.exitCode;
     }
     // What was computed before counts for more than what stopped the rest.
-    output.problem(renderFailure(failure, output.noteStyle));
+    tellFailure(output, failure);
   }
   output.result({ text: (style) => render(report, style), json: () => syncJson(report) });
   return report.exitCode;

@@ -169,9 +169,8 @@ export async function attempt(sent: readonly OutgoingRow[] | RowTexts, context: 
       return maybe ? { ...outcome, maybe } : outcome;
     }
     maybe ||= outcome.applied === 'maybe';
-    context.logger.debug('batch.retry', {
-      run: context.runId,
-      batch: id,
+    context.logger.info('request.retried', {
+      batch: rangeOf(sent),
       attempt: number,
       code: outcome.code,
       after_ms: outcome.afterMs,
@@ -180,6 +179,8 @@ export async function attempt(sent: readonly OutgoingRow[] | RowTexts, context: 
     const tooLong = delay > context.retry.retryAfterMsMax;
     // A pause that this run cannot make is not begun: it would hold up whatever else is under way.
     const everybodyWaits = outcome.throttled !== false && !tooLong && throttle(outcome.throttled, delay, context);
+    if (outcome.throttled !== false)
+      context.logger.info('rate.limited', { code: outcome.code, after_ms: Math.round(delay), account: everybodyWaits });
     if (number >= context.retry.attemptsMax || tooLong || (maybe && !context.deduplicates)) {
       const { code, message } = outcome;
       return {
@@ -241,6 +242,12 @@ async function ask(batch: Parameters<Session['send']>[0], context: SendContext):
 
 function backoff(attemptNumber: number, { retry, random }: SendContext): number {
   return Math.min(retry.delayMsMax, retry.baseDelayMs * 2 ** (attemptNumber - 1)) * (0.5 + random() / 2);
+}
+
+/** The first and the last change of a batch, by number. */
+export function rangeOf(rows: readonly OutgoingRow[] | RowTexts): string {
+  const { lo, hi } = rows instanceof RowTexts ? rows : { lo: rows[0]?.seq ?? 0, hi: rows.at(-1)?.seq ?? 0 };
+  return `${lo}-${hi}`;
 }
 
 /** Made of the run and the batch's range: the same when it is sent again, never shared by two batches or two runs. */

@@ -1,6 +1,6 @@
 import PQueue from 'p-queue';
 import type { Receipt } from '../destinations/destination.ts';
-import type { SendContext, SendResult } from './attempt.ts';
+import { rangeOf, type SendContext, type SendResult } from './attempt.ts';
 import { Connections } from './connections.ts';
 import type { OutgoingChange } from './outgoing.ts';
 import { RowTexts, type Span } from './row-texts.ts';
@@ -193,9 +193,16 @@ class Delivery {
       await this.#announce(parcel);
       if (this.stopped) return this.#takeBack(parcel);
       if (parcel instanceof RowTexts) this.#begin(parcel);
+      const startedAt = this.#sending.clock.now();
       const result =
         parcel instanceof RowTexts ? await sendTexts(parcel, this.#sending) : await sendRows(parcel, this.#sending);
       await this.#note(parcel, result);
+      this.#sending.logger.debug('batch.delivered', {
+        batch: rangeOf(parcel),
+        rows: parcel instanceof RowTexts ? parcel.size : parcel.length,
+        outcome: outcomeOf(result),
+        duration_ms: this.#sending.clock.now() - startedAt,
+      });
       this.#exhausted = result.exhausted ? this.#exhausted + 1 : 0;
       if (result.refusal) this.#stop ??= { kind: 'refused', ...result.refusal };
       else if (result.over) this.#giveUp(result.receipts, 'asks for a longer pause than this run can make');
@@ -282,6 +289,14 @@ class Delivery {
       fix: 'Run it again later: nothing is lost, and nothing that was acknowledged is sent again.',
     };
   }
+}
+
+/** One word for what became of a batch. */
+function outcomeOf({ receipts, taken, refusal }: SendResult): 'accepted' | 'mixed' | 'refused' | 'deferred' {
+  const accepted = receipts.filter(({ status }) => status === 'accepted').length;
+  if (accepted === receipts.length) return 'accepted';
+  if (accepted > 0 || taken.length > 0) return 'mixed';
+  return refusal === null && receipts.some(({ status }) => status !== 'rejected') ? 'deferred' : 'refused';
 }
 
 function spanOf(parcel: Parcel): Span {

@@ -25,7 +25,7 @@ export async function untilSettled<T>(
     const { outcome } = result;
     if (outcome.kind !== 'retry' || attempt === ATTEMPTS_MAX) throw openingError(what, outcome);
     const waitMs = Math.min(outcome.afterMs ?? 500 * 2 ** attempt, WAIT_MAX_MS);
-    context.logger.debug('destination.open.retry', { what, attempt, code: outcome.code, waitMs });
+    context.logger.debug('destination.retried', { what, attempt, code: outcome.code, after_ms: waitMs });
     await context.clock.sleep(waitMs);
   }
 }

@@ -5,9 +5,10 @@ import type { Activation } from '../knowledge/store.ts';
 import type { SyncReport } from '../report/activation-report.ts';
 import { formatMany } from '../report/layout.ts';
 import { findUnfinished, tablesForPlan } from './close-run.ts';
+import { prepareTelling } from './events.ts';
 import { type ClearOptions, clockOf } from './options.ts';
-import { buildJob, type Prepared, prepareActivation } from './prepare-run.ts';
-import { type Bench, conduct } from './run-activations.ts';
+import { buildJob, type Prepared } from './prepare-run.ts';
+import { type Bench, conduct, loggerFrom } from './run-activations.ts';
 import { newId } from './storage.ts';
 import { requireTarget, syncRun } from './sync.ts';
 import { syncActivation } from './sync-activation.ts';
@@ -21,9 +22,10 @@ export async function clearActivation(options: ClearOptions): Promise<SyncReport
   const syncId = newId(clockOf(options).now());
   return await conduct({
     options: { ...options, select: [options.activation] },
+    syncId,
     access: 'write',
     allow: (context) => requireTarget(context, 'clear'),
-    each: (bench, activation) => clearOne(bench, { options, syncId }, activation),
+    each: (bench, activation) => clearOne(bench, { options: { ...options, ...loggerFrom(bench) }, syncId }, activation),
   });
 }
 
@@ -41,7 +43,7 @@ async function clearOne(
       location: activation.origin.locate([...activation.at, 'operations']),
     });
   }
-  const prepared = await prepareActivation(bench.context, bench.storage, { activation, secrets: 'needed' });
+  const prepared = await prepareTelling(bench, { activation, secrets: 'needed' });
   const { state, destination } = prepared;
   if (state === null) return nothingToClear(activation, 0);
   const plan = await planClearing(bench, { options, prepared, id: state.activationId });

@@ -2,7 +2,7 @@ import { createHttpClient } from '../destinations/http.ts';
 import { findService } from '../destinations/registry.ts';
 import { DinmoError, type ExitCode, messageOf, placesOf } from '../errors.ts';
 import type { Activation } from '../knowledge/store.ts';
-import { scrub } from '../log.ts';
+import { type Logger, scrub, speakingOf } from '../log.ts';
 import type { SyncReport } from '../report/activation-report.ts';
 import { failureJson } from '../report/failure.ts';
 import type { SqlDialect } from '../warehouse/dialect.ts';
@@ -10,9 +10,10 @@ import { loadDialect } from '../warehouse/registry.ts';
 import type { Warehouse } from '../warehouse/warehouse.ts';
 import { type Context, connectWarehouse, loadContext, requireSound, selectActivations } from './context.ts';
 import { readEndpoint } from './endpoint.ts';
+import { stopwatch, tellFinished, tellStarted } from './events.ts';
 import type { Equipment } from './execute.ts';
 import { staleViews } from './generate.ts';
-import { type CommandOptions, loggerOf } from './options.ts';
+import { type CommandOptions, clockOf, loggerOf } from './options.ts';
 import { findOrphans, openStorage, type Storage, viewStorage } from './storage.ts';
 import { type ActivationResult, failedResult, plainResult } from './verdict.ts';
 
@@ -28,6 +29,8 @@ export interface Bench {
 /** What a command does with each activation, and what it needs for it. */
 export interface Conduct {
   readonly options: CommandOptions;
+  /** Names the command in the ledger and in the log. Left out: it leaves no trace. */
+  readonly syncId?: string;
   /** `write`: state is made and moved. `read`: nothing is written. */
   readonly access: 'read' | 'write';
   /** Called before the warehouse is opened; throws DinmoError to stop the command. */
@@ -40,15 +43,27 @@ export interface Conduct {
  * Reads the project, opens warehouse and state, and takes the selected activations one after another: what stops one does
  * not stop the others. Expected failures end up in the report, never as an exception.
  */
-export async function conduct(input: Conduct): Promise<SyncReport> {
+export async function conduct(given: Conduct): Promise<SyncReport> {
+  const logger = speakingOf(loggerOf(given.options), given.syncId === undefined ? {} : { sync_id: given.syncId });
+  const input: Conduct = { ...given, options: { ...given.options, logger } };
   const results: ActivationResult[] = [];
   try {
+    const reading = stopwatch();
     const context = await loadContext(input.options);
+    const { store, findings } = context;
+    logger.debug('project.read', {
+      activations: store.activations.size,
+      findings: findings.length,
+      duration_ms: reading(),
+    });
     requireSound(context);
     const selected = selectActivations(context.store, input.options);
     input.allow(context);
     await warnOfStaleViews(context);
+    const connecting = stopwatch();
     const warehouse = await connectWarehouse(context, { readOnly: input.access === 'read' });
+    const { type: adapter, targetName: target } = context.project.profile();
+    logger.debug('warehouse.connected', { adapter, target, duration_ms: connecting() });
     const http = createHttpClient();
     try {
       const instance = await sandboxInstance(input.options, http);
@@ -77,21 +92,39 @@ export async function conduct(input: Conduct): Promise<SyncReport> {
 async function warnOfStaleViews(context: Context): Promise<void> {
   const stale = await staleViews(context);
   if (stale.length === 0) return;
-  loggerOf(context.options).warn('generated models are stale', {
+  loggerOf(context.options).warn('models.stale', {
     files: stale.join(', '),
     fix: 'run dinmo generate, then dbt build: what is sent is what was built before',
   });
 }
 
+/** One activation, from its first line of the log to its last. */
 async function one(input: Conduct, bench: Bench, activation: Activation): Promise<ActivationResult> {
+  const passed = stopwatch();
+  const lastSuccessAt = bench.storage.states.get(activation.id)?.lastSuccessAt ?? null;
+  const logger = tellStarted(loggerOf(bench.context.options), activation, lastSuccessAt);
+  const context = { ...bench.context, options: { ...bench.context.options, logger } };
+  const result = await attempt(input, { ...bench, context }, activation);
+  const nowMs = clockOf(context.options).now();
+  tellFinished(logger, result, { lastSuccessAt, nowMs, durationMs: passed() });
+  return result;
+}
+
+async function attempt(input: Conduct, bench: Bench, activation: Activation): Promise<ActivationResult> {
+  const { options } = bench.context;
   if (!activation.enabled) return plainResult(activation, 'skipped', 'enabled: false', 0);
-  if (input.options.signal?.aborted)
+  if (options.signal?.aborted)
     return plainResult(activation, 'partial', 'the run was interrupted before this activation: run it again', 1);
   try {
     return await input.each(bench, activation);
   } catch (thrown) {
-    return failedResult(activation, thrown instanceof DinmoError ? thrown : unexpected(input.options, thrown));
+    return failedResult(activation, thrown instanceof DinmoError ? thrown : unexpected(options, thrown));
   }
+}
+
+/** The log of the activation that a bench is for, as an option. */
+export function loggerFrom({ context }: Pick<Bench, 'context'>): { readonly logger: Logger } {
+  return { logger: loggerOf(context.options) };
 }
 
 /**
@@ -156,7 +189,7 @@ async function furnishSandbox(context: Context, http: Equipment['http']): Promis
     const answer = await http.request(request).catch(() => null);
     if (answer === null) throw unreachable(context.options.sandboxUrl ?? '');
     if (answer.status >= 300)
-      loggerOf(context.options).warn('the sandbox did not take what it was told', {
+      loggerOf(context.options).warn('sandbox.not_furnished', {
         destination: destination.name,
         status: answer.status,
       });

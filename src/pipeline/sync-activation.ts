@@ -12,12 +12,14 @@ import {
   type StateColumn,
 } from '../diff/state-tables.ts';
 import { DinmoError } from '../errors.ts';
+import { speakingOf } from '../log.ts';
 import { Lease, systemProcesses } from '../record/lease.ts';
 import type { Ledger } from '../record/ledger.ts';
 import { LocalJournal } from '../record/local-journal.ts';
 import type { Closing, SettledCounts } from '../record/settle.ts';
 import type { TableName, Warehouse } from '../warehouse/warehouse.ts';
 import { closeRun, countColumns, endRun, findUnfinished, operationColumns, recover } from './close-run.ts';
+import { stopwatch, tellPlan, tellSettled } from './events.ts';
 import { execute } from './execute.ts';
 import { openSession } from './open-session.ts';
 import { clockOf, LOCK_TIMEOUT_MS, loggerOf } from './options.ts';
@@ -34,29 +36,33 @@ interface Begun {
 }
 
 /** Lock, recover, plan, deliver, record: one activation. Throws DinmoError for what stops it; what was sent by then is recorded at the next run. */
-export async function syncActivation(run: SyncRun, prepared: Prepared): Promise<ActivationResult> {
-  const { ledger } = run.storage;
+export async function syncActivation(command: SyncRun, prepared: Prepared): Promise<ActivationResult> {
+  const { ledger } = command.storage;
   const { activation } = prepared;
-  const clock = clockOf(run.options);
-  await ensureState(run, prepared);
+  const clock = clockOf(command.options);
+  await ensureState(command, prepared);
   const runId = newId(clock.now());
+  const logger = speakingOf(loggerOf(command.options), { run_id: runId });
+  const run: SyncRun = { ...command, options: { ...command.options, logger } };
   ledger.warehouse.tag?.({ activation: activation.id, run: runId });
   const lease = await Lease.acquire({
     ledger,
     activationId: activation.id,
     owner: runId,
     clock,
-    logger: loggerOf(run.options),
+    logger,
     processes: run.processes ?? systemProcesses,
     waitMsMax: run.options.lockTimeoutMs ?? LOCK_TIMEOUT_MS,
     signal: run.options.signal ?? new AbortController().signal,
   });
   try {
-    await recover(ledger, prepared.tables, await findUnfinished(ledger, activation.id), {
+    const unfinished = await findUnfinished(ledger, activation.id);
+    await recover(ledger, prepared.tables, unfinished, {
       lease,
       finishedAt: new Date(clock.now()).toISOString(),
       journalFolder: journalFolder(run),
     });
+    for (const dead of unfinished) logger.info('run.recovered', { recovered_run_id: dead.runId });
     const begun = await begin(run, prepared, { runId, lease });
     if ('result' in begun) return begun.result;
     return await send(run, prepared, { begun, lease });
@@ -116,6 +122,7 @@ async function begin(
     attempts: activation.attempts,
     matchesPeople: service.facts.identifiers !== null,
   };
+  const passed = stopwatch();
   const job = await jobOf(run, prepared, runId);
   const collected = await ledger.transaction(() => collectCandidates(ledger.warehouse, job));
   // What is written to a folder needs no client.
@@ -123,6 +130,7 @@ async function begin(
   return await ledger.transaction(async () => {
     await lease.verify();
     const plan = await planDelivery(ledger.warehouse, job, collected);
+    tellPlan(loggerOf(run.options), plan, passed());
     const verdicts = verdictsOf(plan, prepared.gate, run.options, run.clearing === true);
     const row = {
       ...runRow(run, prepared, { runId, startedAt }),
@@ -225,9 +233,12 @@ async function send(
   const { ledger } = run.storage;
   const { job, plan, closing, startedAt } = begun;
   const clock = clockOf(run.options);
+  const logger = loggerOf(run.options);
   let outcome: DeliveryOutcome = { stop: null };
   const publishes = prepared.service.facts.replacesWhole && prepared.activation.mode === 'full';
   if (plan.changes > 0 || publishes || hasNewAudienceName(prepared)) {
+    const passed = stopwatch();
+    logger.info('delivery.started', { changes: plan.changes });
     const session = await openSession(run, prepared, job);
     if (session instanceof DinmoError)
       outcome = {
@@ -246,9 +257,12 @@ async function send(
         equipment: run.equipment,
         journalFolder: journalFolder(run),
       });
+    logger.info('delivery.finished', { stop: outcome.stop?.code ?? null, duration_ms: passed() });
   }
+  const settling = stopwatch();
   run.options.progress?.({ activation: job.activationId, stage: 'record', done: plan.changes, total: plan.changes });
   const finishedAt = new Date(clock.now()).toISOString();
+  let counted: SettledCounts | null = null;
   const settled = await ledger.transaction(async () => {
     await lease.verify();
     const counts: SettledCounts = await closeRun(ledger, job.tables, closing, true);
@@ -261,12 +275,14 @@ async function send(
       overrides: verdictsOf(plan, prepared.gate, run.options, run.clearing === true),
     });
     const { status, reason } = result.report;
+    counted = counts;
     await endRun(ledger, closing.runId, { ...countColumns(counts), status, reason, finished_at: finishedAt });
     const success = result.report.status === 'succeeded' ? { last_success_at: finishedAt } : {};
     await lease.seal({ last_run_id: closing.runId, last_status: result.report.status, ...success });
     return result;
   });
   new LocalJournal(journalFolder(run), closing.runId).remove();
+  if (counted !== null) tellSettled(logger, counted, settling());
   return settled;
 }
 

@@ -3,10 +3,10 @@ import { DinmoError } from '../errors.ts';
 import type { Activation } from '../knowledge/store.ts';
 import type { SyncReport } from '../report/activation-report.ts';
 import type { Context } from './context.ts';
+import { prepareTelling } from './events.ts';
 import { clockOf, type SyncOptions } from './options.ts';
 import { pausedResult } from './plan.ts';
-import { prepareActivation } from './prepare-run.ts';
-import { type Bench, conduct } from './run-activations.ts';
+import { type Bench, conduct, loggerFrom } from './run-activations.ts';
 import { newId, stateOf } from './storage.ts';
 import { syncActivation } from './sync-activation.ts';
 import type { SyncRun } from './sync-run.ts';
@@ -17,9 +17,10 @@ export async function syncActivations(options: SyncOptions): Promise<SyncReport>
   const syncId = newId(clockOf(options).now());
   return await conduct({
     options,
+    syncId,
     access: 'write',
     allow: (context) => requireTarget(context, 'sync'),
-    each: (bench, activation) => syncOne(bench, { options, syncId }, activation),
+    each: (bench, activation) => syncOne(bench, { options: { ...options, ...loggerFrom(bench) }, syncId }, activation),
   });
 }
 
@@ -28,6 +29,7 @@ export async function retryActivations(options: SyncOptions): Promise<SyncReport
   const syncId = newId(clockOf(options).now());
   return await conduct({
     options,
+    syncId,
     access: 'write',
     allow: (context) => requireTarget(context, 'retry'),
     before: async ({ storage }, selected) => {
@@ -38,7 +40,7 @@ export async function retryActivations(options: SyncOptions): Promise<SyncReport
           `activation_id = ${storage.ledger.text(stateOf(storage, activation)?.activationId ?? activation.id)}`,
         );
     },
-    each: (bench, activation) => syncOne(bench, { options, syncId }, activation),
+    each: (bench, activation) => syncOne(bench, { options: { ...options, ...loggerFrom(bench) }, syncId }, activation),
   });
 }
 
@@ -49,7 +51,7 @@ async function syncOne(
 ): Promise<ActivationResult> {
   const { context, storage } = bench;
   options.progress?.({ activation: activation.id, stage: 'gate', done: 0, total: null });
-  const prepared = await prepareActivation(context, storage, { activation, secrets: 'needed' });
+  const prepared = await prepareTelling({ context, storage }, { activation, secrets: 'needed' });
   if (prepared.state?.paused === true) {
     if (options.resume !== true) return pausedResult(activation);
     await storage.ledger.update(

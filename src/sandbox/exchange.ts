@@ -199,8 +199,8 @@ export class Exchange {
       this.#startedAt = saved.startedAt;
     } catch (thrown) {
       this.#desks.clear();
-      this.#options.logger.warn('sandbox state is of another version, starting empty', {
-        reason: messageOf(thrown).slice(0, 200),
+      this.#options.logger.warn('sandbox.state_lost', {
+        reason: `it is of another version: ${messageOf(thrown).slice(0, 200)}`,
       });
     }
   }

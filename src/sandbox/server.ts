@@ -91,7 +91,7 @@ async function respond({ request, response, handler, hosts, logger }: Turn): Pro
     }
     write(response, outgoing);
   } catch (thrown) {
-    logger.warn('sandbox request failed', { reason: messageOf(thrown) });
+    logger.warn('sandbox.failed', { reason: messageOf(thrown) });
     if (!response.headersSent) write(response, plain(500, 'the sandbox failed'));
   }
 }

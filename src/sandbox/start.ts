@@ -72,7 +72,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     throw thrown;
   }
   server.serve(handlerOf(exchange));
-  logger.info('sandbox started', { url, instance: exchange.instance });
+  logger.info('sandbox.started', { url, instance: exchange.instance });
   return {
     url,
     get instance() {

@@ -42,14 +42,14 @@ export class StateFile {
   /** What was kept; null where there is nothing, or nothing that can be trusted. */
   read(): SavedState | null {
     if (existsSync(this.#marker)) {
-      this.#logger.warn('sandbox state was not written in time, starting empty', { file: this.#file });
+      this.#logger.warn('sandbox.state_lost', { file: this.#file, reason: 'it was not written in time' });
       return null;
     }
     if (!existsSync(this.#file)) return null;
     try {
       return savedState.parse(parseExact(readFileSync(this.#file, 'utf8')));
     } catch {
-      this.#logger.warn('sandbox state cannot be read, starting empty', { file: this.#file });
+      this.#logger.warn('sandbox.state_lost', { file: this.#file, reason: 'it cannot be read' });
       return null;
     }
   }
@@ -66,7 +66,7 @@ export class StateFile {
       try {
         this.flush();
       } catch (thrown) {
-        this.#logger.warn('sandbox state was not written', { file: this.#file, reason: messageOf(thrown) });
+        this.#logger.warn('sandbox.state_not_written', { file: this.#file, reason: messageOf(thrown) });
       }
     }, this.#delayMs);
     this.#timer.unref();

@@ -10,6 +10,7 @@ export const ROOMS = [
   'log',
   'clock',
   'about',
+  'telemetry',
   'artifacts',
   'knowledge',
   'warehouse',
@@ -37,7 +38,7 @@ const ONLY: Partial<Record<Room, { readonly rooms: readonly Room[]; readonly why
     rooms: [...FOUNDATION],
     why: 'the sandbox is the other side: sharing code with us, it would repeat our mistakes',
   },
-  cli: { rooms: [...FOUNDATION, 'report', 'index', 'sandbox'], why: 'commands go through the public API' },
+  cli: { rooms: [...FOUNDATION, 'telemetry', 'report', 'index', 'sandbox'], why: 'commands go through the public API' },
   studio: { rooms: [...FOUNDATION, 'index'], why: 'the web application goes through the public API' },
 };
 
@@ -57,6 +58,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   undici: ['destinations/http'],
   'libphonenumber-js': ['destinations/'],
   'p-queue': ['delivery/'],
+  '@opentelemetry/api': ['telemetry/'],
+  '@opentelemetry/sdk-node': ['telemetry/'],
   commander: ['cli/'],
   execa: ['cli/', 'pipeline'],
   yaml: ['artifacts/', 'models/', 'cli/'],

@@ -101,6 +101,6 @@ async function renameList(
 ): Promise<void> {
   const path = `/crm/lists/{version}/${encodeURIComponent(list.id)}/update-list-name?listName=${encodeURIComponent(list.name.toWellFormed())}`;
   const answer = await api.call({ method: 'PUT', path });
-  if (answer.kind === 'value') context.logger.info('hubspot.list.renamed', { list: list.id });
-  else context.logger.warn('hubspot.list.not_renamed', { list: list.id });
+  if (answer.kind === 'value') context.logger.info('audience.renamed', { audience: list.id });
+  else context.logger.warn('audience.not_renamed', { audience: list.id });
 }

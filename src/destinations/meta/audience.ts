@@ -43,8 +43,8 @@ async function renameAudience(
 ): Promise<void> {
   const body = JSON.stringify({ name: audience.name });
   const answer = await api.call({ method: 'POST', path: `/${encodeURIComponent(audience.id)}`, body });
-  if (answer.kind === 'value') context.logger.info('meta.audience.renamed', { audience: audience.id });
-  else context.logger.warn('meta.audience.not_renamed', { audience: audience.id });
+  if (answer.kind === 'value') context.logger.info('audience.renamed', { audience: audience.id });
+  else context.logger.warn('audience.not_renamed', { audience: audience.id });
 }
 
 async function findAudience(api: MetaApi, context: Context, name: string): Promise<Step<string | null>> {

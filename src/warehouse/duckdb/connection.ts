@@ -38,19 +38,22 @@ const HOLDER = /held in (.+?) \(PID (\d+)\)/;
  */
 export async function openDuckdb(file: DuckdbFile, options: OpenOptions): Promise<Warehouse> {
   const deadline = options.clock.now() + options.lockTimeoutMs;
-  let told = false;
+  let waitingSince: number | null = null;
   for (;;) {
     try {
       const instance = await DuckDBInstance.create(file.path, {
         access_mode: file.readOnly ? 'READ_ONLY' : 'READ_WRITE',
       });
+      if (waitingSince !== null)
+        options.logger.info('warehouse.waited', { file: file.path, waited_ms: options.clock.now() - waitingSince });
       return await prepare(instance, file);
     } catch (thrown) {
       const message = messageOf(thrown);
       if (!message.includes('Could not set lock')) throw openError(file.path, message, thrown);
       if (options.clock.now() >= deadline || options.signal?.aborted) throw lockedError(file.path, message, thrown);
-      if (!told) options.logger.info('duckdb.waiting', { file: file.path, holder: holderOf(message) });
-      told = true;
+      if (waitingSince === null)
+        options.logger.info('warehouse.locked', { file: file.path, holder: holderOf(message) });
+      waitingSince ??= options.clock.now();
       await options.clock.sleep(LOCK_POLL_MS, options.signal);
     }
   }
