@@ -12,9 +12,18 @@ import { readAnnotations } from './read-annotations.ts';
 import { type RunResults, readRunResults } from './run-results.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { isMap } from './shape.ts';
+import { type FreshnessResults, readFreshness } from './sources.ts';
 import { parseYaml11 } from './yaml-file.ts';
 
 export type { CatalogColumns } from './catalog.ts';
+
+/** Artifacts of a dbt run that took place elsewhere, fetched to this machine. */
+export interface ElsewhereArtifacts {
+  /** Holds manifest.json, and sources.json where there is one. Absolute. */
+  readonly dir: string;
+  /** One for each command that built or tested, in their order. Absolute. */
+  readonly runResults: readonly string[];
+}
 
 /** dbt's own options, as flags; the environment variables stand behind them (DBT_ENGINE_X, then DBT_X). */
 export interface ProjectOptions {
@@ -26,6 +35,10 @@ export interface ProjectOptions {
   /** YAML text, as dbt's --vars. */
   readonly vars?: string;
   readonly runResults?: readonly string[];
+  /** Further files of `dbt source freshness`. */
+  readonly sources?: readonly string[];
+  /** What dbt left elsewhere, instead of the target folder's files. */
+  readonly artifacts?: ElsewhereArtifacts;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
 }
@@ -51,6 +64,8 @@ export interface Project {
   readonly findings: readonly Finding[];
   /** Newest last: target/run_results.json, then those named. */
   readonly runResults: readonly RunResults[];
+  /** What is known of sources: sources.json and freshness.json of the target folder, then those named. */
+  readonly freshness: readonly FreshnessResults[];
   /** The environment that names credentials and settings: the process's, and with dbt 2 the `.env` behind it. */
   readonly env: Environment;
   /** Reads profiles.yml on the first call. Throws DinmoError `profile-…`. */
@@ -94,7 +109,8 @@ export function locateProject(options: ProjectOptions): ProjectLocation {
 export function readProject(options: ProjectOptions = {}): Project {
   const { dir, dbtProject, targetPath, vars } = locateProject(options);
   const cwd = resolve(options.cwd ?? process.cwd());
-  const manifest = readManifest(join(targetPath, 'manifest.json'), dbtProject.name);
+  const artifactsPath = options.artifacts?.dir ?? targetPath;
+  const manifest = readManifest(join(artifactsPath, 'manifest.json'), dbtProject.name);
   const shell = options.env ?? process.env;
   const env = isWrittenByDbt2(manifest.metadata) ? withDotenv(shell, cwd) : shell;
   const { settings, findings } = readSettings(dir);
@@ -106,11 +122,12 @@ export function readProject(options: ProjectOptions = {}): Project {
     targetPath,
     vars,
     manifest,
-    ...readCatalogOf(manifest, targetPath),
+    ...readCatalogOf(manifest, artifactsPath),
     settings,
     annotations: annotated.annotations,
     findings: [...findings, ...annotated.findings].sort(compareFindings),
-    runResults: readAllRunResults(targetPath, options.runResults ?? [], cwd),
+    runResults: readAllRunResults(targetPath, options, cwd),
+    freshness: readAllFreshness(artifactsPath, options.sources ?? [], cwd),
     env,
     profile: once(() => readProfileOf(dbtProject, { options, env, cwd, vars })),
   };
@@ -123,8 +140,11 @@ function readCatalogOf(manifest: Manifest, targetPath: string): Pick<Project, 'c
   return isOlder ? { catalog: new Map(), olderCatalog: relations } : { catalog: relations };
 }
 
-function readAllRunResults(targetPath: string, named: readonly string[], cwd: string): readonly RunResults[] {
-  const own = readRunResults(join(targetPath, 'run_results.json'));
+function readAllRunResults(targetPath: string, options: ProjectOptions, cwd: string): readonly RunResults[] {
+  const { artifacts, runResults: named = [] } = options;
+  const own = artifacts
+    ? artifacts.runResults.flatMap(readElsewhere)
+    : readRunResults(join(targetPath, 'run_results.json'));
   const others = named.map((path) => {
     const results = readRunResults(resolve(cwd, path));
     if (results !== null) return results;
@@ -135,7 +155,28 @@ function readAllRunResults(targetPath: string, named: readonly string[], cwd: st
       fix: 'Correct --run-results, or leave it out.',
     });
   });
-  return own === null ? others : [own, ...others];
+  return [own ?? [], others].flat();
+}
+
+function readAllFreshness(artifactsPath: string, named: readonly string[], cwd: string): readonly FreshnessResults[] {
+  const own = ['sources.json', 'freshness.json'].flatMap((name) => readFreshness(join(artifactsPath, name)) ?? []);
+  const others = named.map((path) => {
+    const results = readFreshness(resolve(cwd, path));
+    if (results !== null) return results;
+    throw new DinmoError({
+      kind: 'artifact',
+      code: 'freshness-missing',
+      message: `There is no source freshness at ${resolve(cwd, path)}.`,
+      fix: 'Correct --sources, or leave it out.',
+    });
+  });
+  return [...own, ...others];
+}
+
+/** The name of a target is that of a profile elsewhere, which says nothing here: database and schema of the manifest do. */
+function readElsewhere(path: string): readonly RunResults[] {
+  const results = readRunResults(path);
+  return results === null ? [] : [{ ...results, target: null }];
 }
 
 function readProfileOf(

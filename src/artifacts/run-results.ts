@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { DinmoError } from '../errors.ts';
+import { isoTime } from './iso-time.ts';
 import { type Loose, listAt, mapAt, readJson, textAt } from './json-file.ts';
 import { isMap } from './shape.ts';
 
@@ -12,6 +13,8 @@ export interface NodeResult {
   readonly failures: number | null;
   /** When it finished; falls back to the invocation's `generatedAt`. ISO, UTC. */
   readonly completedAt: string;
+  /** The relation that was built, quoted for the adapter: a result of another target has another one. Null where dbt does not say. */
+  readonly relationName: string | null;
 }
 
 /** One run_results.json. */
@@ -89,6 +92,7 @@ function readResult(uniqueId: string, result: Loose, generatedAt: string): NodeR
     message: textAt(result, 'message'),
     failures: typeof failures === 'number' ? failures : null,
     completedAt: completedAt(result) ?? generatedAt,
+    relationName: textAt(result, 'relation_name'),
   };
 }
 
@@ -97,14 +101,6 @@ function completedAt(result: Loose): string | null {
     isMap(timing) ? (isoTime(textAt(timing, 'completed_at')) ?? []) : [],
   );
   return ends.sort().at(-1) ?? null;
-}
-
-/** dbt 1.x writes microseconds, dbt 2 nanoseconds, older ones no zone (UTC is meant). Null for what is no time. */
-function isoTime(text: string | null): string | null {
-  const parts = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,3})\d*)?(Z|[+-]\d\d:?\d\d)?$/.exec(text ?? '');
-  if (parts === null) return null;
-  const time = new Date(`${parts[1]}T${parts[2]}.${(parts[3] ?? '0').padEnd(3, '0')}${parts[4] ?? 'Z'}`);
-  return Number.isNaN(time.getTime()) ? null : time.toISOString();
 }
 
 /** dbt 1.x records `empty` and `sample` among all its arguments; dbt 2 records few, so that the command line is looked at too. */

@@ -26,7 +26,8 @@ export interface Settings {
   readonly modelsPath: string | null;
   /** Folders of annotation files; default `['dinmo']`. */
   readonly paths: readonly string[];
-  readonly gate: { readonly maxAgeHours: number };
+  /** `warnings`: whether a test or a source that warns lets what hangs on it be synced. */
+  readonly gate: { readonly maxAgeHours: number; readonly warnings: 'pass' | 'block' };
   /** Adapters of a project whose targets span several; null: the manifest's own. */
   readonly adapters: readonly string[] | null;
   readonly destinations: ReadonlyMap<string, DestinationBlock>;
@@ -34,9 +35,16 @@ export interface Settings {
 }
 
 const FILE = 'dinmo.yml';
-const KEYS = [
+/** Keys of dinmo.yml. */
+export const SETTINGS_KEYS = [
   ...['version', 'timezone', 'targets', 'owner', 'schemas', 'models_path', 'paths', 'gate', 'adapters', 'destinations'],
-];
+] as const;
+/** Keys of the maps in it. */
+export const SETTINGS_PART_KEYS = {
+  owner: ['name', 'email'],
+  schemas: ['segments', 'stats', 'delta_storage'],
+  gate: ['max_age_hours', 'warnings'],
+} as const;
 
 const DEFAULTS: Settings = {
   file: null,
@@ -46,7 +54,7 @@ const DEFAULTS: Settings = {
   schemas: { segments: 'DINMO_SEGMENTS', stats: 'DINMO_STATS', deltaStorage: 'DINMO_DELTA_STORAGE' },
   modelsPath: null,
   paths: ['dinmo'],
-  gate: { maxAgeHours: 24 },
+  gate: { maxAgeHours: 24, warnings: 'pass' },
   adapters: null,
   destinations: new Map(),
   origin: null,
@@ -68,7 +76,7 @@ export function readSettings(projectDir: string): {
   const { block, findings } = parseBlock(
     (problems) => {
       const place = { at: [], problems, what: FILE };
-      const reader = BlockReader.open(file.value ?? {}, KEYS, place);
+      const reader = BlockReader.open(file.value ?? {}, SETTINGS_KEYS, place);
       return reader === null ? DEFAULTS : readBlocks(reader, origin);
     },
     { origin },
@@ -151,12 +159,12 @@ function canonicalTimezone(name: string): string | null {
 }
 
 function readOwner(holder: BlockReader): Settings['owner'] {
-  const reader = open(holder, 'owner', ['name', 'email']);
+  const reader = open(holder, 'owner', SETTINGS_PART_KEYS.owner);
   return reader === null ? null : { name: reader.text('name'), email: reader.text('email') };
 }
 
 function readSchemas(holder: BlockReader): Settings['schemas'] {
-  const reader = open(holder, 'schemas', ['segments', 'stats', 'delta_storage']);
+  const reader = open(holder, 'schemas', SETTINGS_PART_KEYS.schemas);
   if (reader === null) return DEFAULTS.schemas;
   const schema = (key: string): string | null => {
     const name = reader.text(key);
@@ -187,9 +195,10 @@ function readFolder(path: string | null, reader: BlockReader, key: string): stri
 }
 
 function readGate(holder: BlockReader): Settings['gate'] {
-  const reader = open(holder, 'gate', ['max_age_hours']);
+  const reader = open(holder, 'gate', SETTINGS_PART_KEYS.gate);
   const hours = reader?.number('max_age_hours', { min: 0, max: 8784, fraction: true }) ?? null;
-  return { maxAgeHours: hours ?? DEFAULTS.gate.maxAgeHours };
+  const warnings = reader?.choice('warnings', ['pass', 'block']) ?? null;
+  return { maxAgeHours: hours ?? DEFAULTS.gate.maxAgeHours, warnings: warnings ?? DEFAULTS.gate.warnings };
 }
 
 function readDestinations(reader: BlockReader, origin: Origin): ReadonlyMap<string, DestinationBlock> {

@@ -27,6 +27,7 @@ export interface ProjectFlags extends GeneralOptions {
   readonly targetPath?: string;
   readonly vars?: string;
   readonly runResults?: readonly string[];
+  readonly sources?: readonly string[];
   readonly select?: readonly string[];
   readonly exclude?: readonly string[];
   readonly lockTimeout?: number;
@@ -78,7 +79,9 @@ export function addWarehouseOptions(command: Command): Command {
 
 /** What the commands take that look at dbt’s results. */
 export function addRunResultsOption(command: Command): Command {
-  return command.option('--run-results <file>', 'a further run_results.json; may be given several times', collect);
+  return command
+    .option('--run-results <file>', 'a further run_results.json; may be given several times', collect)
+    .option('--sources <file>', 'a further sources.json or freshness.json; may be given several times', collect);
 }
 
 /** Which activations a command is about. */
@@ -122,8 +125,8 @@ function readSeconds(value: string): number {
 
 /** The flags as the public API takes them. Throws DinmoError `sandbox-not-local`. */
 export function toCommandOptions(shell: Shell, flags: ProjectFlags): CommandOptions {
-  const { projectDir, profilesDir, profile, target, targetPath, vars, runResults, select, exclude } = flags;
-  const stated = { projectDir, profilesDir, profile, target, targetPath, vars, runResults, select, exclude };
+  const { projectDir, profilesDir, profile, target, targetPath, vars, runResults, sources, select, exclude } = flags;
+  const stated = { projectDir, profilesDir, profile, target, targetPath, vars, runResults, sources, select, exclude };
   return {
     ...withoutUndefined(stated),
     env: shell.env,

@@ -1,20 +1,6 @@
-import { createHash } from 'node:crypto';
 import type { Manifest, ManifestNode, ManifestTest } from '../artifacts/manifest.ts';
-import type { NodeResult, RunResults } from '../artifacts/run-results.ts';
 import { GENERATED_TAG } from '../models/names.ts';
-
-/** The newest result known of one node, from whatever dbt command. */
-export interface KnownResult {
-  readonly uniqueId: string;
-  /** `build`: it made (or failed to make) the relation. `test`: a test's outcome. */
-  readonly kind: 'build' | 'test';
-  readonly status: string;
-  /** ISO, UTC. */
-  readonly completedAt: string;
-  readonly invocationId: string | null;
-  /** Fingerprint of the code that was built, of generated models; null where it is not known. */
-  readonly builtFrom: string | null;
-}
+import { fingerprint, isBuilt, type KnownResult, plainText, type SetAside } from './known-results.ts';
 
 /** Whether an activation may be synced, as far as dbt's results go. */
 export interface GateVerdict {
@@ -29,7 +15,11 @@ export interface GateInput {
   /** unique_ids that the activation reads: its segment's and entities' generated models, and so on. Their ancestors follow. */
   readonly roots: readonly string[];
   readonly results: ReadonlyMap<string, KnownResult>;
+  /** Results that were found and do not count, so that a refusal can say why. */
+  readonly setAside: readonly SetAside[];
   readonly maxAgeHours: number;
+  /** Whether a test or a source that warns blocks. */
+  readonly warnings: 'pass' | 'block';
   readonly nowMs: number;
   /** A generated model's file as it stands now; null when it is gone. Only asked for generated models. */
   readonly currentFile: (node: ManifestNode) => CurrentFile | null;
@@ -41,49 +31,172 @@ export interface CurrentFile {
   readonly modifiedMs: number;
 }
 
-const BUILT = new Set(['success', 'warn', 'reused', 'no-op', 'partial success']);
+/**
+ * What blocks, the likelier cause of others first: of a failed model, its skipped children and what is old by then, the failed
+ * one is told.
+ */
+const CAUSES = ['failed', 'test', 'source', 'missing', 'old', 'file', 'skipped'] as const;
+
+interface Block {
+  readonly cause: (typeof CAUSES)[number];
+  readonly reason: string;
+}
+
+const BUILT = new Set(['success', 'warn', 'reused', 'no-op']);
+const FAILED = new Set(['fail', 'error', 'runtime error']);
 const OPEN: GateVerdict = { open: true, reason: null };
 
 /**
- * Whether every built model behind an activation succeeded in its newest result, recently enough, and its error-severity
- * tests passed. A node that was not part of the newest run counts with its last result.
+ * Whether every built model behind an activation succeeded in its newest result, recently enough, its error-severity tests
+ * passed, and no source behind it was found stale. A node that was not part of the newest run counts with its last result.
  */
 export function checkGate(input: GateInput): GateVerdict {
   const ancestors = ancestorsOf(input.manifest, input.roots);
-  // dbt skips a node because of another one: that one is told, and the skipped node only if no other is found.
-  let skipped: string | null = null;
-  for (const uniqueId of ancestors) {
-    const node = input.manifest.nodes.get(uniqueId);
-    if (!node || !isBuilt(node)) continue;
-    const reason = judgeBuild(node, input);
-    if (reason === null) continue;
-    if (input.results.get(uniqueId)?.status !== 'skipped') return { open: false, reason };
-    skipped ??= reason;
+  const blocks = [
+    ...[...ancestors].map((uniqueId) => judgeNode(uniqueId, input)),
+    ...input.manifest.tests.map((test) => judgeTest(test, ancestors, input)),
+    ...judgeUnitTests(ancestors, input),
+  ].filter((block) => block !== null);
+  for (const cause of CAUSES) {
+    const block = blocks.find((candidate) => candidate.cause === cause);
+    if (block) return { open: false, reason: block.reason };
   }
-  for (const test of input.manifest.tests) {
-    if (!test.enabled || test.severity !== 'error' || !speaksOf(test, ancestors)) continue;
-    const result = input.results.get(test.uniqueId);
-    if (result && (result.status === 'fail' || result.status === 'error' || result.status === 'runtime error')) {
-      return {
-        open: false,
-        reason: `the test ${test.uniqueId.split('.').at(2) ?? test.uniqueId} did not pass (${result.status}): mend the data or the test, and run dbt build`,
-      };
-    }
-  }
-  return skipped === null ? OPEN : { open: false, reason: skipped };
+  return OPEN;
 }
 
-function judgeBuild(node: ManifestNode, input: GateInput): string | null {
-  const result = input.results.get(node.uniqueId);
-  if (!result)
-    return `no dbt result is known for ${node.name}: run dbt build, or name its run_results.json with --run-results`;
-  if (!BUILT.has(result.status)) return `${node.name} did not build (${result.status}): run dbt build`;
-  const ageHours = (input.nowMs - Date.parse(result.completedAt)) / 3_600_000;
-  if (ageHours > input.maxAgeHours)
-    return `${node.name} was built ${ageHours.toFixed(1)} hours ago, more than gate.max_age_hours ${input.maxAgeHours}: run dbt build`;
+function judgeNode(uniqueId: string, input: GateInput): Block | null {
+  const node = input.manifest.nodes.get(uniqueId);
+  const result = input.results.get(uniqueId);
+  if (!node) return judgeOther(uniqueId, result);
+  if (node.resourceType === 'source') return judgeSource(node, result, input);
+  return isBuilt(node) ? judgeBuild(node, result, input) : null;
+}
+
+/** What a model may use and is no model: a function. Of most dbt says nothing. */
+function judgeOther(uniqueId: string, result: KnownResult | undefined): Block | null {
+  if (result?.kind !== 'build' || BUILT.has(result.status)) return null;
+  const name = uniqueId.split('.').slice(2).join('.');
+  return { cause: 'failed', reason: `${name} did not build (${result.status}): run dbt build` };
+}
+
+function judgeBuild(node: ManifestNode, result: KnownResult | undefined, input: GateInput): Block | null {
+  const name = titleOf(node, input.manifest);
+  const block = (cause: Block['cause'], reason: string): Block => ({ cause, reason });
+  if (!result) {
+    const why = noteOf(node.uniqueId, input);
+    return block(
+      'missing',
+      `no dbt result is known for ${name}${why}: run dbt build, or name its run_results.json with --run-results`,
+    );
+  }
+  if (result.status === 'partial success')
+    return block(
+      'failed',
+      `${name} was built in part only, some of its batches failed (partial success): run dbt retry`,
+    );
+  if (!BUILT.has(result.status))
+    return block(
+      result.status === 'skipped' ? 'skipped' : 'failed',
+      `${name} did not build (${result.status}): run dbt build`,
+    );
+  if (result.status === 'warn' && input.warnings === 'block')
+    return block('failed', `${name} was built with a warning, and gate.warnings is block: mend it, and run dbt build`);
+  const ageHours = hoursSince(result, input);
+  // What has no time has no age that would be small enough.
+  if (!(ageHours <= input.maxAgeHours))
+    return block(
+      'old',
+      `${name} was built ${ageText(ageHours)}, more than gate.max_age_hours ${input.maxAgeHours}${noteOf(node.uniqueId, input)}: run dbt build`,
+    );
   if (node.tags.includes(GENERATED_TAG) && !isBuiltFromFile(node, result, input))
-    return `${node.name} was built from another file than the one that is there now: run dbt build`;
+    return block('file', `${name} was built from another file than the one that is there now: run dbt build`);
   return null;
+}
+
+/** A source that was never looked at is not judged, and neither is one whose good answer is too old to say anything. */
+function judgeSource(node: ManifestNode, result: KnownResult | undefined, input: GateInput): Block | null {
+  if (result?.kind !== 'freshness') return null;
+  const name = `the source ${node.sourceName ?? ''}.${node.name}`;
+  const fix = 'load it, and run dbt source freshness';
+  if (FAILED.has(result.status))
+    return {
+      cause: 'source',
+      reason: `${name} is not fresh (${result.status}, looked at ${ageText(hoursSince(result, input))}): ${fix}`,
+    };
+  const isRecent = hoursSince(result, input) <= input.maxAgeHours;
+  if (result.status === 'warn' && input.warnings === 'block' && isRecent)
+    return { cause: 'source', reason: `${name} is getting old (warn), and gate.warnings is block: ${fix}` };
+  return null;
+}
+
+function judgeTest(test: ManifestTest, ancestors: ReadonlySet<string>, input: GateInput): Block | null {
+  const result = input.results.get(test.uniqueId);
+  // Most tests passed: nothing more is asked of those.
+  if (result?.kind !== 'test' || result.status === 'pass' || !test.enabled) return null;
+  const isWarning = result.status === 'warn' || test.severity === 'warn';
+  if ((isWarning && input.warnings === 'pass') || !speaksOf(test, ancestors)) return null;
+  const reason = testReason(`the test ${testName(test.uniqueId)}`, result, {
+    input,
+    tested: test.attachedNode ?? test.dependsOn[0],
+  });
+  return { cause: 'test', reason };
+}
+
+/** A unit test speaks of the model whose code it tries; dbt build does not build what fails it. */
+function* judgeUnitTests(ancestors: ReadonlySet<string>, input: GateInput): Iterable<Block> {
+  for (const result of input.results.values()) {
+    if (!result.uniqueId.startsWith('unit_test.') || !FAILED.has(result.status)) continue;
+    const tested = input.manifest.parents.get(result.uniqueId) ?? [];
+    if (tested.length === 0 || !tested.every((uniqueId) => ancestors.has(uniqueId))) continue;
+    const name = `the unit test ${result.uniqueId.split('.').slice(2).join('.')}`;
+    yield { cause: 'test', reason: testReason(name, result, { input, tested: tested[0] }) };
+  }
+}
+
+function testReason(
+  name: string,
+  result: KnownResult,
+  { input, tested }: { readonly input: GateInput; readonly tested: string | undefined },
+): string {
+  const node = tested === undefined ? undefined : input.manifest.nodes.get(tested);
+  const of = node ? ` of ${titleOf(node, input.manifest)}` : '';
+  if (result.status === 'warn')
+    return `${name}${of} warns, and gate.warnings is block: mend the data or the test, and run dbt build`;
+  const build = tested === undefined ? undefined : input.results.get(tested);
+  const isOlder = build?.kind === 'build' && Date.parse(build.completedAt) > Date.parse(result.completedAt);
+  const fix = isOlder ? 'it was built again since: run dbt test' : 'mend the data or the test, and run dbt build';
+  return `${name} did not pass (${result.status})${of}: ${fix}`;
+}
+
+function testName(uniqueId: string): string {
+  return uniqueId.split('.').at(2) ?? uniqueId;
+}
+
+/** A test of one of these nodes; a singular test, when it reads nothing else: those that `dbt build` would stop for, too. */
+function speaksOf(test: ManifestTest, nodes: ReadonlySet<string>): boolean {
+  if (test.attachedNode !== null) return nodes.has(test.attachedNode);
+  return test.dependsOn.length > 0 && test.dependsOn.every((uniqueId) => nodes.has(uniqueId));
+}
+
+/** Results of this node that were found and do not count. */
+function noteOf(uniqueId: string, { setAside }: GateInput): string {
+  const found = setAside.find(({ nodes }) => nodes.has(uniqueId)) ?? setAside[0];
+  return found === undefined ? '' : ` (${found.file} ${found.why})`;
+}
+
+/** Two packages may have models of one name, and one model several versions. */
+function titleOf(node: ManifestNode, { metadata }: Manifest): string {
+  const isForeign = metadata.projectName !== '' && node.packageName !== metadata.projectName;
+  const prefix = isForeign && node.packageName ? `${node.packageName}.` : '';
+  return `${prefix}${node.name}${node.version ? `.v${node.version}` : ''}`;
+}
+
+function hoursSince({ completedAt }: KnownResult, { nowMs }: GateInput): number {
+  return (nowMs - Date.parse(completedAt)) / 3_600_000;
+}
+
+function ageText(hours: number): string {
+  return Number.isNaN(hours) ? 'at a time that dbt does not say' : `${hours.toFixed(1)} hours ago`;
 }
 
 /** The manifest of the build itself holds the file's text; without its fingerprint, a file that is older than the build is the one. */
@@ -99,82 +212,20 @@ function isBuiltFromFile(node: ManifestNode, result: KnownResult, { manifest, cu
   );
 }
 
-/** Line ends and white space at the ends are not kept in manifests. */
-function plainText(code: string): string {
-  return code.replaceAll('\r\n', '\n').trim();
-}
-
-function fingerprint(code: string): string {
-  return createHash('sha256').update(plainText(code)).digest('hex');
-}
-
-/** A relation of its own that a dbt command makes. */
-function isBuilt(node: ManifestNode): boolean {
-  return node.resourceType !== 'source' && node.materialized !== 'ephemeral' && node.relationName !== null;
-}
-
-/** The nodes themselves and everything upstream of them. */
+/** The nodes themselves and everything upstream of them, each after what it reads. */
 export function ancestorsOf(manifest: Manifest, roots: readonly string[]): ReadonlySet<string> {
-  const seen = new Set<string>();
+  const entered = new Set<string>();
+  const ordered = new Set<string>();
   const waiting = [...roots];
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    if (seen.has(next)) continue;
-    seen.add(next);
-    waiting.push(...(manifest.parents.get(next) ?? manifest.nodes.get(next)?.dependsOn ?? []));
-  }
-  return seen;
-}
-
-/** Merges what was recorded before with what these run results say: the newest result of each node wins. */
-export function newestResults(
-  recorded: Iterable<KnownResult>,
-  files: readonly RunResults[],
-  manifest: Manifest,
-): ReadonlyMap<string, KnownResult> {
-  const results = new Map<string, KnownResult>();
-  for (const known of recorded) results.set(known.uniqueId, known);
-  for (const file of files) {
-    for (const result of file.results.values()) {
-      const known = knownResult(result, { file, manifest });
-      if (!known) continue;
-      const before = results.get(known.uniqueId);
-      if (before && Date.parse(before.completedAt) > Date.parse(known.completedAt)) continue;
-      // Read again after another dbt command, the same result has lost sight of the code that it was built from.
-      const isSame = before !== undefined && Date.parse(before.completedAt) === Date.parse(known.completedAt);
-      if (isSame && known.builtFrom === null) continue;
-      results.set(known.uniqueId, known);
+  for (let next = waiting.at(-1); next !== undefined; next = waiting.at(-1)) {
+    if (entered.has(next)) {
+      waiting.pop();
+      ordered.add(next);
+      continue;
     }
+    entered.add(next);
+    const parents = manifest.parents.get(next) ?? manifest.nodes.get(next)?.dependsOn ?? [];
+    waiting.push(...parents.filter((parent) => !entered.has(parent)));
   }
-  return results;
-}
-
-/** `compile`, `docs` and `test` say `success` of models that they never built; and a skipped test says nothing. */
-function knownResult(
-  result: NodeResult,
-  { file, manifest }: { readonly file: RunResults; readonly manifest: Manifest },
-): KnownResult | null {
-  const isTest = result.uniqueId.startsWith('test.') || result.uniqueId.startsWith('unit_test.');
-  if (isTest && (file.which === 'compile' || file.which === 'generate' || result.status === 'skipped')) return null;
-  if (!isTest && !file.builds) return null;
-  const status = file.partialData && !isTest ? 'built with --empty or --sample' : result.status;
-  return {
-    uniqueId: result.uniqueId,
-    kind: isTest ? 'test' : 'build',
-    status,
-    completedAt: result.completedAt,
-    invocationId: file.invocationId,
-    builtFrom: builtFrom(result.uniqueId, file, manifest),
-  };
-}
-
-function builtFrom(uniqueId: string, file: RunResults, manifest: Manifest): string | null {
-  const node = manifest.nodes.get(uniqueId);
-  const isOfBuild = file.invocationId !== null && file.invocationId === manifest.metadata.invocationId;
-  return isOfBuild && node?.tags.includes(GENERATED_TAG) ? fingerprint(node.rawCode) : null;
-}
-
-/** A test of one of these nodes; a singular test, when it reads nothing else. */
-function speaksOf(test: ManifestTest, nodes: ReadonlySet<string>): boolean {
-  if (test.attachedNode !== null) return nodes.has(test.attachedNode);
-  return test.dependsOn.length > 0 && test.dependsOn.every((uniqueId) => nodes.has(uniqueId));
+  return ordered;
 }

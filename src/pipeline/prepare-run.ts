@@ -112,7 +112,8 @@ function judge(context: Context, storage: Storage, activation: Activation): Gate
     manifest: project.manifest,
     roots: readsOf(context, activation),
     results: storage.results,
-    maxAgeHours: project.settings.gate.maxAgeHours,
+    setAside: storage.setAside,
+    ...project.settings.gate,
     nowMs: clockOf(context.options).now(),
     currentFile: (node) => currentFile(project.dir, node),
   });

@@ -1,6 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import type { KnownResult } from '../diff/gate.ts';
-import { newestResults } from '../diff/gate.ts';
+import { type KnownResult, type KnownResults, knownResults, type SetAside } from '../diff/known-results.ts';
 import { SHARED_TABLES, type StateSchema, stateTables } from '../diff/state-tables.ts';
 import { DinmoError } from '../errors.ts';
 import type { Activation, KnowledgeStore } from '../knowledge/store.ts';
@@ -32,6 +31,8 @@ export interface Storage {
   readonly existing: ReadonlySet<string>;
   readonly states: ReadonlyMap<string, ActivationState>;
   readonly results: ReadonlyMap<string, KnownResult>;
+  /** Results that were found and do not count. */
+  readonly setAside: readonly SetAside[];
 }
 
 /** Opens the storage for writing: makes what is missing, binds a sandbox's state to its instance, and records what dbt said. */
@@ -43,9 +44,9 @@ export async function openStorage(context: Context, warehouse: Warehouse, instan
   if (instance !== null && (await readFact(ledger, 'sandbox_instance')) === null)
     await ledger.insert('facts', { name: 'sandbox_instance', value: instance });
   const recorded = await readResults(ledger);
-  const results = knownResults(context, recorded);
-  if (!sameResults(recorded, results)) await recordResults(ledger, results);
-  return { ledger, existing: await ledger.tables(), states: await readActivationStates(ledger), results };
+  const known = resultsOf(context, recorded);
+  if (!sameResults(recorded, known.results)) await recordResults(ledger, known.results);
+  return { ledger, existing: await ledger.tables(), states: await readActivationStates(ledger), ...known };
 }
 
 /** Looks at the storage without touching it. */
@@ -57,20 +58,18 @@ export async function viewStorage(context: Context, warehouse: Warehouse, instan
     existing.has('runs') &&
     existing.has('rejections');
   const mine = complete && (instance === null || (await readFact(ledger, 'sandbox_instance')) === instance);
-  if (!mine) return { ledger, existing: new Set(), states: new Map(), results: knownResults(context, []) };
+  if (!mine) return { ledger, existing: new Set(), states: new Map(), ...resultsOf(context, []) };
   return {
     ledger,
     existing,
     states: await readActivationStates(ledger),
-    results: knownResults(context, await readResults(ledger)),
+    ...resultsOf(context, await readResults(ledger)),
   };
 }
 
-function knownResults({ project }: Context, recorded: readonly KnownResult[]): ReadonlyMap<string, KnownResult> {
-  // Results of another target speak of other relations.
-  const { targetName } = project.profile();
-  const files = project.runResults.filter(({ target }) => target === null || target === targetName);
-  return newestResults(recorded, files, project.manifest);
+function resultsOf({ project }: Context, recorded: readonly KnownResult[]): KnownResults {
+  const { runResults, freshness, manifest } = project;
+  return knownResults(recorded, { runResults, freshness, manifest, targetName: project.profile().targetName });
 }
 
 /**
@@ -114,7 +113,7 @@ async function readResults(ledger: Ledger): Promise<readonly KnownResult[]> {
   const rows = await ledger.warehouse.query(`select * from ${ledger.sql('node_results')}`);
   return rows.map((row) => ({
     uniqueId: String(row['unique_id']),
-    kind: row['kind'] === 'test' ? 'test' : 'build',
+    kind: row['kind'] === 'test' || row['kind'] === 'freshness' ? row['kind'] : 'build',
     status: String(row['status']),
     completedAt: String(row['completed_at']),
     invocationId: row['invocation_id'] === null ? null : String(row['invocation_id']),

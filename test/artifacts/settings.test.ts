@@ -30,7 +30,7 @@ describe('dinmo.yml', () => {
       timezone: 'UTC',
       targets: null,
       paths: ['dinmo'],
-      gate: { maxAgeHours: 24 },
+      gate: { maxAgeHours: 24, warnings: 'pass' },
     });
     expect(settings.schemas).toEqual({
       segments: 'DINMO_SEGMENTS',
@@ -61,7 +61,7 @@ adapters: [duckdb, bigquery]${DESTINATION}`);
       ...{
         modelsPath: 'models/dinmo',
         paths: ['dinmo', 'more/segments'],
-        gate: { maxAgeHours: 0.5 },
+        gate: { maxAgeHours: 0.5, warnings: 'pass' },
         adapters: ['duckdb', 'bigquery'],
       },
     });

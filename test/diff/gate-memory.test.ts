@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
 import type { Manifest, ManifestNode } from '../../src/artifacts/manifest.ts';
 import type { RunResults } from '../../src/artifacts/run-results.ts';
-import { checkGate, newestResults } from '../../src/diff/gate.ts';
+import { checkGate } from '../../src/diff/gate.ts';
+import { type KnownResult, knownResults } from '../../src/diff/known-results.ts';
 
 const CODE = 'select 1';
 const NODE = 'model.shop.segment_vip';
@@ -19,7 +20,7 @@ function manifestOf(invocationId: string, rawCode = CODE): Manifest {
     dependsOn: [],
   };
   return {
-    metadata: { invocationId, generatedAt: '2026-03-02T09:00:00Z' },
+    metadata: { invocationId, generatedAt: '2026-03-02T09:00:00Z', projectName: 'shop' },
     nodes: new Map([[NODE, node as unknown as ManifestNode]]),
     tests: [],
     parents: new Map(),
@@ -40,6 +41,7 @@ function resultsOf(invocationId: string): RunResults {
           status: 'success',
           message: null,
           failures: null,
+          relationName: null,
           completedAt: '2026-03-02T08:00:00.123456Z',
         },
       ],
@@ -47,11 +49,17 @@ function resultsOf(invocationId: string): RunResults {
   } as unknown as RunResults;
 }
 
+function newestResults(recorded: Iterable<KnownResult>, runResults: readonly RunResults[], manifest: Manifest) {
+  return knownResults(recorded, { runResults, freshness: [], manifest, targetName: null }).results;
+}
+
 function verdict(manifest: Manifest, results: ReturnType<typeof newestResults>, text: string) {
   return checkGate({
     manifest,
     roots: [NODE],
     results,
+    setAside: [],
+    warnings: 'pass',
     maxAgeHours: 24,
     nowMs: Date.parse('2026-03-02T10:00:00Z'),
     // As after a fresh checkout: the file is younger than the build.

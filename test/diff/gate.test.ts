@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Manifest, ManifestNode, ManifestTest } from '../../src/artifacts/manifest.ts';
 import type { NodeResult, RunResults } from '../../src/artifacts/run-results.ts';
-import { checkGate, type GateInput, newestResults } from '../../src/diff/gate.ts';
+import { checkGate, type GateInput } from '../../src/diff/gate.ts';
+import { type KnownResult, knownResults } from '../../src/diff/known-results.ts';
 
 const NOW = Date.parse('2026-03-02T12:00:00Z');
 const VIEW = 'model.shop.segment_vip';
@@ -18,6 +19,8 @@ function node(uniqueId: string, more: Partial<ManifestNode> = {}): ManifestNode 
     tags: [],
     rawCode: '',
     dependsOn: [],
+    packageName: 'shop',
+    originalFilePath: `models/${name}.sql`,
     ...more,
   };
   return made as unknown as ManifestNode; // what the gate reads of it
@@ -50,7 +53,7 @@ function manifest(tests: readonly ManifestTest[] = []): Manifest {
     ['model.shop.customers', ['model.shop.stg', 'source.shop.app']],
     ['model.shop.stg', ['seed.shop.raw_customers']],
   ]);
-  const metadata = { invocationId: 'build', generatedAt: '2026-03-02T10:00:00Z' };
+  const metadata = { invocationId: 'build', generatedAt: '2026-03-02T10:00:00Z', projectName: 'shop' };
   return { metadata, nodes: new Map(nodes.map((n) => [n.uniqueId, n])), tests, parents } as unknown as Manifest;
 }
 
@@ -65,7 +68,7 @@ function run(
   const results = new Map(
     Object.entries(statuses).map(([uniqueId, status]): [string, NodeResult] => [
       uniqueId,
-      { uniqueId, status, completedAt, message: null, failures: null },
+      { uniqueId, status, completedAt, message: null, failures: null, relationName: null },
     ]),
   );
   const builds = ['build', 'run', 'seed', 'snapshot', 'retry', 'clone'].includes(which);
@@ -90,11 +93,17 @@ const ALL = {
   [VIEW]: 'success',
 };
 
+function newestResults(recorded: Iterable<KnownResult>, runResults: readonly RunResults[], of: Manifest) {
+  return knownResults(recorded, { runResults, freshness: [], manifest: of, targetName: null }).results;
+}
+
 function gate(files: readonly RunResults[], more: Partial<GateInput> & { tests?: readonly ManifestTest[] } = {}) {
   return checkGate({
     manifest: manifest(more.tests),
     roots: [VIEW],
     results: newestResults([], files, manifest()),
+    setAside: [],
+    warnings: 'pass',
     maxAgeHours: 24,
     nowMs: NOW,
     currentFile: () => ({ text: `${CODE}\r\n`, modifiedMs: Date.parse('2026-03-02T09:00:00Z') }),

@@ -249,6 +249,7 @@ export function projectOf(spec: WorldSpec): Project {
     annotations: [...fromModels, ...(spec.annotations ?? [])],
     findings: [],
     runResults: [],
+    freshness: [],
     profile: () => {
       throw new Error('no profile is read here');
     },
@@ -296,7 +297,7 @@ function settingsOf(spec: WorldSpec): Settings {
     schemas: { segments: 'DINMO_SEGMENTS', stats: 'DINMO_STATS', deltaStorage: 'DINMO_DELTA_STORAGE' },
     modelsPath: null,
     paths: ['dinmo'],
-    gate: { maxAgeHours: 24 },
+    gate: { maxAgeHours: 24, warnings: 'pass' },
     adapters: null,
     destinations: new Map(destinations),
     origin,

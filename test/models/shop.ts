@@ -282,7 +282,7 @@ export function shop(change: ShopChange = {}): Shop {
     schemas: { segments: 'DINMO_SEGMENTS', stats: 'DINMO_STATS', deltaStorage: 'DINMO_DELTA_STORAGE' },
     modelsPath: null,
     paths: ['dinmo'],
-    gate: { maxAgeHours: 24 },
+    gate: { maxAgeHours: 24, warnings: 'pass' },
     adapters: null,
     destinations: new Map(),
     origin: null,

@@ -149,7 +149,7 @@ export class Stage {
       const ledger = new Ledger(warehouse, this.schema);
       await ledger.create();
       const states = await readActivationStates(ledger);
-      const storage: Storage = { ledger, existing: await ledger.tables(), states, results: new Map() };
+      const storage: Storage = { ledger, existing: await ledger.tables(), states, results: new Map(), setAside: [] };
       const options = {
         clock,
         logger: silentLogger,

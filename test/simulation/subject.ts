@@ -184,6 +184,7 @@ export function contextOf(world: World, run: Run, options: Context['options']): 
     project: {
       dir: '/nowhere',
       runResults: [],
+    freshness: [],
       manifest: { metadata: { projectName: 'shop', invocationId: null }, nodes: new Map(nodes) },
     },
   } as unknown as Context;
