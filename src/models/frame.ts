@@ -26,16 +26,23 @@ export interface AdapterSql {
 /** A model file: header, pinned configuration, and the body, once per adapter where their SQL differs. */
 export function renderModel(frame: ModelFrame, branches: readonly AdapterSql[]): GeneratedFile {
   const { path, about, config } = frame;
-  const content = `${header(path, about)}${renderConfig(config)}\n\n${renderBranches(branches)}`;
+  const content = `${header(path, about)}${renderConfig(config, appending(branches))}\n\n${renderBranches(branches)}`;
   return { path, content };
 }
 
-function renderConfig({ materialized, schema, group }: ModelConfig): string {
+/** dbt-bigquery knows no `append`: a merge without a key only inserts. */
+function appending(branches: readonly AdapterSql[]): string {
+  const onBigquery = branches.filter(({ adapter }) => adapter === 'bigquery').length;
+  if (onBigquery === 0) return "'append'";
+  return onBigquery === branches.length ? "'merge'" : "'merge' if target.type == 'bigquery' else 'append'";
+}
+
+function renderConfig({ materialized, schema, group }: ModelConfig, append: string): string {
   const lines =
     materialized === 'history'
       ? [
           "materialized='incremental'",
-          "incremental_strategy='append'",
+          `incremental_strategy=${append}`,
           'unique_key=none',
           "on_schema_change='append_new_columns'",
           'full_refresh=false',

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { bigqueryState } from '../../../src/warehouse/bigquery/state-dialect.ts';
 
 /** What a client said of a job, which the emulator forgets. */
 interface Told {
@@ -8,8 +9,13 @@ interface Told {
 
 interface ApiJob {
   jobReference?: { jobId?: string; location?: string };
-  configuration?: { labels?: unknown; [name: string]: unknown };
+  configuration?: { labels?: unknown; query?: ApiQuery; [name: string]: unknown };
   status?: { state?: string; errorResult?: ApiError; errors?: ApiError[] };
+}
+
+interface ApiQuery {
+  query: string;
+  queryParameters?: readonly { readonly name: string; readonly parameterValue: { readonly value: string } }[];
 }
 
 interface ApiError {
@@ -24,7 +30,8 @@ const PAGE_LENGTH = 200_000;
 
 /**
  * Stands before the emulator and answers as BigQuery does where the emulator does not: a job is inserted as running; one that failed
- * says so by the status of the call for its results; labels and location stay with a job; an id that is taken is refused with 409.
+ * says so by the status of the call for its results; labels and location stay with a job; an id that is taken is refused with 409;
+ * the statements of a script know its parameters.
  */
 export async function startHonestProxy(emulator: string): Promise<{ readonly url: string; readonly server: Server }> {
   const jobs = new Map<string, Told>();
@@ -54,11 +61,11 @@ async function answer(
   const dryRun = sent?.configuration?.['dryRun'] === true;
   if (sent && jobs.has(jobId))
     return refuse(response, 409, { reason: 'duplicate', message: `Already Exists: Job ${jobId}` });
+  const passed = sent === null ? body : JSON.stringify(withLiterals(sent));
   const reply = await fetch(`${emulator}${path}`, {
     method: request.method ?? 'GET',
     headers: { 'content-type': 'application/json' },
-    // A key is a word only in BigQuery, where the emulator has no word for that.
-    ...(body === '' ? {} : { body: inserts ? body.replace(/\bprimary key\s+not enforced\b/gi, '') : body }),
+    ...(passed === '' ? {} : { body: passed }),
   });
   const text = await reply.text();
   if (sent && !dryRun) jobs.set(jobId, { labels: sent.configuration?.labels, location: sent.jobReference?.location });
@@ -71,6 +78,17 @@ async function answer(
     return refuse(response, statusOf(parsed.errors[0]), parsed.errors[0]);
   restore(parsed, jobs);
   respond(response, reply.status, JSON.stringify(parsed));
+}
+
+/** The emulator gives parameters to single statements only. */
+function withLiterals(job: ApiJob): ApiJob {
+  const query = job.configuration?.query;
+  if (query?.queryParameters === undefined || !query.query.includes(';\n')) return job;
+  let sql = query.query;
+  for (const { name, parameterValue } of query.queryParameters)
+    sql = sql.replaceAll(`@${name})`, () => `${bigqueryState.text(parameterValue.value)})`);
+  const { queryParameters: _, ...rest } = query;
+  return { ...job, configuration: { ...job.configuration, query: { ...rest, query: sql } } };
 }
 
 function restore(job: ApiJob, jobs: ReadonlyMap<string, Told>): void {
@@ -106,10 +124,12 @@ async function upload(url: string, request: IncomingMessage, response: ServerRes
   const told = ['content-type', 'location', 'range', 'x-goog-upload-status'];
   response.writeHead(
     reply.status,
-    told.flatMap((name): [string, string][] => {
-      const value = reply.headers.get(name);
-      return value === null ? [] : [[name, value]];
-    }).flat(),
+    told
+      .flatMap((name): [string, string][] => {
+        const value = reply.headers.get(name);
+        return value === null ? [] : [[name, value]];
+      })
+      .flat(),
   );
   response.end(Buffer.from(await reply.arrayBuffer()));
 }
