@@ -5,10 +5,11 @@ import { Turns } from '../turns.ts';
 import type { AppendType, Row, TableName, Value, Warehouse, WarehouseColumn } from '../warehouse.ts';
 import { bigqueryClient } from './client.ts';
 import { failureOf, isMissing, statementError } from './errors.ts';
-import { Jobs, type JobsOptions } from './jobs.ts';
+import { type DryRun, type Finished, Jobs, type JobsOptions } from './jobs.ts';
 import { plainRows, typeName } from './rows.ts';
 import { bigqueryState } from './state-dialect.ts';
 import { CONDITION_FAILED, GatheredTransaction, transactionScript } from './transaction.ts';
+import { type Script, Waiting } from './waiting.ts';
 
 /** So a table takes a few thousand writes a day at most: https://cloud.google.com/bigquery/quotas (API v2). */
 const ANSWERS_EVERY_MS = 30_000;
@@ -35,6 +36,7 @@ class BigquerySession implements Warehouse {
   /** A session runs one statement at a time. */
   readonly #turns = new Turns();
   readonly #inside = new AsyncLocalStorage<GatheredTransaction>();
+  readonly #waiting = new Waiting();
   #labels: Readonly<Record<string, string>> = {};
 
   constructor(client: BigQuery, options: JobsOptions) {
@@ -44,7 +46,9 @@ class BigquerySession implements Warehouse {
   }
 
   async run(sql: string): Promise<number> {
-    if (this.#inside.getStore()?.gathers(sql) === true) return 0;
+    if (this.#inside.getStore()?.gathers(sql) === true || this.#waiting.takes(sql)) return 0;
+    // A script does not say how many rows one of its statements changed.
+    await this.#flush();
     return await this.#run(sql);
   }
 
@@ -64,18 +68,27 @@ class BigquerySession implements Warehouse {
         await this.run(insertion(table, types, this.state.text(json)));
       return;
     }
-    const sql = insertion(table, types, '@appended');
-    for (const json of chunks(rows, PARAMETER_CHARACTERS))
-      await this.#turns.take(() => this.#jobs.run(sql, { texts: { appended: json } }));
+    for (const json of chunks(rows, PARAMETER_CHARACTERS)) {
+      if (this.#waiting.characters + json.length > PARAMETER_CHARACTERS) await this.#flush();
+      this.#waiting.append(json, (parameter) => insertion(table, types, parameter));
+    }
+    // What others read is there when this is over.
+    if (table.schema !== null) await this.#flush();
   }
 
   async transaction<T>(work: () => Promise<T>): Promise<T> {
     if (this.#inside.getStore()) return await work();
     const gathered = new GatheredTransaction();
-    const result = await this.#inside.run(gathered, work);
-    const script = transactionScript(gathered.pending);
-    if (script !== null) await this.#runScript(script);
-    return result;
+    try {
+      const result = await this.#inside.run(gathered, work);
+      const script = transactionScript(gathered.pending);
+      if (script !== null) await this.#runScript(script);
+      return result;
+    } catch (thrown) {
+      // Of work that failed nothing is left to be done.
+      this.#waiting.forget();
+      throw thrown;
+    }
   }
 
   require(query: string): boolean {
@@ -90,12 +103,12 @@ class BigquerySession implements Warehouse {
   }
 
   async describe(sql: string): Promise<readonly WarehouseColumn[]> {
-    const { fields } = await this.#turns.take(() => this.#jobs.dryRun(sql));
+    const { fields } = await this.#dryRun(sql);
     return fields.map((field) => ({ name: field.name ?? '', dataType: typeName(field) }));
   }
 
   async estimate(sql: string): Promise<number> {
-    return (await this.#turns.take(() => this.#jobs.dryRun(sql))).bytes;
+    return (await this.#dryRun(sql)).bytes;
   }
 
   async tables({ database, schema }: Omit<TableName, 'name'>): Promise<readonly string[]> {
@@ -112,6 +125,7 @@ class BigquerySession implements Warehouse {
   }
 
   async another(): Promise<Warehouse> {
+    await this.#flush();
     const other = new BigquerySession(this.#client, this.#options);
     other.tag(this.#labels);
     return other;
@@ -128,19 +142,33 @@ class BigquerySession implements Warehouse {
   }
 
   async #run(sql: string): Promise<number> {
-    const session = /^create or replace temp table /.test(sql);
-    return (await this.#turns.take(() => this.#jobs.run(sql, { session }))).rowsChanged;
+    return (await this.#turns.take(() => this.#jobs.run(sql))).rowsChanged;
+  }
+
+  /** Sends what waits for an answer that somebody wants. */
+  async #flush(): Promise<void> {
+    if (!this.#waiting.isEmpty) await this.#send(this.#waiting.scriptWith(null));
+  }
+
+  async #send({ sql, session, texts, appends }: Script): Promise<Finished> {
+    return await this.#turns.take(() => this.#jobs.run(sql, { session, texts, once: appends }));
+  }
+
+  async #dryRun(sql: string): Promise<DryRun> {
+    if (this.#waiting.makesWhatIsNamedIn(sql)) await this.#flush();
+    return await this.#turns.take(() => this.#jobs.dryRun(sql));
   }
 
   async *#read(sql: string, pageRows: number | null): AsyncIterable<readonly Row[]> {
     this.#inside.getStore()?.checkReads(sql);
-    const finished = await this.#turns.take(() => this.#jobs.run(sql));
+    // The answer of a script is that of the last statement which has one.
+    const finished = await this.#send(this.#waiting.scriptWith(sql));
     for await (const page of this.#jobs.pages(finished, pageRows)) yield plainRows(page.fields, page.rows);
   }
 
   async #runScript(script: string): Promise<void> {
     try {
-      await this.#run(script);
+      await this.#send(this.#waiting.scriptWith(script));
     } catch (thrown) {
       // In a session, a script that failed may leave its transaction open.
       if (this.#jobs.session !== null) await this.#run('rollback transaction').catch(() => {});

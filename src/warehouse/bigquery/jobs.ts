@@ -104,11 +104,15 @@ export class Jobs {
 
   /**
    * Runs one statement or script to its end, in the session where there is one. `session`: makes one where there is none. `texts` are
-   * the values of its parameters.
+   * the values of its parameters. `once`: made again after a fault of the service it would do something twice.
    */
   async run(
     sql: string,
-    how: { readonly session?: boolean; readonly texts?: Readonly<Record<string, string>> } = {},
+    how: {
+      readonly session?: boolean;
+      readonly texts?: Readonly<Record<string, string>>;
+      readonly once?: boolean;
+    } = {},
   ): Promise<Finished> {
     for (let attempt = 1; ; attempt++) {
       const jobId = `dinmo_${randomUUID()}`;
@@ -117,10 +121,10 @@ export class Jobs {
       } catch (thrown) {
         if (thrown instanceof DinmoError) throw thrown;
         const failure = failureOf(thrown);
-        const tries = isConflict(failure) ? CONFLICT_TRIES : isPassing(failure) ? this.#options.place.retries + 1 : 1;
-        if (attempt >= tries || this.#options.signal?.aborted === true)
+        const again = isConflict(failure) ? CONFLICT_TRIES : isPassing(failure) ? this.#options.place.retries + 1 : 1;
+        if (attempt >= (how.once === true ? 1 : again) || this.#options.signal?.aborted === true)
           throw statementError(thrown, sql, this.#placeOf(jobId));
-        this.#options.logger.debug('bigquery.again', { reason: failure.reason, attempt });
+        this.#options.logger.debug('warehouse.retried', { reason: failure.reason, attempt });
         await this.#pause(attempt);
       }
     }

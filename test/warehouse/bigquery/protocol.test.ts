@@ -4,6 +4,7 @@ import { DinmoError } from '../../../src/errors.ts';
 import { silentLogger } from '../../../src/log.ts';
 import { openBigquery } from '../../../src/warehouse/bigquery/connection.ts';
 import type { BigqueryPlace } from '../../../src/warehouse/bigquery/profile.ts';
+import { bigqueryState } from '../../../src/warehouse/bigquery/state-dialect.ts';
 import type { Warehouse } from '../../../src/warehouse/warehouse.ts';
 import { type ApiReply, type ApiRequest, apiError, apiJob, ScriptedApi } from './scripted-api.ts';
 
@@ -377,5 +378,88 @@ describe('a transaction', () => {
     });
     await expect(work).rejects.toThrow('read before the transaction that changes it: `DELTA`.`runs`');
     expect(api.requests).toEqual([]);
+  });
+});
+
+describe('statements that nobody waits for', () => {
+  const scripts = (): string[] =>
+    api
+      .asked('POST', /^\/jobs$/)
+      .map(({ body }) => (body['configuration'] as { query: { query: string } }).query.query);
+  const temporary = { database: null, schema: null, name: 'made' };
+  const make = bigqueryState.createTemporary('made', 'select 1 as n');
+
+  it('go out as one job with the next that has an answer, in a session', async () => {
+    answering({
+      get: (request) => apiJob(jobIdOf(request), 'DONE', { type: 'SCRIPT' }),
+      results: () => page(7, 1, { totalRows: '1' }),
+    });
+    const warehouse = await open();
+    await warehouse.run(make);
+    await warehouse.append(temporary, ['bigint'], [[2]]);
+    await warehouse.append(temporary, ['bigint'], [[3]]);
+    expect(api.requests).toEqual([]);
+    expect(await warehouse.query('select n from `made`')).toEqual([{ n: 7n }]);
+    expect(scripts()).toHaveLength(1);
+    expect(
+      scripts()[0]
+        ?.split(';\n')
+        .map((sql) => sql.split(' ')[0]),
+    ).toEqual(['create', 'insert', 'insert', 'select']);
+    const { query } = api.asked('POST', /^\/jobs$/)[0]?.body['configuration'] as {
+      readonly query: {
+        readonly createSession: boolean;
+        readonly queryParameters: readonly { readonly name: string; readonly parameterValue: object }[];
+      };
+    };
+    expect(query.createSession).toBe(true);
+    expect(query.queryParameters.map(({ name, parameterValue }) => [name, parameterValue])).toEqual([
+      ['appended_1', { value: '[[2]]' }],
+      ['appended_2', { value: '[[3]]' }],
+    ]);
+  });
+
+  it('are not believed where the script failed, though the call for its results says nothing of it', async () => {
+    // As https://github.com/googleapis/google-cloud-go/issues/3304 saw it: an empty answer, and no error.
+    const error = { reason: 'invalidQuery', message: 'Division by zero: 1 / 0 at [2:8]' };
+    answering({
+      get: (request) => apiJob(jobIdOf(request), 'DONE', { error }),
+      results: () => page(1, 0, { totalRows: '0' }),
+    });
+    const warehouse = await open();
+    await warehouse.run(make);
+    expect((await failureOf(warehouse.query('select n from `made`'))).code).toBe('statement-failed');
+  });
+
+  it('are not made twice where rows would be twice in a table', async () => {
+    const error = { reason: 'backendError', message: 'Retrying the job may solve the problem.' };
+    answering({ get: (request) => apiJob(jobIdOf(request), 'DONE', { error }) });
+    const warehouse = await open({ retries: 3 });
+    await warehouse.append(temporary, ['bigint'], [[2]]);
+    expect((await failureOf(warehouse.query('select n from `made`'))).code).toBe('bigquery-busy');
+    expect(scripts()).toHaveLength(1);
+    await failureOf(warehouse.query('select 1'));
+    expect(scripts()).toHaveLength(5);
+  });
+
+  it('are forgotten with the work that they were for, and sent before another session begins', async () => {
+    answering({});
+    const warehouse = await open();
+    const work = warehouse.transaction(async () => {
+      await warehouse.run(make);
+      throw new Error('stop');
+    });
+    await expect(work).rejects.toThrow('stop');
+    await warehouse.run('create table if not exists `DELTA`.`runs` (\n  `run_id` string\n)');
+    await warehouse.another();
+    expect(scripts()).toEqual(['create table if not exists `DELTA`.`runs` (\n  `run_id` string\n)']);
+  });
+
+  it('are counted alone where somebody wants to know how many rows changed', async () => {
+    answering({ get: (request) => apiJob(jobIdOf(request), 'DONE', { type: 'UPDATE', changed: '1' }) });
+    const warehouse = await open();
+    await warehouse.run(make);
+    expect(await warehouse.run('update `DELTA`.`runs` set n = 1 where true')).toBe(1);
+    expect(scripts()).toHaveLength(2);
   });
 });

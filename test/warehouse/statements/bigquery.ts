@@ -89,17 +89,22 @@ class Jobs {
       return { body: { jobReference, status: { state: 'DONE' }, statistics } };
     }
     this.#record.sent.push(query);
-    this.#done.set(jobId, await this.#run(query, queryParameters[0]?.parameterValue.value ?? null));
+    this.#done.set(
+      jobId,
+      await this.#run(
+        query,
+        new Map(queryParameters.map(({ name, parameterValue }) => [`@${name}`, parameterValue.value])),
+      ),
+    );
     return apiJob(jobId, 'RUNNING');
   }
 
-  async #run(query: string, parameter: string | null): Promise<Done> {
-    const known = this.#record.meaningOf(query) !== null;
-    const statements = known ? [query] : query.split(';\n');
+  async #run(query: string, parameters: ReadonlyMap<string, string>): Promise<Done> {
+    const statements = this.#statements(query);
     try {
       let done: Done = { rows: [], type: 'SCRIPT', changed: null, error: null };
-      for (const statement of statements) done = await this.#one(statement, parameter);
-      return statements.length === 1 ? done : { ...done, rows: [], type: 'SCRIPT', changed: null };
+      for (const statement of statements) done = await this.#one(statement, parameters);
+      return statements.length === 1 ? done : { ...done, type: 'SCRIPT', changed: null };
     } catch (thrown) {
       const message = thrown instanceof Error ? thrown.message : String(thrown);
       await this.#duckdb.run('rollback').catch(() => {});
@@ -107,7 +112,23 @@ class Jobs {
     }
   }
 
-  async #one(statement: string, parameter: string | null): Promise<Done> {
+  /** The statements of a script; one of the engine's may itself be several. */
+  #statements(script: string): readonly string[] {
+    const found: string[] = [];
+    let open: string | null = null;
+    for (const part of script.split(';\n')) {
+      const statement: string = open === null ? part : `${open};\n${part}`;
+      const isOurs =
+        open === null &&
+        /^(begin|commit|rollback|call|select if\(exists|insert into \S+ select .* from unnest)/s.test(part);
+      open = isOurs || this.#record.meaningOf(statement) !== null ? null : statement;
+      if (open === null) found.push(statement);
+    }
+    if (open !== null) throw new Error(`no meaning of ${open}`);
+    return found;
+  }
+
+  async #one(statement: string, parameters: ReadonlyMap<string, string>): Promise<Done> {
     const type = /^\s*(\w+)/.exec(statement)?.[1]?.toUpperCase() ?? '';
     const condition = /^select if\(exists \((.*)\), 1, error\('(.*)'\)\)$/s.exec(statement);
     const none: Done = { rows: [], type, changed: null, error: null };
@@ -119,7 +140,13 @@ class Jobs {
     }
     const appended = /^insert into (\S+) select .* from unnest\(json_query_array\((.*)\)\) as r$/s.exec(statement);
     if (appended && this.#record.meaningOf(statement) === null)
-      return { ...none, changed: await this.#append(appended[1] ?? '', parameter ?? unescaped(appended[2] ?? '')) };
+      return {
+        ...none,
+        changed: await this.#append(
+          appended[1] ?? '',
+          parameters.get(appended[2] ?? '') ?? unescaped(appended[2] ?? ''),
+        ),
+      };
     if (type === 'SELECT' || type === 'WITH')
       return { ...none, type: 'SELECT', rows: await this.#duckdb.query(this.#meaning(statement)) };
     const changed = await this.#duckdb.run(this.#meaning(statement));
@@ -148,7 +175,10 @@ interface Inserted {
     readonly dryRun?: boolean;
     readonly query: {
       readonly query: string;
-      readonly queryParameters?: readonly { readonly parameterValue: { readonly value: string } }[];
+      readonly queryParameters?: readonly {
+        readonly name: string;
+        readonly parameterValue: { readonly value: string };
+      }[];
     };
   };
 }
