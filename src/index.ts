@@ -19,6 +19,7 @@ export { clearActivation } from './pipeline/clear.ts';
 export { examineProject } from './pipeline/doctor.ts';
 export { type GenerateOptions, generateModels, pruneModels } from './pipeline/generate.ts';
 export { explainGrants } from './pipeline/grants.ts';
+export { assessImpact, type ImpactOptions } from './pipeline/impact.ts';
 export { initProject } from './pipeline/init.ts';
 export type { ClearOptions, CommandOptions, ProgressEvent, SyncOptions } from './pipeline/options.ts';
 export { planActivations } from './pipeline/plan.ts';
@@ -29,5 +30,6 @@ export type { ActivationReport, ActivationStatus, SyncReport } from './report/ac
 export type { DoctorLine, DoctorReport } from './report/doctor-report.ts';
 export type { GenerateReport } from './report/generate-report.ts';
 export type { GrantsReport } from './report/grants-report.ts';
+export type { ImpactActivation, ImpactChange, ImpactReport, ImpactSegment } from './report/impact-report.ts';
 export type { InitReport, Proposal } from './report/init-report.ts';
 export type { StatusReport } from './report/status-report.ts';

@@ -5,6 +5,7 @@ import { checkCommand } from './commands/check.ts';
 import { clearCommand } from './commands/clear.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { generateCommand } from './commands/generate.ts';
+import { impactCommand } from './commands/impact.ts';
 import { initCommand } from './commands/init.ts';
 import { planCommand } from './commands/plan.ts';
 import { retryCommand } from './commands/retry.ts';
@@ -23,6 +24,7 @@ import { stoppedBeforeAny } from './sync-output.ts';
 const COMMANDS: readonly ((shell: Shell, version: string) => Command)[] = [
   initCommand,
   checkCommand,
+  impactCommand,
   showCommand,
   generateCommand,
   planCommand,
