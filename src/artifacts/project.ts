@@ -19,7 +19,7 @@ export type { CatalogColumns } from './catalog.ts';
 
 /** Artifacts of a dbt run that took place elsewhere, fetched to this machine. */
 export interface ElsewhereArtifacts {
-  /** Holds manifest.json, and sources.json where there is one. Absolute. */
+  /** Holds manifest.json. Absolute. */
   readonly dir: string;
   /** One for each command that built or tested, in their order. Absolute. */
   readonly runResults: readonly string[];

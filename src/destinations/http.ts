@@ -146,7 +146,8 @@ function readUrl(text: string): URL {
 const NEVER_SENT =
   /^(ENOTFOUND|EAI_|ECONNREFUSED|UND_ERR_CONNECT_TIMEOUT|UND_ERR_INVALID_ARG|ERR_TLS_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_SSL_|ERR_INVALID_)/;
 
-function transportError(thrown: unknown, timedOut: boolean): TransportError {
+/** What was thrown on the way, in our words. `timedOut`: our own deadline ended it. */
+export function transportError(thrown: unknown, timedOut: boolean): TransportError {
   if (thrown instanceof TransportError) return thrown;
   const failure = describe(thrown);
   if (failure.syscall === 'connect' || failure.syscall === 'getaddrinfo' || NEVER_SENT.test(failure.code)) {

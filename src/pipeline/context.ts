@@ -14,6 +14,7 @@ import { resolveRules } from '../segment/resolve.ts';
 import type { SqlTarget } from '../segment/target.ts';
 import { connect } from '../warehouse/registry.ts';
 import type { Warehouse } from '../warehouse/warehouse.ts';
+import { withCloudArtifacts } from './dbt-cloud/artifacts.ts';
 import { type CommandOptions, clockOf, LOCK_TIMEOUT_MS, loggerOf } from './options.ts';
 
 /** What every command that knows the project starts from. */
@@ -28,7 +29,7 @@ export interface Context {
 
 /** Reads the project, derives the Knowledge Store and checks it. Throws DinmoError for what cannot be read at all. */
 export async function loadContext(options: CommandOptions): Promise<Context> {
-  return buildContext(options, readProject(options));
+  return buildContext(options, readProject(await withCloudArtifacts(options)));
 }
 
 /** The same of a project that was read. `described` are the columns that the warehouse has now, where it was asked. */

@@ -25,6 +25,7 @@ export const ROOMS = [
   'pipeline',
   'index',
   'sandbox',
+  'listen',
   'studio',
   'cli',
 ] as const;
@@ -38,7 +39,14 @@ const ONLY: Partial<Record<Room, { readonly rooms: readonly Room[]; readonly why
     rooms: [...FOUNDATION],
     why: 'the sandbox is the other side: sharing code with us, it would repeat our mistakes',
   },
-  cli: { rooms: [...FOUNDATION, 'telemetry', 'report', 'index', 'sandbox'], why: 'commands go through the public API' },
+  listen: {
+    rooms: [...FOUNDATION, 'artifacts', 'record'],
+    why: 'the listener takes events and starts syncs as processes: one that fails never takes it along',
+  },
+  cli: {
+    rooms: [...FOUNDATION, 'telemetry', 'report', 'index', 'sandbox', 'listen'],
+    why: 'commands go through the public API',
+  },
   studio: { rooms: [...FOUNDATION, 'index'], why: 'the web application goes through the public API' },
 };
 
@@ -63,7 +71,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   commander: ['cli/'],
   execa: ['cli/', 'pipeline'],
   yaml: ['artifacts/', 'models/', 'cli/'],
-  'node:http': ['sandbox/', 'studio/', 'cli/'],
+  'node:http': ['sandbox/', 'listen/', 'studio/', 'cli/'],
 };
 
 const FORBIDDEN_NAMES = /(^|[-_.])(utils?|utl|helpers?|commons?|misc|libs?|shared|managers?|services)([-_.]|$)/;
