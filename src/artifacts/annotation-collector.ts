@@ -11,7 +11,7 @@ import type { PlacedAnnotation } from './written-place.ts';
 import type { BlockOrigin } from './yaml-file.ts';
 
 /** What may stand in the annotation of a node. */
-export const NODE_KEYS = ['entity', 'custom_attribute', 'segment'];
+export const NODE_KEYS = ['entity', 'custom_attribute', 'segment'] as const;
 
 /** Gathers annotations and findings from all places where they are written, and notices what is stated twice. */
 export class AnnotationCollector {

@@ -11,7 +11,8 @@ import { openOwnFile } from './settings.ts';
 import { describe, isMap, shortened } from './shape.ts';
 import type { YamlFile } from './yaml-file.ts';
 
-const FILE_KEYS = ['segments', 'models'];
+/** Keys of a file of `dinmo/`. */
+export const FILE_KEYS: readonly string[] = ['segments', 'models'];
 
 interface FileReading {
   readonly project: DbtProject;

@@ -14,13 +14,19 @@ import type { Path } from './position.ts';
 import { describe, isMap, type ShapeProblems } from './shape.ts';
 
 export const IDENTIFIER_KINDS: readonly IdentifierKind[] = [...MATCHING_KINDS, ...HINT_KINDS];
-const MODES: readonly Mode[] = ['full', 'incremental', 'delta'];
-const OPERATIONS: readonly Operation[] = ['insert', 'update', 'delete'];
-const ACTIVATION_KEYS = [
+export const MODES: readonly Mode[] = ['full', 'incremental', 'delta'];
+export const OPERATIONS: readonly Operation[] = ['insert', 'update', 'delete'];
+/** Keys of an activation. */
+export const ACTIVATION_KEYS = [
   ...['to', 'mode', 'operations', 'audience', 'mapping', 'identifiers', 'attributes', 'schedule', 'guards'],
   ...['attempts', 'since', 'lookback', 'was', 'enabled'],
-];
-const GUARD_KEYS = ['max_delete_percent', 'max_delete_rows', 'min_delete_rows', 'key_churn_percent', 'allow_empty'];
+] as const;
+/** Keys of `guards:`. */
+export const GUARD_KEYS = [
+  ...['max_delete_percent', 'max_delete_rows', 'min_delete_rows', 'key_churn_percent', 'allow_empty'],
+] as const;
+/** Keys of a mapping that is more than the name of a column. */
+export const MAPPING_KEYS = ['column', 'value', 'segment', 'nulls', 'write'] as const;
 
 /** Reads one block of `activations:`. A block without a body is all defaults. Null when it is no map. */
 export function parseActivation(value: unknown, at: Path, problems: ShapeProblems): ActivationBlock | null {
@@ -89,7 +95,7 @@ function parseMapped(value: unknown, at: Path, problems: ShapeProblems): Mapping
     const path = parseDottedPath(value, at, problems);
     return path === null ? null : { source: { kind: 'column', path }, nulls: null, write: 'always' };
   }
-  const reader = BlockReader.open(value, ['column', 'value', 'segment', 'nulls', 'write'], {
+  const reader = BlockReader.open(value, MAPPING_KEYS, {
     at,
     problems,
     what: 'A mapping',

@@ -13,11 +13,23 @@ import { parseSegment, readActivations, readWhere } from './parse-segment.ts';
 import type { Path } from './position.ts';
 import { describe, isMap, type ShapeProblems } from './shape.ts';
 
-const ENTITY_KEYS = [
+/** Keys of `entity:`. */
+export const ENTITY_KEYS = [
   ...['name', 'type', 'class', 'label', 'description', 'primary_key', 'event_time', 'plural', 'columns', 'where'],
   ...['relationships', 'segments', 'activations'],
+] as const;
+/** Keys of the annotation of a column. */
+export const COLUMN_KEYS = ['identifier', 'categorical', 'label', 'description', 'hidden'] as const;
+/** Keys of `custom_attribute:`. */
+export const CUSTOM_ATTRIBUTE_KEYS = ['entity', 'name', 'key', 'value', 'label', 'categorical'] as const;
+/** Keys of a relationship. */
+export const RELATIONSHIP_KEYS = ['to', 'type', 'keys', 'through', 'to_keys'] as const;
+export const RELATIONSHIP_TYPES: readonly RelationshipType[] = [
+  'one_to_many',
+  'many_to_one',
+  'one_to_one',
+  'many_to_many',
 ];
-const RELATIONSHIP_TYPES: readonly RelationshipType[] = ['one_to_many', 'many_to_one', 'one_to_one', 'many_to_many'];
 
 /** Reads `entity:`. A key with a problem counts as absent, so that one mistake does not hide the others. Null when it is no map. */
 export function parseEntity(value: unknown, at: Path, problems: ShapeProblems): EntityBlock | null {
@@ -42,8 +54,7 @@ export function parseEntity(value: unknown, at: Path, problems: ShapeProblems): 
 
 /** Reads the annotation of a column. Null when it is no map. */
 export function parseColumn(value: unknown, at: Path, problems: ShapeProblems): ColumnBlock | null {
-  const keys = ['identifier', 'categorical', 'label', 'description', 'hidden'];
-  const reader = BlockReader.open(value, keys, { at, problems, what: 'The annotation of a column' });
+  const reader = BlockReader.open(value, COLUMN_KEYS, { at, problems, what: 'The annotation of a column' });
   if (reader === null) return null;
   return {
     identifier: readIdentifier(reader),
@@ -56,9 +67,8 @@ export function parseColumn(value: unknown, at: Path, problems: ShapeProblems): 
 
 /** Reads `custom_attribute:`. Null when it is no map or a key that it needs is missing. */
 export function parseCustomAttribute(value: unknown, at: Path, problems: ShapeProblems): CustomAttributeBlock | null {
-  const keys = ['entity', 'name', 'key', 'value', 'label', 'categorical'];
   const what = '`custom_attribute`';
-  const reader = BlockReader.open(value, keys, { at, problems, what });
+  const reader = BlockReader.open(value, CUSTOM_ATTRIBUTE_KEYS, { at, problems, what });
   if (reader === null) return null;
   const entity = reader.requiredName('entity', what);
   const name = reader.requiredName('name', what);
@@ -105,7 +115,7 @@ function readRelationships(reader: BlockReader): Readonly<Record<string, Relatio
 
 function parseRelationship(value: unknown, at: Path, problems: ShapeProblems): RelationshipBlock | null {
   const what = 'A relationship';
-  const reader = BlockReader.open(value, ['to', 'type', 'keys', 'through', 'to_keys'], { at, problems, what });
+  const reader = BlockReader.open(value, RELATIONSHIP_KEYS, { at, problems, what });
   if (reader === null) return null;
   const to = reader.requiredName('to', what);
   const type = reader.requiredChoice('type', RELATIONSHIP_TYPES, what);

@@ -4,14 +4,15 @@ import type { Path } from './position.ts';
 import { AGGREGATES, type Aggregate, type Comparison, OPERATORS, type Operator, type Rule } from './rule.ts';
 import { describe, isMap, type ShapeProblems, shortened } from './shape.ts';
 
-const CONDITIONS = ['all', 'any', 'none', 'not', 'attribute', 'relation', 'segment'] as const;
+/** What a condition is about. */
+export const CONDITIONS = ['all', 'any', 'none', 'not', 'attribute', 'relation', 'segment'] as const;
 type Condition = (typeof CONDITIONS)[number];
 
 /** How deep groups and nested filters may stand in each other; far beyond what a reader follows, and within what every warehouse's parser takes. */
 const RULE_DEPTH_MAX = 30;
 
 /** How many conditions a group may have: their SQL is a chain of operators, and warehouses limit its depth. */
-const GROUP_SIZE_MAX = 500;
+export const GROUP_SIZE_MAX = 500;
 
 type Map = Readonly<Record<string, unknown>>;
 
@@ -240,7 +241,7 @@ function parseAggregate(aggregate: Aggregate, value: unknown, at: Path, problems
 }
 
 /** Reports the other keys; true when there are none. */
-function onlyKeys(value: Map, valid: readonly string[], at: Path, problems: ShapeProblems): boolean {
+export function onlyKeys(value: Map, valid: readonly string[], at: Path, problems: ShapeProblems): boolean {
   const unknown = Object.keys(value).filter((key) => !valid.includes(key));
   for (const key of unknown) problems.unknownKey(key, at, valid);
   return unknown.length === 0;

@@ -1,9 +1,14 @@
 import type { SegmentBlock } from './annotation.ts';
-import { parseCondition } from './parse-condition.ts';
+import { onlyKeys, parseCondition } from './parse-condition.ts';
 import { parseDottedPath } from './parse-operand.ts';
 import type { Path } from './position.ts';
 import type { Rule, ShapeProblem } from './rule.ts';
 import { describe, isMap, ShapeProblems } from './shape.ts';
+
+/** Keys of `limit:`. */
+export const LIMIT_KEYS = ['rows', 'percent', 'by', 'order'] as const;
+/** Keys of `holdout:`. */
+export const HOLDOUT_KEYS = ['percent', 'salt'] as const;
 
 /**
  * Reads a filter as written in YAML (`where:`) into a rule. `at` leads from the root of the annotation to `value`.
@@ -30,8 +35,7 @@ export function parseSegmentLimit(
     );
     return { limit: null, problems: problems.list };
   }
-  const valid = ['rows', 'percent', 'by', 'order'];
-  for (const key of Object.keys(value)) if (!valid.includes(key)) problems.unknownKey(key, at, valid);
+  onlyKeys(value, LIMIT_KEYS, at, problems);
   if ('rows' in value === 'percent' in value) {
     problems.add(
       'invalid-limit',
@@ -73,8 +77,7 @@ export function parseHoldout(value: unknown, at: Path): { holdout: SegmentBlock[
     problems.add('invalid-holdout', at, `A holdout is a map, not ${describe(value)}.`, example);
     return { holdout: null, problems: problems.list };
   }
-  const valid = ['percent', 'salt'];
-  for (const key of Object.keys(value)) if (!valid.includes(key)) problems.unknownKey(key, at, valid);
+  onlyKeys(value, HOLDOUT_KEYS, at, problems);
   const percent = parsePercent(value['percent'], [...at, 'percent'], problems);
   const salt = value['salt'];
   if (typeof salt !== 'string' || salt === '' || salt.includes('\0') || !salt.isWellFormed()) {

@@ -6,8 +6,14 @@ import type { Path } from './position.ts';
 import type { Rule } from './rule.ts';
 import type { ShapeProblems } from './shape.ts';
 
-const SEGMENT_KEYS = ['label', 'description', 'where', 'limit', 'holdout', 'materialized', 'activations'];
-const SQL_SEGMENT_KEYS = ['name', 'entity', 'label', 'description', 'limit', 'holdout', 'materialized', 'activations'];
+/** Keys of a segment; in a file of its own also `entity`. */
+export const SEGMENT_KEYS = [
+  ...['label', 'description', 'where', 'limit', 'holdout', 'materialized', 'activations'],
+] as const;
+/** Keys of `segment:` on a model that computes it. */
+export const SQL_SEGMENT_KEYS = [
+  ...['name', 'entity', 'label', 'description', 'limit', 'holdout', 'materialized', 'activations'],
+] as const;
 
 /**
  * Reads a segment under `segments:`. Null when its members cannot be told: a filter, limit or holdout with a problem must

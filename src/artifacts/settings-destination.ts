@@ -28,11 +28,16 @@ export interface DestinationBlock {
   readonly origin: Origin;
 }
 
-const KEYS = ['platform', 'service', 'config', 'credentials', 'base_url', 'defaults', 'exclude', 'guards'];
+/** Keys of a destination. */
+export const DESTINATION_KEYS = [
+  ...['platform', 'service', 'config', 'credentials', 'base_url', 'defaults', 'exclude', 'guards'],
+] as const;
+/** Keys of a destination's `defaults:`. */
+export const DEFAULTS_KEYS = ['identifiers', 'attributes', 'schedule', 'attempts'] as const;
 const SERVICES: readonly ServiceKind[] = ['events', 'audiences', 'objects'];
 
 /** One expression and nothing else: `{{ env_var('X') }}` or `{{ env_var('X', 'default') }}`. */
-const CREDENTIAL =
+export const CREDENTIAL =
   /^\s*\{\{-?\s*env_var\(\s*(?:'([^']+)'|"([^"]+)")\s*(?:,\s*(?:'([^']*)'|"([^"]*)")\s*)?\)\s*-?\}\}\s*$/;
 
 /** The variable that a credential names, with its default; null when the text is anything else. */
@@ -49,7 +54,7 @@ export function parseDestination(
   place: { readonly at: Path; readonly problems: ShapeProblems; readonly origin: Origin },
 ): DestinationBlock | null {
   const { at, problems, origin } = place;
-  const reader = BlockReader.open(value, KEYS, { at, problems, what: 'A destination' });
+  const reader = BlockReader.open(value, DESTINATION_KEYS, { at, problems, what: 'A destination' });
   if (reader === null) return null;
   const platform = reader.requiredText('platform', 'A destination');
   const service = reader.requiredChoice('service', SERVICES, 'A destination');
@@ -113,7 +118,7 @@ function readBaseUrl(reader: BlockReader): string | null {
 function readDefaults(holder: BlockReader): DestinationBlock['defaults'] {
   const absent = { identifiers: null, attributes: null, schedule: null, attempts: null };
   if (!holder.has('defaults')) return absent;
-  const reader = BlockReader.open(holder.raw('defaults'), Object.keys(absent), {
+  const reader = BlockReader.open(holder.raw('defaults'), DEFAULTS_KEYS, {
     at: holder.path('defaults'),
     problems: holder.problems,
     what: '`defaults`',

@@ -43,7 +43,7 @@ test('docs/meta.md names every key that the readers take', () => {
     /^artifacts\/(parse-(activation|annotation|segment)|settings(-destination)?)\.ts$/.test(path),
   );
   const keys = readers.flatMap(({ text }) =>
-    [...text.matchAll(/const \w*KEYS = (\[[\s\S]*?\]);/g)].flatMap(([, list = '']) =>
+    [...text.matchAll(/const \w*KEYS = (\[[\s\S]*?\])(?: as const)?;/g)].flatMap(([, list = '']) =>
       [...list.matchAll(/'([a-z_]+)'/g)].map((match) => match[1] ?? ''),
     ),
   );
