@@ -18,6 +18,7 @@ import { LEDGER_TABLES } from '../src/models/ledger-columns.ts';
 import { allServices, limitsText, operationsText } from '../src/report/platforms.ts';
 import { readErrors } from './docs-errors.mjs';
 import { ROW_CODES, SHAPE_FINDINGS, STATE_TEXTS } from './docs-words.mjs';
+import { renderSchemas } from './schemas/render.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const NOTE = '<!-- Written by scripts/docs.mjs from the code: change it there. -->\n';
@@ -213,7 +214,13 @@ export function renderDocs() {
     'docs/checks.md': checksPage(),
     'docs/platforms.md': platformsPage(),
   };
-  return new Map(Object.entries(pages).map(([path, text]) => [path, `${text.trimEnd()}\n`]));
+  const schemas = Object.entries(renderSchemas()).map(
+    ([name, schema]) => /** @type {const} */ ([`schemas/${name}.schema.json`, `${JSON.stringify(schema, null, 1)}\n`]),
+  );
+  return new Map([
+    ...Object.entries(pages).map(([path, text]) => /** @type {const} */ ([path, `${text.trimEnd()}\n`])),
+    ...schemas,
+  ]);
 }
 
 /** @param {string} path */
@@ -227,7 +234,7 @@ function readPage(path) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const stale = [...renderDocs()].filter(([path, text]) => readPage(path) !== text);
-  mkdirSync(join(ROOT, 'docs'), { recursive: true });
+  for (const folder of ['docs', 'schemas']) mkdirSync(join(ROOT, folder), { recursive: true });
   for (const [path, text] of stale) {
     if (process.argv.includes('--check')) process.stdout.write(`${path} is out of date: run node scripts/docs.mjs\n`);
     else writeFileSync(join(ROOT, path), text);

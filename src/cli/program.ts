@@ -11,6 +11,7 @@ import { planCommand } from './commands/plan.ts';
 import { retryCommand } from './commands/retry.ts';
 import { runAllCommand } from './commands/run.ts';
 import { sandboxCommand } from './commands/sandbox.ts';
+import { schemaCommand } from './commands/schema.ts';
 import { showCommand } from './commands/show.ts';
 import { statusCommand } from './commands/status.ts';
 import { syncCommand } from './commands/sync.ts';
@@ -35,6 +36,7 @@ const COMMANDS: readonly ((shell: Shell, version: string) => Command)[] = [
   clearCommand,
   activateCommand,
   doctorCommand,
+  schemaCommand,
   sandboxCommand,
 ];
 
