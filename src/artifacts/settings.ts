@@ -8,10 +8,12 @@ import { type Environment, JinjaEnvironment, MissingVariableError } from './envi
 import { hasJinja, renderJinja } from './jinja.ts';
 import { plainPath } from './json-file.ts';
 import type { Origin } from './position.ts';
+import { type AlertSettings, NO_ALERTS, readAlerts } from './settings-alerts.ts';
 import { type DestinationBlock, parseCredential, parseDestination, type SettingValue } from './settings-destination.ts';
 import { parseBlock } from './shape-findings.ts';
 import { YamlFile } from './yaml-file.ts';
 
+export type { AlertBlock, AlertEvent, AlertSettings } from './settings-alerts.ts';
 export type { DestinationBlock, SettingValue } from './settings-destination.ts';
 
 /** `dinmo.yml`, with its defaults filled in. */
@@ -31,6 +33,9 @@ export interface Settings {
   /** Adapters of a project whose targets span several; null: the manifest's own. */
   readonly adapters: readonly string[] | null;
   readonly destinations: ReadonlyMap<string, DestinationBlock>;
+  readonly alerts: AlertSettings;
+  /** `rows`: a model that keeps which row was sent when. */
+  readonly history: 'rows' | null;
   readonly origin: Origin | null;
 }
 
@@ -38,6 +43,7 @@ const FILE = 'dinmo.yml';
 /** Keys of dinmo.yml. */
 export const SETTINGS_KEYS = [
   ...['version', 'timezone', 'targets', 'owner', 'schemas', 'models_path', 'paths', 'gate', 'adapters', 'destinations'],
+  ...['alerts', 'history'],
 ] as const;
 /** Keys of the maps in it. */
 export const SETTINGS_PART_KEYS = {
@@ -57,6 +63,8 @@ const DEFAULTS: Settings = {
   gate: { maxAgeHours: 24, warnings: 'pass' },
   adapters: null,
   destinations: new Map(),
+  alerts: NO_ALERTS,
+  history: null,
   origin: null,
 };
 
@@ -119,6 +127,8 @@ function readBlocks(reader: BlockReader, origin: Origin): Settings {
     gate: readGate(reader),
     adapters: reader.texts('adapters'),
     destinations: readDestinations(reader, origin),
+    alerts: readAlerts(reader),
+    history: reader.choice('history', ['rows']),
     origin,
   };
 }

@@ -60,8 +60,8 @@ export class Output {
 
   /** Something that has to be known. */
   problem(text: string): void {
-    if (this.isLogJson) return this.event('warn', 'problem.printed', { text: plain(text) });
-    this.#write(text);
+    if (this.isLogJson) this.event('warn', 'problem.printed', { text: plain(text) });
+    else this.#write(text);
   }
 
   /** What dbt, which this command runs, prints: a line. */

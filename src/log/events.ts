@@ -1,3 +1,5 @@
+import { LISTEN_EVENTS } from './listen-events.ts';
+
 /** How loud an event is: `debug` only with --debug, `info` with --debug or as JSON, `warn` always, but with --quiet. */
 export type LogLevel = 'debug' | 'info' | 'warn';
 
@@ -60,6 +62,12 @@ const COMMAND_EVENTS: readonly LogEventDoc[] = [
       line: 'and its line',
     },
     meaning: 'What stopped a command. Only as JSON; the text form is the error message itself.',
+  },
+  {
+    event: 'command.stopped',
+    level: 'debug',
+    keys: { code: 'the stable code of docs/errors.md', message: 'what is wrong', fix: 'what to do' },
+    meaning: 'What stopped plan, sync, retry or clear before the first activation, or between two.',
   },
   {
     event: 'note.printed',
@@ -387,6 +395,7 @@ export const LOG_EVENTS: readonly { readonly title: string; readonly events: rea
   { title: 'An activation', events: ACTIVATION_EVENTS },
   { title: 'Delivery', events: DELIVERY_EVENTS },
   { title: 'Alerts and telemetry', events: ALERT_EVENTS },
+  { title: 'dbt Cloud and its webhooks', events: LISTEN_EVENTS },
   { title: 'The sandbox', events: SANDBOX_EVENTS },
 ];
 

@@ -2,9 +2,10 @@ import { type DeliveryPlan, invalidRows, type OperationCounts } from '../diff/de
 import type { Activation } from '../knowledge/store.ts';
 import { type LogData, type Logger, speakingOf } from '../log.ts';
 import type { SettledCounts } from '../record/settle.ts';
+import type { Context } from './context.ts';
 import { loggerOf } from './options.ts';
 import { type Prepared, prepareActivation } from './prepare-run.ts';
-import type { Bench } from './run-activations.ts';
+import type { Storage } from './storage.ts';
 import type { ActivationResult } from './verdict.ts';
 
 /** Milliseconds since this was called, each time it is asked. Wall time: what a person waits for, whatever the clock of the run. */
@@ -15,7 +16,7 @@ export function stopwatch(): () => number {
 
 /** Prepares an activation, and tells what the gate says. Throws as `prepareActivation` does. */
 export async function prepareTelling(
-  { context, storage }: Pick<Bench, 'context' | 'storage'>,
+  { context, storage }: { readonly context: Context; readonly storage: Storage },
   asked: Parameters<typeof prepareActivation>[2],
 ): Promise<Prepared> {
   const passed = stopwatch();

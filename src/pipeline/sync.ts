@@ -3,6 +3,7 @@ import { DinmoError } from '../errors.ts';
 import type { Activation } from '../knowledge/store.ts';
 import type { SyncReport } from '../report/activation-report.ts';
 import type { Context } from './context.ts';
+import { chooseDue, findDoneMeanwhile } from './due.ts';
 import { prepareTelling } from './events.ts';
 import { clockOf, type SyncOptions } from './options.ts';
 import { pausedResult } from './plan.ts';
@@ -18,8 +19,10 @@ export async function syncActivations(options: SyncOptions): Promise<SyncReport>
   return await conduct({
     options,
     syncId,
+    alerts: true,
     access: 'write',
     allow: (context) => requireTarget(context, 'sync'),
+    ...(options.due === true ? { choose: chooseDue(options) } : {}),
     each: (bench, activation) => syncOne(bench, { options: { ...options, ...loggerFrom(bench) }, syncId }, activation),
   });
 }
@@ -30,6 +33,7 @@ export async function retryActivations(options: SyncOptions): Promise<SyncReport
   return await conduct({
     options,
     syncId,
+    alerts: true,
     access: 'write',
     allow: (context) => requireTarget(context, 'retry'),
     before: async ({ storage }, selected) => {
@@ -60,7 +64,10 @@ async function syncOne(
       `activation_id = ${storage.ledger.text(prepared.state.activationId)}`,
     );
   }
-  return await syncActivation(syncRun(bench, options, syncId), prepared);
+  const run = syncRun(bench, options, syncId);
+  // One that is paused and resumed here is run, whatever its schedule.
+  if (options.due !== true || prepared.state?.paused === true) return await syncActivation(run, prepared);
+  return await syncActivation({ ...run, findDone: () => findDoneMeanwhile(context, storage, activation) }, prepared);
 }
 
 /** What the activations of one command share, made of its bench. */

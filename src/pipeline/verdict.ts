@@ -79,7 +79,10 @@ export function plainResult(
 /** An activation that was stopped by what was thrown. */
 export function failedResult(activation: Activation, thrown: DinmoError): ActivationResult {
   const reason = failureText({ message: thrown.message, location: null, fix: thrown.fix });
-  return plainResult(activation, thrown.kind === 'stopped' ? 'blocked' : 'failed', reason, thrown.exitCode);
+  const stopped = thrown.code === 'interrupted' ? 'partial' : 'blocked';
+  const status = thrown.kind === 'stopped' ? stopped : 'failed';
+  const { report, detail } = plainResult(activation, status, reason, thrown.exitCode);
+  return { report, detail: { ...detail, code: thrown.code } };
 }
 
 function detailOf(

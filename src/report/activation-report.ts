@@ -1,6 +1,7 @@
 import type { Mode } from '../artifacts/annotation.ts';
 import type { OperationCounts } from '../diff/delivery-plan.ts';
 import type { ExitCode } from '../errors.ts';
+import type { DueReport } from './due-report.ts';
 
 /**
  * `planned` (plan only) · `skipped` nothing was meant to run · `blocked` by gate, guard or lock · `failed` refused, or the
@@ -30,6 +31,8 @@ export interface ActivationReport {
 export interface ActivationDetail {
   readonly destination: string;
   readonly exitCode: ExitCode;
+  /** The code of what stopped it (docs/errors.md), where something was thrown. */
+  readonly code?: string;
   /** Rows not sent, by code. */
   readonly invalidByCode: Readonly<Record<string, number>>;
   readonly parked: number;
@@ -50,4 +53,6 @@ export interface SyncReport {
   readonly details: ReadonlyMap<string, ActivationDetail>;
   /** Activations that have state and no block any more, with the number of rows they left behind. */
   readonly orphans: readonly { readonly activation: string; readonly rows: number }[];
+  /** With `--due`: how the selected activations stand to their schedules; those that are not due are not among `activations`. */
+  readonly due?: DueReport;
 }

@@ -48,12 +48,17 @@ export class Traces {
   }
 
   note(event: string, data: LogData): void {
-    if (event === 'command.started') return this.#begin(data);
-    if (event === 'command.failed') return this.#fail(data);
-    if (event === 'command.finished') return this.#finish(data);
-    if (event === 'activation.started') return this.#start(data);
-    const open = this.#open.get(String(data['activation']));
-    if (open === undefined) return;
+    if (event === 'command.started') this.#begin(data);
+    else if (event === 'command.failed' || event === 'command.stopped') this.#fail(data);
+    else if (event === 'command.finished') this.#finish(data);
+    else if (event === 'activation.started') this.#start(data);
+    else {
+      const open = this.#open.get(String(data['activation']));
+      if (open !== undefined) this.#inside(open, event, data);
+    }
+  }
+
+  #inside(open: Open, event: string, data: LogData): void {
     const stage = STAGES[event];
     if (stage !== undefined) this.#stage(open, stage, data);
     else if (event === 'delivery.started') this.#deliver(open, data);

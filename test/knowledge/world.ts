@@ -298,6 +298,8 @@ function settingsOf(spec: WorldSpec): Settings {
     modelsPath: null,
     paths: ['dinmo'],
     gate: { maxAgeHours: 24, warnings: 'pass' },
+    alerts: { alerts: new Map(), link: null },
+    history: null,
     adapters: null,
     destinations: new Map(destinations),
     origin,

@@ -283,6 +283,8 @@ export function shop(change: ShopChange = {}): Shop {
     modelsPath: null,
     paths: ['dinmo'],
     gate: { maxAgeHours: 24, warnings: 'pass' },
+    alerts: { alerts: new Map(), link: null },
+    history: null,
     adapters: null,
     destinations: new Map(),
     origin: null,

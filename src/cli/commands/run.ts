@@ -32,10 +32,33 @@ export function runAllCommand(shell: Shell): Command {
 
 async function runAll(session: Session, flags: RunFlags): Promise<ExitCode> {
   const { shell, output, logger } = session;
-  const { createDbt } = await import('../dbt.ts');
-  const { checkProject, generateModels, pruneModels, syncActivations } = await import('../../index.ts');
-  const { renderFindings } = await import('../../report/findings.ts');
+  const { alertFailure, syncActivations } = await import('../../index.ts');
   const { renderSync } = await import('../../report/sync.ts');
+  const { DinmoError } = await import('../../errors.ts');
+  let isBuilt: boolean;
+  try {
+    isBuilt = await build(session, flags);
+  } catch (thrown) {
+    if (thrown instanceof DinmoError)
+      await alertFailure({ ...toCommandOptions(shell, flags), logger }, { error: thrown });
+    throw thrown;
+  }
+  output.note(output.noteStyle.bold('» dinmo sync'));
+  const report = await syncActivations({
+    ...toSyncOptions(shell, flags),
+    logger,
+    progress: createProgress(output, shell),
+  });
+  const exitCode = printSync(output, report, renderSync);
+  return exitCode === 0 && !isBuilt ? 1 : exitCode;
+}
+
+/** Everything before the sync; whether dbt built all of it. */
+async function build(session: Session, flags: RunFlags): Promise<boolean> {
+  const { shell, output, logger } = session;
+  const { createDbt } = await import('../dbt.ts');
+  const { checkProject, generateModels, pruneModels } = await import('../../index.ts');
+  const { renderFindings } = await import('../../report/findings.ts');
   const options = { ...toCommandOptions(shell, flags), logger };
   const step = (title: string): void => output.note(output.noteStyle.bold(`» ${title}`));
   const dbt = createDbt(session, flags);
@@ -54,15 +77,7 @@ async function runAll(session: Session, flags: RunFlags): Promise<ExitCode> {
   const generated = await generateModels(options);
   if (generated.exitCode !== 0) throw await generateFailed(generated.refused);
   step('dbt build');
-  const isBuilt = await dbt.build();
-  step('dinmo sync');
-  const report = await syncActivations({
-    ...toSyncOptions(shell, flags),
-    logger,
-    progress: createProgress(output, shell),
-  });
-  const exitCode = printSync(output, report, renderSync);
-  return exitCode === 0 && !isBuilt ? 1 : exitCode;
+  return await dbt.build();
 }
 
 async function checkFailed(): Promise<Error> {

@@ -1,5 +1,6 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { Batch, OutgoingRow } from '../destination.ts';
+import { SIGNATURE_HEADER, signatureOf } from '../signature.ts';
 
 /** The URL with the scheme, host and port of `baseUrl` (and its path, as a prefix), where one is set. */
 export function placeUrl(url: string, baseUrl: string | null): string {
@@ -34,8 +35,6 @@ export function renderHeaders(
   return {
     'content-type': 'application/json',
     'idempotency-key': printable ? batch.id : createHash('sha256').update(batch.id).digest('hex'),
-    ...(secret === undefined
-      ? {}
-      : { 'x-dinmo-signature': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}` }),
+    ...(secret === undefined ? {} : { [SIGNATURE_HEADER]: signatureOf(secret, body) }),
   };
 }
