@@ -2,6 +2,7 @@ import type { Failure } from './failure.ts';
 import {
   activationNotes,
   baseText,
+  comparedLines,
   firstLooks,
   headline,
   isUntouched,
@@ -117,16 +118,19 @@ function details(changes: readonly ImpactChange[], room: number): readonly strin
 
 function changeMarkdown(change: ImpactChange): string {
   const place = change.location === null ? '' : ` (${markdownText(`${change.location.file}:${change.location.line}`)})`;
-  const lines = [...signed('-', change.before), ...signed('+', change.after)];
+  const lines = shownLines(comparedLines(change.before, change.after));
   const mark = change.severity === 'note' ? change.code : `**${change.severity}** ${change.code}`;
   const head = `${mark} · ${change.subject.kind} ${cell(change.subject.name)}${place}\n${short(told(change))}`;
   return lines.length === 0 ? head : `${head}\n\n${markdownBlock('diff', lines)}`;
 }
 
-function signed(sign: string, lines: readonly string[] | null): readonly string[] {
-  if (lines === null) return [];
-  const shown = lines.slice(0, RULE_LINES_MAX).map((line) => `${sign} ${cut(line)}`);
-  return lines.length > RULE_LINES_MAX ? [...shown, `${sign} … ${lines.length - RULE_LINES_MAX} more lines`] : shown;
+/** The first lines that changed, with those around them. */
+function shownLines(lines: readonly string[]): readonly string[] {
+  const first = lines.findIndex((line) => !line.startsWith(' '));
+  const from = Math.max(0, Math.min(first - 3, lines.length - RULE_LINES_MAX));
+  const shown = lines.slice(from, from + RULE_LINES_MAX).map(cut);
+  const more = lines.length - from - shown.length;
+  return more > 0 ? [...shown, `  … ${more} more lines`] : shown;
 }
 
 function fold(summary: string, parts: readonly string[]): string {

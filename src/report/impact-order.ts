@@ -94,3 +94,39 @@ export function baseText({ base, target }: ImpactReport): string {
   const counted = target === null ? '' : `; counted in target ${target}`;
   return `Compared with ${of}, parsed ${base.generatedAt.slice(0, 16)}Z by dbt ${base.dbtVersion}${counted}.`;
 }
+
+/** Longer ones are shown whole: nobody looks for the one line in a thousand here. */
+const COMPARED_LINES_MAX = 300;
+
+/** What was and what is, line by line: `-` gone, `+` new, a space for what stays. */
+export function comparedLines(before: readonly string[] | null, after: readonly string[] | null): readonly string[] {
+  const [was, is] = [before ?? [], after ?? []];
+  if (was.length > COMPARED_LINES_MAX || is.length > COMPARED_LINES_MAX)
+    return [...was.map((line) => `- ${line}`), ...is.map((line) => `+ ${line}`)];
+  // common[i][j]: how many lines the rests from i and from j have in common, in order.
+  const common = Array.from({ length: was.length + 1 }, () => new Array<number>(is.length + 1).fill(0));
+  const at = (row: number, column: number): number => common[row]?.[column] ?? 0;
+  for (let row = was.length - 1; row >= 0; row--)
+    for (let column = is.length - 1; column >= 0; column--) {
+      const same = was[row] === is[column];
+      const line = common[row];
+      if (line !== undefined)
+        line[column] = same ? at(row + 1, column + 1) + 1 : Math.max(at(row + 1, column), at(row, column + 1));
+    }
+  const lines: string[] = [];
+  let [row, column] = [0, 0];
+  while (row < was.length || column < is.length) {
+    if (row < was.length && column < is.length && was[row] === is[column]) {
+      lines.push(`  ${was[row]}`);
+      row++;
+      column++;
+    } else if (row < was.length && (column >= is.length || at(row + 1, column) >= at(row, column + 1))) {
+      lines.push(`- ${was[row]}`);
+      row++;
+    } else {
+      lines.push(`+ ${is[column]}`);
+      column++;
+    }
+  }
+  return lines;
+}

@@ -1,6 +1,7 @@
 import {
   activationNotes,
   baseText,
+  comparedLines,
   headline,
   isUntouched,
   operationTexts,
@@ -45,13 +46,10 @@ export function renderImpact(report: ImpactReport, style: Style): string {
 function renderChange(change: ImpactChange, style: Style): string {
   const paint = { breaks: style.red, attention: style.yellow, note: style.dim }[change.severity];
   const place = change.location === null ? '' : `  ${style.dim(`${change.location.file}:${change.location.line}`)}`;
-  const rule = (sign: string, lines: readonly string[] | null): readonly string[] =>
-    (lines ?? []).map((line) => `      ${sign} ${line}`);
   return [
     `${paint(change.severity)}  ${change.code}  ${style.bold(`${change.subject.kind} ${change.subject.name}`)}${place}`,
     `    ${wrap(told(change), style.width - 4, '    ')}`,
-    ...rule('-', change.before),
-    ...rule('+', change.after),
+    ...comparedLines(change.before, change.after).map((line) => `      ${line}`),
     '',
   ].join('\n');
 }

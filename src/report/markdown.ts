@@ -7,7 +7,7 @@ export function markdownText(text: string): string {
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
-    .replaceAll(/[\\`*_{}[\]()#+!|~$]/g, '\\$&')
+    .replaceAll(/[\\`*_{}[\]#!|~$]/g, '\\$&')
     .replaceAll(/(https?|ftp):\/\//gi, '$1:&#8203;//')
     .replaceAll(/www\./gi, 'www&#8203;.')
     .replaceAll('@', '@&#8203;')

@@ -108,7 +108,7 @@ function activationsByExposure({ base, branch }: Compared): readonly ImpactChang
   const now = new Map(
     activationExposures(branch.store, branch.project.settings, yamlStyle('1.12.0')).map(({ name, config, meta }) => [
       name,
-      Reflect.get(Object((config ?? {})['meta'] ?? meta ?? {}), 'dinmo') as unknown,
+      Reflect.get(Object(config?.['meta'] ?? meta ?? {}), 'dinmo') as unknown,
     ]),
   );
   const after = [...branch.store.activations.values()];

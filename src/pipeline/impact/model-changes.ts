@@ -82,7 +82,7 @@ function modifiedNode(
     const node = branch.project.manifest.nodes.get(reader);
     return node === undefined ? [] : [nodeLabel(node)];
   });
-  const via = own.length > 0 ? '' : `, upstream of ${listed(labels)}`;
+  const via = own.length > 0 ? '' : `, upstream of ${listed(labels)},`;
   const read = columns.length === 0 ? '' : ` Of its columns, rules and mappings read ${listed(columns, 12)}.`;
   return {
     code: 'model-modified',

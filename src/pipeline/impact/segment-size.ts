@@ -13,7 +13,7 @@ export async function measureSegment(warehouse: Warehouse, { before, after, keys
   if (before === null && after === null) return { before: null, after: null, entering: null, leaving: null };
   const [was, is] = [await keysOf(warehouse, before, keys[0]), await keysOf(warehouse, after, keys[1])];
   const count = (relation: string | null): string =>
-    relation === null ? 'cast(null as ' + warehouse.state.type('bigint') + ')' : `(select count(*) from ${relation})`;
+    relation === null ? `cast(null as ${warehouse.state.type('bigint')})` : `(select count(*) from ${relation})`;
   const missing = (one: string | null, other: string | null): string =>
     one === null || other === null
       ? `cast(null as ${warehouse.state.type('bigint')})`
