@@ -28,6 +28,7 @@ export interface ProjectFlags extends GeneralOptions {
   readonly vars?: string;
   readonly runResults?: readonly string[];
   readonly sources?: readonly string[];
+  readonly dbtCloudRun?: string;
   readonly select?: readonly string[];
   readonly exclude?: readonly string[];
   readonly lockTimeout?: number;
@@ -43,6 +44,7 @@ export interface SyncFlags extends ProjectFlags {
   readonly allowEmpty?: boolean;
   readonly allowKeyChurn?: boolean;
   readonly resume?: boolean;
+  readonly due?: boolean;
 }
 
 /** What every command takes. `output` is the `--output` of a command that has further forms. */
@@ -84,6 +86,11 @@ export function addRunResultsOption(command: Command): Command {
     .option('--sources <file>', 'a further sources.json or freshness.json; may be given several times', collect);
 }
 
+/** What plan and sync take. */
+export function addDueOption(command: Command): Command {
+  return command.option('--due', 'of these, only those whose schedule asks for a run since their last success');
+}
+
 /** Which activations a command is about. */
 export function addSelectOptions(command: Command): Command {
   return command
@@ -113,6 +120,21 @@ export function addSyncOptions(command: Command): Command {
     .option('--resume', 'take the pause off activations that `clear` paused');
 }
 
+/** What the commands take that may read the artifacts of a run of dbt Cloud. */
+export function addDbtCloudOption(command: Command): Command {
+  return command.option(
+    '--dbt-cloud-run <id>',
+    'use the artifacts of this run of dbt Cloud (DBT_CLOUD_ACCOUNT_ID, DBT_CLOUD_ACCOUNT_HOST, DBT_CLOUD_TOKEN)',
+    readCloudId,
+  );
+}
+
+/** Ids of dbt Cloud are numbers. */
+export function readCloudId(value: string): string {
+  if (/^[1-9]\d{0,18}$/.test(value)) return value;
+  throw new InvalidArgumentError('Give the number that stands in the address, such as 70403103.');
+}
+
 function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
   return [...(previous ?? []), value];
 }
@@ -128,7 +150,7 @@ export function toCommandOptions(shell: Shell, flags: ProjectFlags): CommandOpti
   const { projectDir, profilesDir, profile, target, targetPath, vars, runResults, sources, select, exclude } = flags;
   const stated = { projectDir, profilesDir, profile, target, targetPath, vars, runResults, sources, select, exclude };
   return {
-    ...withoutUndefined(stated),
+    ...withoutUndefined({ ...stated, dbtCloudRun: flags.dbtCloudRun }),
     env: shell.env,
     cwd: shell.cwd,
     signal: shell.signal,
@@ -139,10 +161,10 @@ export function toCommandOptions(shell: Shell, flags: ProjectFlags): CommandOpti
 
 /** The flags of plan, sync, run and retry as the public API takes them. Throws DinmoError `sandbox-not-local`. */
 export function toSyncOptions(shell: Shell, flags: SyncFlags): SyncOptions {
-  const { fullRefresh, resendEvents, gate, allowDeletes, allowEmpty, allowKeyChurn, resume } = flags;
+  const { fullRefresh, resendEvents, gate, allowDeletes, allowEmpty, allowKeyChurn, resume, due } = flags;
   return {
     ...toCommandOptions(shell, flags),
-    ...withoutUndefined({ fullRefresh, resendEvents, allowDeletes, allowEmpty, allowKeyChurn, resume }),
+    ...withoutUndefined({ fullRefresh, resendEvents, allowDeletes, allowEmpty, allowKeyChurn, resume, due }),
     noGate: !gate,
   };
 }

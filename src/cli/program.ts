@@ -7,6 +7,7 @@ import { doctorCommand } from './commands/doctor.ts';
 import { generateCommand } from './commands/generate.ts';
 import { impactCommand } from './commands/impact.ts';
 import { initCommand } from './commands/init.ts';
+import { listenCommand } from './commands/listen.ts';
 import { planCommand } from './commands/plan.ts';
 import { retryCommand } from './commands/retry.ts';
 import { runAllCommand } from './commands/run.ts';
@@ -37,6 +38,7 @@ const COMMANDS: readonly ((shell: Shell, version: string) => Command)[] = [
   activateCommand,
   doctorCommand,
   schemaCommand,
+  listenCommand,
   sandboxCommand,
 ];
 

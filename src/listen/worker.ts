@@ -12,6 +12,8 @@ export interface SyncEnd {
   readonly code: string | null;
   /** How many activations have which status; null where its report could not be read. */
   readonly activations: Readonly<Record<string, number>> | null;
+  /** Activations that were stopped or are not whole, with what the report says of them. */
+  readonly problems: readonly { readonly activation: string; readonly status: string; readonly reason: string }[];
 }
 
 /** A sync that is under way, in a process of its own. */
@@ -122,6 +124,7 @@ export class Worker {
       return;
     }
     logger.info('sync.finished', facts);
+    for (const problem of end.problems) logger.warn('sync.incomplete', { dbt_run_id: run.runId, ...problem });
     if (!mayPass(end)) {
       queue.finish(run, { outcome: outcomeOf(end), exitCode: end.exitCode, code: end.code });
       return;

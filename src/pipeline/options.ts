@@ -11,6 +11,8 @@ export interface CommandOptions extends ProjectOptions {
   /** `vip_france`, `vip_france.meta_customers`, `*.meta_customers`; several are a union. */
   readonly select?: readonly string[];
   readonly exclude?: readonly string[];
+  /** Id of a run of dbt Cloud whose artifacts take the place of the target folder's. */
+  readonly dbtCloudRun?: string;
   /** Base address of a running sandbox: every destination is redirected to it, and state is kept apart. */
   readonly sandboxUrl?: string | null;
   /** How long to wait for another process that holds the DuckDB file or the activation. Default 60 s. */
@@ -38,6 +40,8 @@ export interface SyncOptions extends CommandOptions {
   readonly allowKeyChurn?: boolean;
   /** Takes the pause off activations that `clear` paused. */
   readonly resume?: boolean;
+  /** Of the selected activations only those whose schedule asks for a run since their last success. */
+  readonly due?: boolean;
 }
 
 /** Options of clear. */

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import {
+  addDbtCloudOption,
   addGeneralOptions,
   addProjectOptions,
   addSandboxOption,
@@ -21,7 +22,7 @@ export function clearCommand(shell: Shell): Command {
     )
     .argument('<activation>', 'the activation’s id, such as vip_france.meta_customers')
     .option('--yes', 'really remove');
-  addGeneralOptions(addSandboxOption(addWarehouseOptions(addProjectOptions(command))));
+  addGeneralOptions(addSandboxOption(addWarehouseOptions(addDbtCloudOption(addProjectOptions(command)))));
   return command.action((activation: string, flags: ProjectFlags & { readonly yes?: boolean }) =>
     runCommand(shell, flags, {
       failed: stoppedBeforeAny,

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import {
+  addDbtCloudOption,
   addGeneralOptions,
   addProjectOptions,
   addRunResultsOption,
@@ -18,7 +19,9 @@ export function doctorCommand(shell: Shell): Command {
     .description(
       'Tests the profile, the warehouse, the schemas, dbt’s artifacts and each destination’s credentials, and says what to do.',
     );
-  addGeneralOptions(addSandboxOption(addRunResultsOption(addWarehouseOptions(addProjectOptions(command)))));
+  addGeneralOptions(
+    addSandboxOption(addRunResultsOption(addWarehouseOptions(addDbtCloudOption(addProjectOptions(command))))),
+  );
   command.option('--grants', 'print what an administrator grants the account of the target, and what of it is missing');
   return command.action((flags: ProjectFlags & { readonly grants?: boolean }) =>
     runCommand(shell, flags, {

@@ -1,5 +1,13 @@
 import { Command } from 'commander';
-import { addGeneralOptions, addProjectOptions, addSyncOptions, type SyncFlags, toSyncOptions } from '../options.ts';
+import {
+  addDbtCloudOption,
+  addDueOption,
+  addGeneralOptions,
+  addProjectOptions,
+  addSyncOptions,
+  type SyncFlags,
+  toSyncOptions,
+} from '../options.ts';
 import { createProgress } from '../progress.ts';
 import { runCommand } from '../session.ts';
 import type { Shell } from '../shell.ts';
@@ -12,16 +20,17 @@ export function planCommand(shell: Shell): Command {
     .description(
       'Computes what each destination would receive, with the verdicts of gate and guards. Sends nothing, leaves nothing behind.',
     );
-  return addGeneralOptions(addSyncOptions(addProjectOptions(command))).action((flags: SyncFlags) =>
-    runCommand(shell, flags, {
-      failed: stoppedBeforeAny,
-      async run({ output, logger }) {
-        const { planActivations } = await import('../../index.ts');
-        const { renderPlan } = await import('../../report/sync.ts');
-        const progress = createProgress(output, shell);
-        const report = await planActivations({ ...toSyncOptions(shell, flags), logger, progress });
-        return printSync(output, report, renderPlan);
-      },
-    }),
+  return addGeneralOptions(addDueOption(addSyncOptions(addDbtCloudOption(addProjectOptions(command))))).action(
+    (flags: SyncFlags) =>
+      runCommand(shell, flags, {
+        failed: stoppedBeforeAny,
+        async run({ output, logger }) {
+          const { planActivations } = await import('../../index.ts');
+          const { renderPlan } = await import('../../report/sync.ts');
+          const progress = createProgress(output, shell);
+          const report = await planActivations({ ...toSyncOptions(shell, flags), logger, progress });
+          return printSync(output, report, renderPlan);
+        },
+      }),
   );
 }

@@ -1,5 +1,12 @@
 import { Command } from 'commander';
-import { addGeneralOptions, addProjectOptions, addSyncOptions, type SyncFlags, toSyncOptions } from '../options.ts';
+import {
+  addDbtCloudOption,
+  addGeneralOptions,
+  addProjectOptions,
+  addSyncOptions,
+  type SyncFlags,
+  toSyncOptions,
+} from '../options.ts';
 import { createProgress } from '../progress.ts';
 import { runCommand } from '../session.ts';
 import type { Shell } from '../shell.ts';
@@ -10,7 +17,7 @@ export function retryCommand(shell: Shell): Command {
   const command = new Command('retry')
     .summary('try parked rows again, with a sync')
     .description('Takes rejected rows that were parked up again, then syncs as `dinmo sync` does.');
-  return addGeneralOptions(addSyncOptions(addProjectOptions(command))).action((flags: SyncFlags) =>
+  return addGeneralOptions(addSyncOptions(addDbtCloudOption(addProjectOptions(command)))).action((flags: SyncFlags) =>
     runCommand(shell, flags, {
       failed: stoppedBeforeAny,
       async run({ output, logger }) {

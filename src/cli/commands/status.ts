@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import {
+  addDbtCloudOption,
   addGeneralOptions,
   addProjectOptions,
   addSandboxOption,
@@ -17,7 +18,9 @@ export function statusCommand(shell: Shell): Command {
     .summary('where each activation stands')
     .description('Shows for each activation its last run, what its destination holds, and what is rejected or owed.')
     .option('--rejected', 'list the rows that a destination rejected');
-  addGeneralOptions(addSelectOptions(addSandboxOption(addWarehouseOptions(addProjectOptions(command)))));
+  addGeneralOptions(
+    addSelectOptions(addSandboxOption(addWarehouseOptions(addDbtCloudOption(addProjectOptions(command))))),
+  );
   return command.action((flags: ProjectFlags & { readonly rejected?: boolean }) =>
     runCommand(shell, flags, {
       failed: (error) => ({ activations: [], rejections: [], orphans: [], runs: [], error }),

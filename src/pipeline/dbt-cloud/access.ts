@@ -39,6 +39,21 @@ export function readCloudAccess(env: Readonly<Record<string, string | undefined>
   return { accountId, origin: readOrigin(host), token };
 }
 
+/** The secret of the webhook, registered with the log's mask. Throws DinmoError (configuration) `webhook-secret-missing`. */
+export function readWebhookSecret(env: Readonly<Record<string, string | undefined>>): string {
+  const secret = (env['DBT_CLOUD_WEBHOOK_SECRET'] ?? '').trim();
+  if (secret === '') {
+    throw new DinmoError({
+      kind: 'configuration',
+      code: 'webhook-secret-missing',
+      message: 'DBT_CLOUD_WEBHOOK_SECRET is not set: nobody could tell dbt Cloud from anybody else.',
+      fix: 'Set it to the secret that dbt Cloud showed when the webhook was made; make a new webhook if it is lost.',
+    });
+  }
+  registerSecret(secret);
+  return secret;
+}
+
 /** https, but for a simulated dbt Cloud on this machine: the token goes there. */
 function readOrigin(host: string): string {
   const text = /^[a-z]+:\/\//i.test(host) ? host : `https://${host}`;

@@ -4,6 +4,11 @@ import { type CommandOptions, clockOf, loggerOf } from '../options.ts';
 import { readCloudAccess } from './access.ts';
 import { fetchCloudRun } from './fetch-run.ts';
 
+/** Where `dinmo listen` keeps its queue unless told otherwise: beside what dbt leaves of its runs. */
+export function listenerFolder(options: ProjectOptions): string {
+  return join(locateProject(options).targetPath, 'dinmo', 'listen');
+}
+
 /**
  * The options of a command with the artifacts of the dbt Cloud run that they name, fetched where needed; the same options
  * where they name none. Throws what `readCloudAccess` and `fetchCloudRun` throw.
