@@ -2,7 +2,9 @@ import { planAlone } from '../diff/plan.ts';
 import type { Activation } from '../knowledge/store.ts';
 import type { SyncReport } from '../report/activation-report.ts';
 import { findUnfinished, tablesForPlan } from './close-run.ts';
+import { chooseDue } from './due.ts';
 import { prepareTelling, stopwatch, tellPlan } from './events.ts';
+import { untilInterrupted } from './interruption.ts';
 import { loggerOf, type SyncOptions } from './options.ts';
 import { buildJob } from './prepare-run.ts';
 import { type Bench, conduct } from './run-activations.ts';
@@ -14,7 +16,9 @@ export async function planActivations(options: SyncOptions): Promise<SyncReport>
     options,
     access: 'read',
     allow: () => {},
-    each: (bench, activation) => planOne(options, bench, activation),
+    ...(options.due === true ? { choose: chooseDue(options) } : {}),
+    each: (bench, activation) =>
+      untilInterrupted(bench.warehouse, options.signal, () => planOne(options, bench, activation)),
   });
 }
 

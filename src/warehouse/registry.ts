@@ -132,7 +132,6 @@ async function connectBigquery(profile: Profile, options: ConnectOptions): Promi
     place: bigqueryPlace(profile),
     clock: options.clock,
     logger: options.logger,
-    ...(options.signal ? { signal: options.signal } : {}),
   });
 }
 

@@ -12,7 +12,6 @@ export interface JobsOptions {
   readonly place: BigqueryPlace;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly signal?: AbortSignal;
 }
 
 /** A job that ended well. */
@@ -75,6 +74,8 @@ export class Jobs {
   readonly #client: BigQuery;
   readonly #options: JobsOptions;
   readonly #running = new Set<Job>();
+  /** Aborts when what is under way is cancelled; what begins afterwards has another. */
+  #cancelling = new AbortController();
   #location: string | null;
   #session: string | null = null;
   #labels: Readonly<Record<string, string>> = { tool: 'dinmo' };
@@ -114,18 +115,19 @@ export class Jobs {
       readonly once?: boolean;
     } = {},
   ): Promise<Finished> {
+    const { signal } = this.#cancelling;
     for (let attempt = 1; ; attempt++) {
       const jobId = `dinmo_${randomUUID()}`;
       try {
-        return await this.#once(sql, { jobId, session: how.session === true, texts: how.texts ?? {} });
+        return await this.#once(sql, { jobId, session: how.session === true, texts: how.texts ?? {} }, signal);
       } catch (thrown) {
         if (thrown instanceof DinmoError) throw thrown;
         const failure = failureOf(thrown);
         const again = isConflict(failure) ? CONFLICT_TRIES : isPassing(failure) ? this.#options.place.retries + 1 : 1;
-        if (attempt >= (how.once === true ? 1 : again) || this.#options.signal?.aborted === true)
+        if (attempt >= (how.once === true ? 1 : again) || signal.aborted)
           throw statementError(thrown, sql, this.#placeOf(jobId));
         this.#options.logger.debug('warehouse.retried', { reason: failure.reason, attempt });
-        await this.#pause(attempt);
+        await this.#pause(attempt, signal);
       }
     }
   }
@@ -174,16 +176,18 @@ export class Jobs {
     }
   }
 
-  /** Cancels what runs. */
+  /** Cancels what is under way, also where its request has not arrived yet. */
   cancel(): void {
+    this.#cancelling.abort();
+    this.#cancelling = new AbortController();
     for (const job of this.#running) job.cancel().catch(() => {});
   }
 
-  async #once(sql: string, how: How): Promise<Finished> {
+  async #once(sql: string, how: How, signal: AbortSignal): Promise<Finished> {
     const job = await this.#insert(sql, how);
     this.#running.add(job);
     try {
-      if (this.#options.signal?.aborted === true) this.cancel();
+      if (signal.aborted) job.cancel().catch(() => {});
       const { status, statistics } = await this.#wait(job);
       if (status?.errorResult) throw status.errorResult;
       const type = statistics?.query?.statementType;
@@ -271,9 +275,9 @@ export class Jobs {
     }
   }
 
-  async #pause(attempt: number): Promise<void> {
+  async #pause(attempt: number, signal?: AbortSignal): Promise<void> {
     const longest = Math.min(PAUSE_MS_MAX, FIRST_PAUSE_MS * 2 ** attempt);
-    await this.#options.clock.sleep(longest * (0.5 + Math.random() / 2), this.#options.signal);
+    await this.#options.clock.sleep(longest * (0.5 + Math.random() / 2), signal);
   }
 
   #unsaid(what: string, jobId: string): DinmoError {

@@ -149,6 +149,8 @@ class PostgresSession implements Warehouse {
   /** What statements are for, as a comment before each: it stands in pg_stat_activity and in the server's log. */
   #comment = '';
   #labels: Readonly<Record<string, string>> = {};
+  /** A cancellation on its way: it is meant for the statement that runs, and no later one. */
+  #interrupting: Promise<void> | null = null;
 
   constructor(server: PostgresServer, client: PgClient) {
     this.#server = server;
@@ -236,13 +238,17 @@ class PostgresSession implements Warehouse {
   }
 
   interrupt(): void {
+    if (this.#interrupting !== null) return;
     const pid = (this.#client as unknown as { processID: number }).processID; // not in its types
-    void openClient(this.#server)
+    this.#interrupting = openClient(this.#server)
       .then(async (client) => {
         await client.query('select pg_cancel_backend($1)', [pid]);
         await client.end();
       })
-      .catch(() => {});
+      .catch(() => {})
+      .finally(() => {
+        this.#interrupting = null;
+      });
   }
 
   async close(): Promise<void> {
@@ -259,7 +265,10 @@ class PostgresSession implements Warehouse {
 
   async #guard<T>(sql: string, work: () => Promise<T>): Promise<T> {
     try {
-      return await this.#turns.take(work);
+      return await this.#turns.take(async () => {
+        await this.#interrupting;
+        return await work();
+      });
     } catch (thrown) {
       throw thrown instanceof DinmoError ? thrown : statementError(thrown, sql, this.#role);
     }

@@ -171,6 +171,49 @@ describe('a job', () => {
   });
 });
 
+describe('an interruption', () => {
+  it('meets a job whose insertion is under way, and no later one', async () => {
+    let arrived: () => void = () => {};
+    const inserted = new Promise<void>((done) => {
+      arrived = done;
+    });
+    let answer: () => void = () => {};
+    const released = new Promise<void>((done) => {
+      answer = done;
+    });
+    const cancelled = new Set<string>();
+    let first: string | null = null;
+    api.answer = async (request) => {
+      const id = jobIdOf(request);
+      if (request.path.endsWith('/cancel')) {
+        cancelled.add(id);
+        return { body: {} };
+      }
+      if (request.path === '/jobs') {
+        arrived();
+        await released;
+        return apiJob(id, 'RUNNING');
+      }
+      const error = { reason: 'stopped', message: 'Job execution was cancelled: User requested cancellation' };
+      first ??= id;
+      const runs = id === first && !cancelled.has(id);
+      if (request.path.startsWith('/jobs/'))
+        return runs ? apiJob(id, 'RUNNING') : apiJob(id, 'DONE', id === first ? { error } : {});
+      return runs ? { body: { jobComplete: false } } : page(1, 1, { totalRows: '1' });
+    };
+    const warehouse = await open();
+    const failure = failureOf(warehouse.query('select 1 as n'));
+    await inserted;
+    warehouse.interrupt();
+    answer();
+    expect(await failure).toMatchObject({ code: 'statement-cancelled' });
+    expect(cancelled.size).toBe(1);
+    // What settles a run that was interrupted is not cancelled in its turn.
+    expect(await warehouse.query('select 1 as n')).toEqual([{ n: 1n }]);
+    expect(cancelled.size).toBe(1);
+  });
+});
+
 describe('an answer', () => {
   it('comes in pages, all of them', async () => {
     answering({
@@ -406,7 +449,8 @@ describe('statements that nobody waits for', () => {
         ?.split(';\n')
         .map((sql) => sql.split(' ')[0]),
     ).toEqual(['create', 'insert', 'insert', 'select']);
-    const { query } = api.asked('POST', /^\/jobs$/)[0]?.body['configuration'] as {
+    const [job] = api.asked('POST', /^\/jobs$/);
+    const { query } = (job?.body['configuration'] ?? {}) as {
       readonly query: {
         readonly createSession: boolean;
         readonly queryParameters: readonly { readonly name: string; readonly parameterValue: object }[];

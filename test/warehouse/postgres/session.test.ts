@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Profile } from '../../../src/artifacts/profile.ts';
+import { untilInterrupted } from '../../../src/pipeline/interruption.ts';
 import { openPostgres } from '../../../src/warehouse/postgres/connection.ts';
 import { postgresGrants } from '../../../src/warehouse/postgres/grants.ts';
 import { postgresServer } from '../../../src/warehouse/postgres/profile.ts';
@@ -302,5 +303,31 @@ describe('a session', () => {
     } finally {
       await Promise.all([mine.close(), theirs.close()]);
     }
+  });
+});
+
+describe('a signal while a transaction is planned', () => {
+  it('stops its statement, takes back what it did, and leaves the session as it was', async () => {
+    const [planner, watcher] = [await openPostgres(server.at('postgres')), await openPostgres(server.at('postgres'))];
+    const stopping = new AbortController();
+    const work = untilInterrupted(planner, stopping.signal, () =>
+      planner.transaction(async () => {
+        await planner.run('create table half_written (n integer)');
+        await planner.query('select pg_sleep(600)');
+      }),
+    );
+    const ended = work.catch((error: unknown) => error);
+    const asleep =
+      "select count(*) as n from pg_stat_activity where state = 'active' and query like 'select pg_sleep(600)%'";
+    await expect.poll(async () => Number((await watcher.query(asleep))[0]?.['n'])).toBe(1);
+    const before = Date.now();
+    stopping.abort();
+    expect(await ended).toMatchObject({ kind: 'stopped', code: 'interrupted' });
+    expect(Date.now() - before).toBeLessThan(5_000);
+    // A cancellation that is late meets no later statement.
+    planner.interrupt();
+    expect(await planner.query("select to_regclass('half_written') is null as gone")).toEqual([{ gone: true }]);
+    await planner.close();
+    await watcher.close();
   });
 });

@@ -229,20 +229,23 @@ describe('a session', () => {
     expect(account.statements).toEqual(['select 1', 'select 1']);
   }, 20_000);
 
-  it('stops the statement that runs', async () => {
-    let answer = false;
+  it('stops the statement that runs, and no later one', async () => {
+    const cancelled = failure('000604', '57014', 'SQL execution canceled');
+    let stop: () => void = () => {};
+    const stopped = new Promise<void>((done) => {
+      stop = done;
+    });
     account.script = ({ path, sql }) => {
-      if (path.startsWith('/queries/v1/abort-request')) answer = true;
-      return sql === null ? null : 'never';
+      if (path.startsWith('/queries/v1/abort-request')) stop();
+      if (sql === 'select 1') return stopped.then(() => cancelled);
+      return sql === null ? null : rows(COUNT, [['1']]);
     };
-    const running = warehouse.query('select 1').catch(() => 'stopped');
+    const running = failed(warehouse.query('select 1'));
     await expect.poll(() => account.statements.length).toBe(1);
     warehouse.interrupt();
-    await expect.poll(() => answer).toBe(true);
-    await account.stop();
-    void running;
-    account = new ScriptedAccount();
-    await account.start();
+    expect(await running).toMatchObject({ kind: 'warehouse', code: 'statement-cancelled' });
+    warehouse.interrupt();
+    expect(await warehouse.query('select 2')).toEqual([{ c: 1n }]);
   });
 
   it('says of each statement what it is for', async () => {

@@ -118,7 +118,7 @@ class Jobs {
     let open: string | null = null;
     for (const part of script.split(';\n')) {
       const statement: string = open === null ? part : `${open};\n${part}`;
-      const isOurs =
+      const isOurs: boolean =
         open === null &&
         /^(begin|commit|rollback|call|select if\(exists|insert into \S+ select .* from unnest)/s.test(part);
       open = isOurs || this.#record.meaningOf(statement) !== null ? null : statement;
