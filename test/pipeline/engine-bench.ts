@@ -27,6 +27,7 @@ import { observe } from '../privacy/observer.ts';
 import { observeState } from '../privacy/state.ts';
 import { openBenchWarehouse } from '../warehouse/bench-warehouse.ts';
 import type { OpenedWarehouse } from '../warehouse/opened-warehouse.ts';
+import { tableWords } from '../warehouse/table-words.ts';
 
 export const SCHEMA: StateSchema = { database: null, schema: 'DELTA' };
 
@@ -74,6 +75,9 @@ export interface Synced {
   readonly stop: DeliveryStop | null;
 }
 
+/** What a test writes into a column. */
+export type Literal = string | number | bigint | null;
+
 /** A process died here. */
 export class Death extends Error {}
 
@@ -118,12 +122,18 @@ export class EngineBench {
     return await (await this.warehouse()).query(sql);
   }
 
-  /** Replaces a table's rows; values are SQL literals by JavaScript type. */
-  async fill(table: string, columns: string, rows: readonly (readonly (string | number | null)[])[]): Promise<void> {
+  /** Replaces a table's rows; types are DuckDB's names, values SQL literals by JavaScript type. */
+  async fill(table: string, columns: string, rows: readonly (readonly Literal[])[]): Promise<void> {
+    const words = tableWords((await this.warehouse()).state.name);
+    const typed = columns.split(', ').map((column) => {
+      const [, name = '', type = ''] = /^(\S+) (.*)$/.exec(column) ?? [];
+      return `${name} ${words.type(type)}`;
+    });
     await this.run(`drop table if exists ${table}`);
-    await this.run(`create table ${table} (${columns})`);
-    const literal = (value: string | number | null): string =>
-      value === null ? 'null' : typeof value === 'number' ? String(value) : `'${value.replaceAll("'", "''")}'`;
+    await this.run(`create table ${table} (${typed.join(', ')})`);
+    const { state } = await this.warehouse();
+    const literal = (value: Literal): string =>
+      value === null ? 'null' : typeof value === 'string' ? state.text(value) : String(value);
     if (rows.length > 0)
       await this.run(`insert into ${table} values ${rows.map((row) => `(${row.map(literal).join(', ')})`).join(', ')}`);
   }
@@ -227,16 +237,20 @@ export class EngineBench {
     return await planAlone(warehouse, job);
   }
 
-  /** Every lasting table of the database with a hash of its rows. */
+  /** Every lasting table with a hash of its rows. */
   async contents(): Promise<Readonly<Record<string, string>>> {
-    const tables = await this.query(
-      `select '"' || table_schema || '"."' || table_name || '"' as name from information_schema.tables
-        where table_type = 'BASE TABLE' and table_schema not in ('pg_catalog', 'information_schema') order by 1`,
-    );
+    const warehouse = await this.warehouse();
+    const { schema: bare } = (await this.#opened) ?? SCHEMA;
     const found: Record<string, string> = {};
-    for (const { name } of tables) {
-      const rows = (await this.query(`select * from ${name}`)).map((row) => Object.values(row).map(String).join(' | '));
-      found[String(name)] = createHash('sha256').update(rows.sort().join('\n')).digest('hex');
+    for (const schema of [bare, SCHEMA.schema]) {
+      const ledger = new Ledger(warehouse, { database: null, schema });
+      for (const name of await ledger.tables()) {
+        const table = warehouse.state.table({ database: null, schema, name });
+        const rows = (await this.query(`select * from ${table}`)).map((row) =>
+          Object.values(row).map(String).join(' | '),
+        );
+        found[`${schema}.${name}`] = createHash('sha256').update(rows.sort().join('\n')).digest('hex');
+      }
     }
     return found;
   }
@@ -248,7 +262,7 @@ export class EngineBench {
   async close(): Promise<void> {
     const opened = await this.#opened;
     if (opened !== null) {
-      await observeState((sql) => opened.warehouse.query(sql));
+      if (opened.shared !== true) await observeState((sql) => opened.warehouse.query(sql));
       await opened.close();
     }
     if (this.#folder !== null) rmSync(this.#folder, { recursive: true, force: true });
@@ -286,7 +300,7 @@ export class EngineBench {
       resendEvents: activation.resendEvents ?? false,
       operations: activation.operations ?? activation.facts.defaultOperations,
       facts: activation.facts,
-      source: activation.source,
+      source: inWordsOf(ledger.warehouse.state.name, activation.source),
       preparer: createPreparer(serviceOf(activation), {}, this.clock),
       guards: { ...NO_GUARDS, ...activation.guards },
       overrides: activation.overrides ?? { allowDeletes: false, allowEmpty: false, allowKeyChurn: false },
@@ -336,6 +350,24 @@ export class EngineBench {
       close: () => Promise.resolve(),
     };
   }
+}
+
+/** Types of a source are DuckDB's names too. */
+function inWordsOf(warehouse: string, source: Source): Source {
+  const words = tableWords(warehouse);
+  const typed = <T extends { readonly dataType: string }>(column: T): T => ({
+    ...column,
+    dataType: words.type(column.dataType),
+  });
+  const { keys, identifiers, fields, eventTime, destinationKey } = source;
+  return {
+    ...source,
+    keys: keys.map(typed),
+    identifiers: identifiers.map(typed),
+    fields: fields.map((field) => ({ ...field, column: field.column === null ? null : typed(field.column) })),
+    eventTime: eventTime === null ? null : typed(eventTime),
+    destinationKey: destinationKey === null ? null : typed(destinationKey),
+  };
 }
 
 function serviceOf(activation: BenchActivation): Service {

@@ -138,7 +138,7 @@ describe('the gate', () => {
   test('asks for the generated file as it is now, and for one of the manifest', async () => {
     const file = 'models/dinmo/segments/segment_vip.sql';
     const before = shop.workspace.read(file);
-    shop.workspace.write(file, 'select * from main.people');
+    shop.workspace.write(file, `select * from ${shop.at('people')}`);
     expect((await shop.one('sync', '--select', 'vip.plain')).reason).toContain('segment_vip');
     shop.workspace.remove(file);
     expect(await shop.one('sync', '--select', 'vip.plain')).toMatchObject({ code: 1, status: 'blocked' });
@@ -158,7 +158,7 @@ describe('a view that is not there', () => {
     ['segment_optouts', ['fans.shielded']],
   ])('is not an empty one: %s', async (view, stops) => {
     const held = BOTH.map((activation) => shop.hooked(activation));
-    await shop.workspace.sql(`drop view "main_DINMO_SEGMENTS".${view}`);
+    await shop.sql(`drop view ${shop.at(view)}`);
     // Neither the gate nor any permission makes it one.
     for (const args of [[], ['--no-gate', '--allow-empty', '--allow-deletes']]) {
       const calls = shop.calls.length;
@@ -172,6 +172,6 @@ describe('a view that is not there', () => {
     }
     expect(BOTH.map((activation) => shop.hooked(activation))).toEqual(held);
     const code = view === 'segment_vip' ? "country = 'FR'" : "country <> 'FR' or name = 'Optout'";
-    await shop.workspace.sql(`create view "main_DINMO_SEGMENTS".${view} as select * from main.people where ${code}`);
+    await shop.sql(`create view ${shop.at(view)} as select * from ${shop.at('people')} where ${code}`);
   });
 });

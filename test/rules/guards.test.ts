@@ -148,17 +148,16 @@ test('guards of the destination hold, and an activation replaces them key by key
 });
 
 test('guards that nobody wrote are 20 %, 50,000 rows, above 100 rows, half of the keys, and never empty', async () => {
-  await shop.workspace.sql(
-    "insert into main.people select i, 'p' || i || '@example.com', null, null, 'FR' from range(1, 506) t(i)",
-  );
+  const table = shop.at('people');
+  await shop.hold(people(1, 505));
   await shop.one('sync');
-  await shop.workspace.sql('delete from main.people where id <= 101');
+  await shop.sql(`delete from ${table} where id <= 101`);
   expect(await shop.one('plan')).toMatchObject({ code: 0, planned: { delete: 101 } });
-  await shop.workspace.sql('delete from main.people where id <= 102');
+  await shop.sql(`delete from ${table} where id <= 102`);
   expect((await shop.one('plan')).reason).toContain('102 of 505 rows (20.2 %)');
-  await shop.workspace.sql('update main.people set id = id + 10000 where id <= 505');
+  await shop.sql(`update ${table} set id = id + 10000 where id <= 505`);
   expect((await shop.one('plan', '--allow-deletes')).reason).toContain('key_churn_percent 50');
-  await shop.workspace.sql('delete from main.people');
+  await shop.sql(`delete from ${table} where 1 = 1`);
   expect((await shop.one('plan', '--allow-deletes', '--allow-key-churn')).reason).toContain('--allow-empty');
 });
 

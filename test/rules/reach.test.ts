@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { startSandbox } from '../../src/sandbox/start.ts';
-import { people, profiles, Shop } from './shop.ts';
+import { people, Shop } from './shop.ts';
 
 let shop: Shop;
 beforeEach(async () => {
@@ -9,17 +9,11 @@ beforeEach(async () => {
 });
 afterEach(() => shop.close());
 
-/** Every lasting row of the delta storage of a schema, but for what dbt said. */
-async function stateOf(schema: string): Promise<readonly Record<string, unknown>[]> {
-  const tables = await shop.workspace.sql(
-    `select table_name from information_schema.tables where table_schema = '${schema}' and table_name <> 'node_results' order by 1`,
-  );
-  const rows: Record<string, unknown>[] = [];
-  for (const { table_name } of tables) {
-    const found = await shop.workspace.sql(`select * from "${schema}"."${table_name}" order by all`);
-    rows.push({ table_name, found });
-  }
-  return rows;
+/** Every table and view of the project and of what a sync makes for it. */
+async function listed(): Promise<readonly (readonly string[])[]> {
+  const { schema } = shop.target;
+  const schemas = [schema, `${schema}_DINMO_SEGMENTS`, shop.deltaStorage(), `${shop.deltaStorage()}_SANDBOX`];
+  return await Promise.all(schemas.map((one) => shop.target.tables(one)));
 }
 
 describe('real platforms are reached from listed targets only', () => {
@@ -30,9 +24,9 @@ describe('real platforms are reached from listed targets only', () => {
     ['another one is listed', 'targets: [prod]', 'target-not-allowed', 'dev may not'],
   ])('%s', async (_name, settings, code, says) => {
     await shop.one('sync');
-    const before = await stateOf('main_DINMO_DELTA_STORAGE');
+    const before = await shop.stateOf();
     const calls = shop.calls.length;
-    shop.workspace.write('profiles.yml', profiles({ dev: 'main', prod: 'main' }));
+    shop.profiles({ dev: shop.target.schema, prod: shop.target.schema });
     shop.configure({ settings });
     await shop.hold(people(1, 5));
     for (const command of COMMANDS) {
@@ -42,14 +36,14 @@ describe('real platforms are reached from listed targets only', () => {
       expect(refused.stderr + refused.error?.message).toContain('--sandbox');
     }
     expect(shop.calls.length).toBe(calls);
-    expect(await stateOf('main_DINMO_DELTA_STORAGE')).toEqual(before);
+    expect(await shop.stateOf()).toEqual(before);
     // A plan sends nothing, and works everywhere.
     expect(await shop.one('plan')).toMatchObject({ code: 0, planned: { insert: 2 } });
     expect(await shop.one('plan', '--target', 'prod')).toMatchObject({ code: 0, planned: { insert: 2 } });
   });
 
   test('a listed one may, whatever the default is', async () => {
-    shop.workspace.write('profiles.yml', profiles({ dev: 'main', prod: 'main' }));
+    shop.profiles({ dev: shop.target.schema, prod: shop.target.schema });
     shop.configure({ settings: 'targets: [prod]' });
     expect(await shop.one('sync', '--target', 'prod', '--no-gate')).toMatchObject({ code: 0 });
     expect(shop.hooked()).toHaveLength(3);
@@ -59,26 +53,29 @@ describe('real platforms are reached from listed targets only', () => {
 describe('a developer’s target', () => {
   test('has state of its own: production’s is not touched, though the database is one', async () => {
     await shop.one('sync');
-    const production = await stateOf('main_DINMO_DELTA_STORAGE');
-    shop.workspace.write('profiles.yml', profiles({ ada: 'dbt_ada', dev: 'main' }));
+    const production = await shop.stateOf();
+    const ada = `${shop.target.schema}_ada`;
+    shop.profiles({ ada, dev: shop.target.schema });
     shop.configure({ settings: 'targets: [dev, ada]' });
-    await shop.workspace.sql(
-      'create schema "dbt_ada_DINMO_SEGMENTS"',
-      'create view "dbt_ada_DINMO_SEGMENTS".segment_vip as select * from main.people where id = 2',
-      'create view "dbt_ada_DINMO_SEGMENTS".entity_person as select * from main.people',
+    const everybody = `select * from ${shop.at('people')}`;
+    await shop.sql(
+      shop.target.state.createSchema({ database: null, schema: `${ada}_DINMO_SEGMENTS` }),
+      `create view ${shop.at('segment_vip', ada)} as ${everybody} where id = 2`,
+      `create view ${shop.at('entity_person', ada)} as ${everybody}`,
     );
-    shop.parse('dbt_ada');
+    shop.parse(ada);
     shop.build({}, { target: 'ada' });
     const synced = await shop.one('sync');
     // What production has sent is unknown here, so that nobody is removed as a leaver of production's list.
     expect(synced).toMatchObject({ code: 0, planned: { insert: 1, update: 0, delete: 0 } });
-    expect(await stateOf('main_DINMO_DELTA_STORAGE')).toEqual(production);
+    expect(await shop.stateOf()).toEqual(production);
     expect(shop.hooked()).toHaveLength(3);
-    expect(JSON.stringify(await stateOf('dbt_ada_DINMO_DELTA_STORAGE'))).toContain('vip.hook');
+    expect(JSON.stringify(await shop.stateOf(ada))).toContain('vip.hook');
   });
 
   test('does not work with the manifest of another one', async () => {
-    shop.workspace.write('profiles.yml', profiles({ ada: 'dbt_ada', dev: 'main' }));
+    const ada = `${shop.target.schema}_ada`;
+    shop.profiles({ ada, dev: shop.target.schema });
     shop.configure({ settings: 'targets: [dev, ada]' });
     for (const command of ['plan', 'sync'])
       expect(await shop.json(command)).toMatchObject({ code: 3, error: { code: 'manifest-of-other-target' } });
@@ -96,10 +93,10 @@ describe('a developer’s target', () => {
 
 describe('a rehearsal', () => {
   test('reaches no real platform and keeps state of its own, which ends with its sandbox', async () => {
-    shop.workspace.write('profiles.yml', profiles({ dev: 'main', prod: 'main' }));
+    shop.profiles({ dev: shop.target.schema, prod: shop.target.schema });
     shop.configure({ vip: '      hook: {}\n      ads: {}', settings: 'targets: [prod]' });
     await shop.json('sync', '--target', 'prod', '--no-gate');
-    const production = await stateOf('main_DINMO_DELTA_STORAGE');
+    const production = await shop.stateOf();
     const calls = shop.calls.length;
     expect(calls).toBeGreaterThan(0);
     const planned = async (url: string) =>
@@ -131,7 +128,7 @@ describe('a rehearsal', () => {
       await second.close();
     }
     expect(shop.calls.length).toBe(calls);
-    expect(await stateOf('main_DINMO_DELTA_STORAGE')).toEqual(production);
+    expect(await shop.stateOf()).toEqual(production);
     expect(shop.hooked()).toHaveLength(3);
     // And the pause of the rehearsal is the rehearsal's.
     expect(await shop.json('sync', '--target', 'prod', '--no-gate')).toMatchObject({
@@ -152,26 +149,24 @@ describe('a rehearsal', () => {
 
 describe('a plan', () => {
   test('before the first sync makes nothing: no schema, no table, no request', async () => {
-    const before = await shop.workspace.sql('select * from information_schema.tables order by all');
+    const before = await listed();
     expect(await shop.one('plan')).toMatchObject({ code: 0, planned: { insert: 3 } });
-    expect(await shop.workspace.sql('select * from information_schema.tables order by all')).toEqual(before);
+    expect(await listed()).toEqual(before);
     expect(shop.calls).toEqual([]);
   });
 
   test('after it changes nothing, blocked or not, with whatever options', async () => {
     await shop.one('sync');
     await shop.hold(people(2, 300));
-    const before = await stateOf('main_DINMO_DELTA_STORAGE');
-    const results = await shop.workspace.sql('select * from "main_DINMO_DELTA_STORAGE".node_results order by all');
+    const before = await shop.stateOf();
+    const results = await shop.rowsOf(shop.stored('node_results'));
     const calls = shop.calls.length;
     for (const args of [[], ['--full-refresh'], ['--allow-deletes', '--no-gate'], ['--resume']])
       await shop.one('plan', ...args);
     await shop.dinmo('status', '--rejected');
     await shop.dinmo('check');
-    expect(await stateOf('main_DINMO_DELTA_STORAGE')).toEqual(before);
-    expect(await shop.workspace.sql('select * from "main_DINMO_DELTA_STORAGE".node_results order by all')).toEqual(
-      results,
-    );
+    expect(await shop.stateOf()).toEqual(before);
+    expect(await shop.rowsOf(shop.stored('node_results'))).toEqual(results);
     expect(shop.calls.length).toBe(calls);
   });
 });

@@ -3,6 +3,7 @@ import { MetaPlatform } from '../e2e/platforms/meta.ts';
 import { type Call, type PlatformServer, startPlatform } from '../e2e/platforms/platform-server.ts';
 import { WebhookPlatform } from '../e2e/platforms/webhook.ts';
 import { type ActivationJson, type Outcome, type SyncJson, Workspace } from '../e2e/workspace.ts';
+import { type DbtTarget, openDbtTarget, type PlainRow } from '../warehouse/dbt-target.ts';
 
 /** One person of the shop. */
 export interface Person {
@@ -26,13 +27,15 @@ export interface ShopFiles {
 }
 
 const SECRETS = { META_TOKEN: 's3cr3t-meta-token-7', HS_TOKEN: 's3cr3t-hs-token-7', HS_OTHER: 's3cr3t-hs-token-8' };
-const VIEWS: Readonly<Record<string, string>> = {
-  entity_person: 'select * from main.people',
-  entity_place: 'select * from main.places',
-  segment_vip: "select * from main.people where country = 'FR'",
-  segment_fans: "select * from main.people where country in ('FR', 'GB')",
-  segment_optouts: "select * from main.people where country <> 'FR' or name = 'Optout'",
-};
+/** Generated views, as SQL over the tables of the schema. */
+const VIEWS = {
+  entity_person: 'select * from people',
+  entity_place: 'select * from places',
+  segment_vip: "select * from people where country = 'FR'",
+  segment_fans: "select * from people where country in ('FR', 'GB')",
+  segment_optouts: "select * from people where country <> 'FR' or name = 'Optout'",
+} as const satisfies Readonly<Record<string, string>>;
+const GENERATED = [...Object.keys(VIEWS), 'dinmo_delta_storage'];
 
 /** kind, model, column */
 const TESTS = [
@@ -48,30 +51,90 @@ export class Shop {
   readonly meta = new MetaPlatform(SECRETS.META_TOKEN);
   readonly hubspot = new HubSpotPlatform(SECRETS.HS_TOKEN);
   readonly workspace: Workspace;
+  /** The warehouse that the project is on. */
+  readonly target: DbtTarget;
   #servers: readonly PlatformServer[] = [];
 
-  private constructor(workspace: Workspace) {
+  private constructor(workspace: Workspace, target: DbtTarget) {
     this.workspace = workspace;
+    this.target = target;
     workspace.inProcess = true;
+    Object.assign(workspace.env, target.env);
   }
 
   static async open(files: ShopFiles = {}): Promise<Shop> {
-    const shop = new Shop(Workspace.create({}, SECRETS));
+    const workspace = Workspace.create({}, SECRETS);
+    const shop = new Shop(workspace, await openDbtTarget(workspace.folder));
     shop.#servers = await Promise.all([shop.hook, shop.meta, shop.hubspot].map(startPlatform));
     shop.configure(files);
     shop.workspace.write('dbt_project.yml', 'name: shop\nprofile: shop\n');
-    shop.workspace.write('profiles.yml', profiles({ dev: 'main' }));
-    for (const [name, code] of Object.entries(VIEWS)) shop.workspace.write(fileOf(name), code);
+    shop.profiles({ dev: shop.target.schema });
+    for (const name of Object.keys(VIEWS)) shop.workspace.write(fileOf(name), shop.codeOf(name));
     shop.workspace.write(fileOf('dinmo_delta_storage'), 'select 1');
     shop.parse();
     shop.build();
-    await shop.workspace.sql(
-      'create table main.people (id bigint, email varchar, phone varchar, name varchar, country varchar)',
-      "create table main.places as select * from (values ('FR', 'fr@example.com'), ('GB', 'gb@example.com')) t(code, desk)",
-      'create schema "main_DINMO_SEGMENTS"',
-      ...Object.entries(VIEWS).map(([name, code]) => `create view "main_DINMO_SEGMENTS"."${name}" as ${code}`),
-    );
+    await shop.#fill();
     return shop;
+  }
+
+  /** profiles.yml with these targets and their schemas; the first is the default. */
+  profiles(targets: Readonly<Record<string, string>>): void {
+    const outputs = Object.entries(targets).map(([name, schema]) => [name, this.target.output(schema)]);
+    // JSON is YAML.
+    const shop = { target: Object.keys(targets)[0], outputs: Object.fromEntries(outputs) };
+    this.workspace.write('profiles.yml', JSON.stringify({ shop }));
+  }
+
+  /** A table or view of the project, as SQL names it. */
+  at(name: string, schema = this.target.schema): string {
+    return this.target.state.table({ database: null, schema: placeOf(name, schema), name });
+  }
+
+  /** A table of the ledger. */
+  stored(name: string, schema = this.deltaStorage()): string {
+    return this.target.state.table({ database: null, schema, name });
+  }
+
+  deltaStorage(schema = this.target.schema): string {
+    return `${schema}_DINMO_DELTA_STORAGE`;
+  }
+
+  /** The SQL of a generated view; its tables stand in the schema of the project. */
+  codeOf(name: string): string {
+    const code: string = Object.hasOwn(VIEWS, name) ? VIEWS[name as keyof typeof VIEWS] : 'select 1'; // it has it
+    return code.replace(/from (\w+)/, (_, table: string) => `from ${this.at(table)}`);
+  }
+
+  async sql(...statements: readonly string[]): Promise<readonly PlainRow[]> {
+    return await this.target.run(...statements);
+  }
+
+  /** Every row of the delta storage of a schema by table, but for what dbt said. */
+  async stateOf(schema = this.target.schema): Promise<Readonly<Record<string, readonly PlainRow[]>>> {
+    const found: Record<string, readonly PlainRow[]> = {};
+    for (const table of await this.target.tables(this.deltaStorage(schema)))
+      if (table !== 'node_results') found[table] = await this.rowsOf(this.stored(table, this.deltaStorage(schema)));
+    return found;
+  }
+
+  /** Rows of a table, in whatever order it keeps them. */
+  async rowsOf(table: string): Promise<readonly PlainRow[]> {
+    const rows = await this.sql(`select * from ${table}`);
+    const ordered = rows.map((row) => ({ row, text: JSON.stringify(row) }));
+    return ordered.sort((a, b) => (a.text < b.text ? -1 : 1)).map(({ row }) => row);
+  }
+
+  async #fill(): Promise<void> {
+    const { schema, state, dataType } = this.target;
+    const [id, text] = [dataType('bigint'), dataType('varchar')];
+    const made = (of: string): string => state.createSchema({ database: null, schema: of });
+    await this.sql(
+      ...(this.target.type === 'duckdb' && schema === 'main' ? [] : [made(schema)]),
+      `create table ${this.at('people')} (id ${id}, email ${text}, phone ${text}, name ${text}, country ${text})`,
+      `create table ${this.at('places')} as select 'FR' as code, 'fr@example.com' as desk union all select 'GB', 'gb@example.com'`,
+      made(`${schema}_DINMO_SEGMENTS`),
+      ...Object.keys(VIEWS).map((name) => `create view ${this.at(name)} as ${this.codeOf(name)}`),
+    );
   }
 
   /** dinmo.yml and dinmo/people.yml. */
@@ -136,16 +199,19 @@ ${fans === undefined ? '' : `    activations:\n${fans}`}
   }
 
   /** What `dbt parse` leaves, for a target whose schema is this. */
-  parse(schema = 'main'): void {
-    const generated = [...Object.keys(VIEWS), 'dinmo_delta_storage'];
+  parse(schema = this.target.schema): void {
+    const { database, dataType, state, type } = this.target;
     const columns = (...names: readonly string[]) =>
-      Object.fromEntries(names.map((name) => [name, { name, data_type: name === 'id' ? 'bigint' : 'varchar' }]));
+      Object.fromEntries(
+        names.map((name) => [name, { name, data_type: dataType(name === 'id' ? 'bigint' : 'varchar') }]),
+      );
+    const relation = (place: string, name: string): string => state.table({ database, schema: place, name });
     const node = (name: string, more: Readonly<Record<string, unknown>>) => ({
       unique_id: `model.shop.${name}`,
       resource_type: 'model',
       name,
       package_name: 'shop',
-      database: 'shop',
+      database,
       alias: name,
       depends_on: { nodes: [] },
       columns: {},
@@ -154,7 +220,7 @@ ${fans === undefined ? '' : `    activations:\n${fans}`}
     const table = (name: string, ...names: readonly string[]) =>
       node(name, {
         schema,
-        relation_name: `"shop"."${schema}"."${name}"`,
+        relation_name: relation(schema, name),
         original_file_path: `models/${name}.sql`,
         config: { materialized: 'table' },
         columns: columns(...names),
@@ -162,11 +228,11 @@ ${fans === undefined ? '' : `    activations:\n${fans}`}
     const nodes = [
       table('people', 'id', 'email', 'phone', 'name', 'country'),
       table('places', 'code', 'desk'),
-      ...generated.map((name) => {
-        const place = `${schema}_${name === 'dinmo_delta_storage' ? 'DINMO_DELTA_STORAGE' : 'DINMO_SEGMENTS'}`;
+      ...GENERATED.map((name) => {
+        const place = placeOf(name, schema);
         return node(name, {
           schema: place,
-          relation_name: `"shop"."${place}"."${name}"`,
+          relation_name: relation(place, name),
           original_file_path: fileOf(name),
           raw_code: this.workspace.read(fileOf(name)),
           config: { materialized: name === 'dinmo_delta_storage' ? 'ephemeral' : 'view', schema: place },
@@ -191,7 +257,7 @@ ${fans === undefined ? '' : `    activations:\n${fans}`}
         generated_at: new Date().toISOString(),
         invocation_id: 'build',
         project_name: 'shop',
-        adapter_type: 'duckdb',
+        adapter_type: type,
       },
       nodes: Object.fromEntries([...nodes, ...tests].map((one) => [one.unique_id, one])),
       sources: {},
@@ -203,12 +269,17 @@ ${fans === undefined ? '' : `    activations:\n${fans}`}
   }
 
   /** What `dbt build` leaves: every node built, but for those named here. */
-  build(statuses: Readonly<Record<string, string>> = {}, more: Readonly<Record<string, unknown>> = {}): void {
-    const now = new Date().toISOString();
+  build(
+    statuses: Readonly<Record<string, string>> = {},
+    more: Readonly<Record<string, unknown>> = {},
+    now = new Date().toISOString(),
+    only: readonly string[] | null = null,
+  ): void {
     const names = ['people', 'places', ...Object.keys(VIEWS)].map((name) => [`model.shop.${name}`, 'success']);
     const tests = TESTS.map((test) => [`test.shop.${test.join('_')}`, 'pass']);
     const all: Record<string, string> = { ...Object.fromEntries([...names, ...tests]), ...statuses };
-    const results = Object.entries(all).map(([unique_id, status]) => ({
+    const chosen = Object.entries(all).filter(([uniqueId]) => only === null || only.includes(uniqueId));
+    const results = chosen.map(([unique_id, status]) => ({
       unique_id,
       status,
       timing: [{ name: 'execute', started_at: now, completed_at: now }],
@@ -230,14 +301,15 @@ ${fans === undefined ? '' : `    activations:\n${fans}`}
 
   /** Replaces everybody. */
   async hold(people: readonly Person[]): Promise<void> {
-    const text = (value: string | null | undefined): string => (value == null ? 'null' : `'${value}'`);
+    const { state } = this.target;
+    const text = (value: string | null | undefined): string => (value == null ? 'null' : state.text(value));
     const rows = people.map(
       ({ id, email, phone, name, country = 'FR' }) =>
         `(${id}, ${text(email === undefined ? `p${id}@example.com` : email)}, ${text(phone)}, ${text(name)}, ${text(country)})`,
     );
-    await this.workspace.sql(
-      'delete from main.people',
-      ...(rows.length === 0 ? [] : [`insert into main.people values ${rows.join(', ')}`]),
+    await this.sql(
+      `delete from ${this.at('people')} where 1 = 1`,
+      ...(rows.length === 0 ? [] : [`insert into ${this.at('people')} values ${rows.join(', ')}`]),
     );
   }
 
@@ -274,14 +346,15 @@ ${fans === undefined ? '' : `    activations:\n${fans}`}
     return Object.keys(this.hook.table(activation)).sort((a, b) => Number(a) - Number(b));
   }
 
-  async runs(activation = 'vip.hook'): Promise<readonly Record<string, unknown>[]> {
-    return await this.workspace.sql(
-      `select status, overrides, gate, mode, reason from "main_DINMO_DELTA_STORAGE".runs where activation_id = '${activation}' order by started_at, run_id`,
+  async runs(activation = 'vip.hook'): Promise<readonly PlainRow[]> {
+    return await this.sql(
+      `select status, overrides, gate, mode, reason from ${this.stored('runs')} where activation_id = '${activation}' order by started_at, run_id`,
     );
   }
 
   async close(): Promise<void> {
     await Promise.all(this.#servers.map((server) => server.close()));
+    await this.target.close();
     this.workspace.dispose();
   }
 }
@@ -291,12 +364,10 @@ export function people(from: number, to: number, more: Partial<Person> = {}): re
   return Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => ({ id: from + index, ...more }));
 }
 
-/** profiles.yml with these targets and their schemas; the first is the default. */
-export function profiles(targets: Readonly<Record<string, string>>): string {
-  const outputs = Object.entries(targets).map(
-    ([name, schema]) => `    ${name}: {type: duckdb, path: shop.duckdb, schema: ${schema}}\n`,
-  );
-  return `shop:\n  target: ${Object.keys(targets)[0]}\n  outputs:\n${outputs.join('')}`;
+/** The schema of a generated model, else that of the project. */
+function placeOf(name: string, schema: string): string {
+  if (name === 'dinmo_delta_storage') return `${schema}_DINMO_DELTA_STORAGE`;
+  return GENERATED.includes(name) ? `${schema}_DINMO_SEGMENTS` : schema;
 }
 
 function parentsOf(view: string): readonly string[] {

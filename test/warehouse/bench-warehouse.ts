@@ -12,21 +12,27 @@ const WAREHOUSES: Readonly<Record<string, Open>> = {
       { path, readOnly: false, settings: { threads: '1' }, extensions: [], attach: [] },
       { clock, logger: silentLogger, lockTimeoutMs: 0 },
     );
-    return { warehouse, close: () => warehouse.close() };
+    return { warehouse, schema: 'main', close: () => warehouse.close() };
   },
+  live: async () => await (await import('./live/database.ts')).openTestDatabase(),
   postgres: async () => await (await import('./postgres/database.ts')).openTestDatabase(),
   'rows-only': async (path, clock) => {
     const duckdb = await WAREHOUSES['duckdb']?.(path, clock);
     if (duckdb === undefined) throw new Error('no DuckDB');
     const { RowsOnlyWarehouse } = await import('./rows-only.ts');
-    return { warehouse: new RowsOnlyWarehouse(duckdb.warehouse), close: duckdb.close };
+    return { ...duckdb, warehouse: new RowsOnlyWarehouse(duckdb.warehouse) };
   },
   snowflake: async () => await (await import('./snowflake/database.ts')).openTestDatabase(),
 };
 
+/** The warehouse that tests run on: DuckDB, or what the environment names. */
+export function benchName(): string {
+  return process.env['DINMO_TEST_WAREHOUSE'] ?? 'duckdb';
+}
+
 /** An empty database in the warehouse that tests of the engine run on: DuckDB, or what the environment names. `path` is for DuckDB, whose databases are files. */
 export async function openBenchWarehouse(path: string, clock: Clock): Promise<OpenedWarehouse> {
-  const name = process.env['DINMO_TEST_WAREHOUSE'] ?? 'duckdb';
+  const name = benchName();
   const open = Object.hasOwn(WAREHOUSES, name) ? WAREHOUSES[name] : undefined;
   if (open === undefined) throw new Error(`no tests run on ${name}`);
   return await open(path, clock);

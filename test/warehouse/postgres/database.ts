@@ -15,5 +15,5 @@ export async function openTestDatabase(): Promise<OpenedWarehouse> {
     await administrator.close();
   }
   const warehouse = await openPostgres(server.at(name));
-  return { warehouse, close: () => warehouse.close() };
+  return { warehouse, schema: 'public', close: () => warehouse.close() };
 }

@@ -1,5 +1,6 @@
 import { openSnowflake } from '../../../src/warehouse/snowflake/connection.ts';
 import type { OpenedWarehouse } from '../opened-warehouse.ts';
+import { placed } from '../placed-warehouse.ts';
 import { testEmulator } from './emulator.ts';
 
 let databases = 0;
@@ -8,5 +9,10 @@ let databases = 0;
 export async function openTestDatabase(): Promise<OpenedWarehouse> {
   const emulator = await testEmulator();
   const warehouse = await openSnowflake(emulator.account(`BENCH_${++databases}`));
-  return { warehouse, close: () => warehouse.close() };
+  const schema = 'WORLD';
+  return {
+    warehouse: placed(warehouse, { bare: schema, schemas: { DELTA: 'DELTA' } }),
+    schema,
+    close: () => warehouse.close(),
+  };
 }
