@@ -74,7 +74,7 @@ const SIGNS: Readonly<Record<AlertEvent, string>> = {
 
 /** Sections of one message, and characters of one of them: the whole stays under 13,000, where Slack refuses blocks. */
 const SECTIONS_MAX = 12;
-const SECTION_CHARACTERS_MAX = 800;
+const SECTION_CHARACTERS_MAX = 700;
 /** A header is plain text of at most 150 characters. */
 const HEADER_CHARACTERS_MAX = 150;
 
@@ -120,14 +120,14 @@ function titleOf({ project, target, isSandbox, command, activations }: AlertMess
 function commandText({ event, code, message }: CommandChange): string {
   if (event === 'recovered') return `${SIGNS.recovered} *Activations are synced again* (was: ${escaped(code)})`;
   const text = `stopped before any activation: ${code}`;
-  return cutEscaped(`${SIGNS.failed} *Nothing was synced*, ${text}\n`, message ?? '');
+  return section(`${SIGNS.failed} *Nothing was synced*, ${text}\n`, message ?? '');
 }
 
 function changeText({ event, before, destination, report }: AlertChange): string {
   const was = before === 'ok' ? '' : ` (was ${before})`;
   const counts = countsText(report);
   const head = `${SIGNS[event]} *${escaped(report.activation)}* to ${escaped(destination)}: *${event}*${was}\n`;
-  return cutEscaped(`${head}${counts === '' ? '' : `${counts}\n`}`, report.reason ?? '');
+  return section(`${head}${counts === '' ? '' : `${counts}\n`}`, report.reason ?? '');
 }
 
 function countsText({ planned, accepted, rejected, deferred, unknown }: ActivationReport): string {
@@ -152,9 +152,15 @@ function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 
-/** Cut before it is escaped, so that no escape is cut through. */
-function cutEscaped(head: string, text: string): string {
-  return `${head}${escaped(cut(text, SECTION_CHARACTERS_MAX - 200))}`.trimEnd();
+/** A section of bounded length, with no escape cut through. */
+function section(head: string, text: string): string {
+  let whole = head;
+  for (const character of text) {
+    const next = escaped(character);
+    if (whole.length + next.length >= SECTION_CHARACTERS_MAX) return `${whole}…`;
+    whole += next;
+  }
+  return whole.trimEnd();
 }
 
 function cut(text: string, max: number): string {
