@@ -225,7 +225,7 @@ export function ancestorsOf(manifest: Manifest, roots: readonly string[]): Reado
     }
     entered.add(next);
     const parents = manifest.parents.get(next) ?? manifest.nodes.get(next)?.dependsOn ?? [];
-    waiting.push(...parents.filter((parent) => !entered.has(parent)));
+    waiting.push(...parents.filter((parent) => !entered.has(parent)).reverse());
   }
   return ordered;
 }

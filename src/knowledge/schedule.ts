@@ -1,61 +1,33 @@
-/** A schedule of an activation: with every dbt build, or at the minutes that all five fields of cron allow. */
-export type Schedule =
-  | { readonly kind: 'after_dbt' }
-  | {
-      readonly kind: 'cron';
-      readonly minutes: ReadonlySet<number>;
-      readonly hours: ReadonlySet<number>;
-      readonly daysOfMonth: ReadonlySet<number>;
-      readonly months: ReadonlySet<number>;
-      /** 0 is Sunday. */
-      readonly daysOfWeek: ReadonlySet<number>;
-      /** As cron has it: where both fields name days, either is enough; a field of `*` names none. */
-      readonly anyDayOfMonth: boolean;
-      readonly anyDayOfWeek: boolean;
-    };
+import { Cron } from 'croner';
 
-interface Field {
-  readonly title: string;
-  readonly from: number;
-  readonly to: number;
-  readonly names: readonly string[];
-}
+/** When an activation is meant to run: with every dbt build, or at the instants of a cron expression. */
+export type Schedule = { readonly kind: 'after_dbt' } | { readonly kind: 'cron'; readonly expression: string };
 
-const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
-const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
-
-const FIELDS: readonly [Field, Field, Field, Field, Field] = [
-  { title: 'minute', from: 0, to: 59, names: [] },
-  { title: 'hour', from: 0, to: 23, names: [] },
-  { title: 'day of month', from: 1, to: 31, names: [] },
-  { title: 'month', from: 1, to: 12, names: MONTHS },
-  { title: 'day of week', from: 0, to: 7, names: DAYS },
+const FIELDS = [
+  'minute (0 to 59)',
+  'hour (0 to 23)',
+  'day of month (1 to 31)',
+  'month (1 to 12)',
+  'day of week (0 to 7)',
 ];
+
+/** Characters of crontab: numbers, names, lists, ranges and steps. Other tools' `L`, `W`, `#` and `?` are not all the same everywhere. */
+const PORTABLE = /^(?:[\d*,/-]|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat)+$/i;
 
 /** Reads `after_dbt` or the five fields of a cron expression (POSIX crontab, with `/` steps and names of months and days); a text says what is wrong. */
 export function parseSchedule(text: string): Schedule | string {
-  if (text.trim() === 'after_dbt') return { kind: 'after_dbt' };
-  const parts = text.trim().split(/\s+/);
-  if (parts.length !== 5) return `it has ${parts.length} of the five fields of cron`;
-  const sets: ReadonlySet<number>[] = [];
-  for (const [index, field] of FIELDS.entries()) {
-    const part = parts[index] ?? '';
-    const values = parseField(part, field);
-    if (values === null) return `\`${part}\` is no ${field.title} (${field.from} to ${field.to})`;
-    sets.push(values);
+  const expression = text.trim().split(/\s+/).join(' ');
+  if (expression === 'after_dbt') return { kind: 'after_dbt' };
+  const parts = expression === '' ? [] : expression.split(' ');
+  if (parts.length !== FIELDS.length) return `it has ${parts.length} of the five fields of cron`;
+  for (const [index, part] of parts.entries()) {
+    const alone = parts.map((_, position) => (position === index ? part : '*')).join(' ');
+    if (!PORTABLE.test(part) || cronOf(alone, 'UTC') === null) return `\`${part}\` is no ${FIELDS[index]}`;
   }
-  const [minutes, hours, daysOfMonth, months, daysOfWeek] = sets;
-  if (!minutes || !hours || !daysOfMonth || !months || !daysOfWeek) return 'it has too few fields';
-  return {
-    kind: 'cron',
-    minutes,
-    hours,
-    daysOfMonth,
-    months,
-    daysOfWeek: new Set([...daysOfWeek].map((day) => day % 7)),
-    anyDayOfMonth: parts[2] === '*',
-    anyDayOfWeek: parts[4] === '*',
-  };
+  const cron = cronOf(expression, 'UTC');
+  if (cron === null) return 'it is no cron expression';
+  if (cron.nextRun() === null) return 'there is no such day';
+  return { kind: 'cron', expression };
 }
 
 /** What is wrong with a schedule; null when nothing is. */
@@ -64,26 +36,28 @@ export function explainScheduleProblem(text: string): string | null {
   return typeof parsed === 'string' ? parsed : null;
 }
 
-/** The values that a list such as `1-5,9,20-40/5` allows; null where it is no such list. */
-function parseField(text: string, field: Field): ReadonlySet<number> | null {
-  const values = new Set<number>();
-  for (const item of text.toLowerCase().split(',')) {
-    const match = /^(?:\*|(\w+)(?:-(\w+))?)(?:\/(\d+))?$/.exec(item);
-    if (match === null) return null;
-    const [, first, last, every] = match;
-    const step = every === undefined ? 1 : Number(every);
-    const from = first === undefined ? field.from : numberOf(first, field);
-    const open = first === undefined || every !== undefined ? field.to : from;
-    const to = last === undefined ? open : numberOf(last, field);
-    if (from === null || to === null || from > to || step < 1) return null;
-    for (let value = from; value <= to; value += step) values.add(value);
-  }
-  return values;
+/**
+ * The newest instant of a cron expression at or before `nowMs`, and the first one after it, in a time zone (IANA). An hour that
+ * summer time skips is made up for right after it; one that comes twice counts once, unless the expression names every hour.
+ */
+export function instantsAround(
+  expression: string,
+  timezone: string,
+  nowMs: number,
+): { readonly newestAt: string | null; readonly nextAt: string | null } {
+  const cron = cronOf(expression, timezone);
+  // The instant itself belongs to the past: what is looked for lies before the second that follows.
+  const following = Math.floor(nowMs / 1_000) * 1_000 + 1_000;
+  return {
+    newestAt: cron?.previousRuns(1, new Date(following))[0]?.toISOString() ?? null,
+    nextAt: cron?.nextRun(new Date(nowMs))?.toISOString() ?? null,
+  };
 }
 
-function numberOf(text: string, field: Field): number | null {
-  const named = field.names.indexOf(text);
-  if (named >= 0) return named + (field.names === MONTHS ? 1 : 0);
-  const value = /^\d{1,2}$/.test(text) ? Number(text) : Number.NaN;
-  return value >= field.from && value <= field.to ? value : null;
+function cronOf(expression: string, timezone: string): Cron | null {
+  try {
+    return new Cron(expression, { timezone, paused: true, mode: '5-part', sloppyRanges: true });
+  } catch {
+    return null;
+  }
 }

@@ -119,8 +119,8 @@ function judge(context: Context, storage: Storage, activation: Activation): Gate
   });
 }
 
-/** unique_ids of the generated models behind an activation, and of what its mapping and exclusions read. */
-function readsOf(context: Context, activation: Activation): readonly string[] {
+/** unique_ids of the generated models behind an activation, and of what its mapping and exclusions read. Throws DinmoError `not-generated`. */
+export function readsOf(context: Context, activation: Activation): readonly string[] {
   const { store, project } = context;
   const names = [
     activation.parent.kind === 'segment'

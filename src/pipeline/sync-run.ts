@@ -18,4 +18,6 @@ export interface SyncRun {
   readonly processes?: ProcessTable;
   /** Turns the source into nothing, so that everything the snapshot holds is removed. */
   readonly clearing?: boolean;
+  /** Asked once the activation is locked: why there is nothing to do any more, as when another process was quicker. */
+  readonly findDone?: () => Promise<string | null>;
 }

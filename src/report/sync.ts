@@ -1,5 +1,6 @@
 import type { OperationCounts } from '../diff/delivery-plan.ts';
 import type { ActivationDetail, ActivationReport, ActivationStatus, SyncReport } from './activation-report.ts';
+import { dueJson, renderDue } from './due-report.ts';
 import { formatBytes, formatCount, formatDuration, formatMany, renderTable, type TableColumn, wrap } from './layout.ts';
 import type { Style } from './style.ts';
 
@@ -41,6 +42,9 @@ interface Wish {
 }
 
 function renderTableAnd(report: SyncReport, style: Style, wish: Wish): string {
+  const waiting = report.due?.activations.some(({ isDue }) => !isDue) ? [renderDue(report.due)] : [];
+  if (report.activations.length === 0 && report.due && report.due.activations.length > 0)
+    return [...waiting, ...orphanLines(report, style)].join('\n');
   if (report.activations.length === 0) {
     return [
       'There is no activation: `dinmo activate <segment> --to <destination>` writes one.',
@@ -56,7 +60,7 @@ function renderTableAnd(report: SyncReport, style: Style, wish: Wish): string {
     ],
     notes: notesOf(activation, report.details.get(activation.activation)).map((note) => style.dim(note)),
   }));
-  return [renderTable(COLUMNS, rows, style.width), ...orphanLines(report, style), '', wish.last].join('\n');
+  return [renderTable(COLUMNS, rows, style.width), ...orphanLines(report, style), '', wish.last, ...waiting].join('\n');
 }
 
 function paintStatus(status: ActivationStatus, style: Style): string {
@@ -125,7 +129,7 @@ function sum(counts: readonly (OperationCounts | null)[]): OperationCounts {
 }
 
 /** What `--output json` prints for plan, sync, run, retry and clear: keys and their order are stable, every key is always there. */
-export function syncJson(report: Pick<SyncReport, 'activations' | 'error'>): object {
+export function syncJson(report: Pick<SyncReport, 'activations' | 'error' | 'due'>): object {
   return {
     activations: report.activations.map((activation) => ({
       activation: activation.activation,
@@ -141,6 +145,7 @@ export function syncJson(report: Pick<SyncReport, 'activations' | 'error'>): obj
       reason: activation.reason,
       ...(activation.bytes === undefined ? {} : { bytes: activation.bytes }),
     })),
+    ...(report.due === undefined ? {} : { due: dueJson(report.due) }),
     // Set only when the command stopped before it computed any activation.
     error:
       report.error === null || report.activations.length > 0
