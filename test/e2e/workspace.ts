@@ -50,6 +50,8 @@ export class Workspace {
   readonly env: Record<string, string>;
   /** Whether commands run in this process rather than in one of their own: much quicker, and the same but for the process. */
   inProcess = false;
+  /** The dbt that is run: that of DuckDB and PostgreSQL, or another environment's. */
+  dbtProgram = DBT;
 
   constructor(folder: string, env: Readonly<Record<string, string>> = {}) {
     this.folder = folder;
@@ -96,7 +98,7 @@ export class Workspace {
   }
 
   async dbt(...args: readonly string[]): Promise<Outcome> {
-    return await run(DBT, [...args, '--profiles-dir', this.folder], this);
+    return await run(this.dbtProgram, [...args, '--profiles-dir', this.folder], this);
   }
 
   async dinmo(...args: readonly string[]): Promise<Outcome> {
@@ -194,10 +196,10 @@ async function runHere(argv: readonly string[], { folder, env }: Workspace): Pro
   return { code, ...written, all: `${written.stdout}\n${written.stderr}` };
 }
 
-async function run(program: string, args: readonly string[], { folder, env }: Workspace): Promise<Outcome> {
+async function run(program: string, args: readonly string[], { folder, env, dbtProgram }: Workspace): Promise<Outcome> {
   return await new Promise((resolve) => {
     const child = execFile(program, args, { cwd: folder, env, maxBuffer: 1 << 26 }, (_error, stdout, stderr) => {
-      if (program !== DBT) {
+      if (program !== dbtProgram) {
         observe('stdout', stdout);
         observe('stderr', stderr);
       }
