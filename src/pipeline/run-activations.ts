@@ -4,15 +4,18 @@ import { DinmoError, type ExitCode, messageOf, placesOf } from '../errors.ts';
 import type { Activation } from '../knowledge/store.ts';
 import { type Logger, scrub, speakingOf } from '../log.ts';
 import type { SyncReport } from '../report/activation-report.ts';
+import type { DueReport } from '../report/due-report.ts';
 import { failureJson } from '../report/failure.ts';
 import type { SqlDialect } from '../warehouse/dialect.ts';
 import { loadDialect } from '../warehouse/registry.ts';
 import type { Warehouse } from '../warehouse/warehouse.ts';
+import { alertFailure, alertResults } from './alerts.ts';
 import { type Context, connectWarehouse, loadContext, requireSound, selectActivations } from './context.ts';
 import { readEndpoint } from './endpoint.ts';
 import { stopwatch, tellFinished, tellStarted } from './events.ts';
 import type { Equipment } from './execute.ts';
 import { staleViews } from './generate.ts';
+import { untilInterrupted } from './interruption.ts';
 import { type CommandOptions, clockOf, loggerOf } from './options.ts';
 import { findOrphans, openStorage, type Storage, viewStorage } from './storage.ts';
 import { type ActivationResult, failedResult, plainResult } from './verdict.ts';
@@ -31,12 +34,22 @@ export interface Conduct {
   readonly options: CommandOptions;
   /** Names the command in the ledger and in the log. Left out: it leaves no trace. */
   readonly syncId?: string;
+  /** It tells whoever `alerts:` of dinmo.yml names. */
+  readonly alerts?: boolean;
   /** `write`: state is made and moved. `read`: nothing is written. */
   readonly access: 'read' | 'write';
   /** Called before the warehouse is opened; throws DinmoError to stop the command. */
   readonly allow: (context: Context) => void;
+  /** Which of the selected activations are taken, after a look at the state. Left out: all. */
+  readonly choose?: (bench: Bench, selected: readonly Activation[]) => Promise<Choice>;
   readonly before?: (bench: Bench, selected: readonly Activation[]) => Promise<void>;
   readonly each: (bench: Bench, activation: Activation) => Promise<ActivationResult>;
+}
+
+/** The activations that a command takes, and what the others wait for. */
+export interface Choice {
+  readonly activations: readonly Activation[];
+  readonly due: DueReport;
 }
 
 /**
@@ -67,20 +80,29 @@ export async function conduct(given: Conduct): Promise<SyncReport> {
     const http = createHttpClient();
     try {
       const instance = await sandboxInstance(input.options, http);
-      const storage = await (input.access === 'read' ? viewStorage : openStorage)(context, warehouse, instance);
+      const open = input.access === 'read' ? viewStorage : openStorage;
+      const storage = await untilInterrupted(warehouse, input.options.signal, () => open(context, warehouse, instance));
       const dialect = await loadDialect(context.project.manifest.metadata.adapterType);
       if (instance !== null) await furnishSandbox(context, http);
       const bench: Bench = { context, warehouse, storage, dialect, equipment: { http, pacers: new Map() } };
       await input.before?.(bench, selected);
-      for (const activation of selected) results.push(await one(input, bench, activation));
+      const chosen = (await input.choose?.(bench, selected)) ?? { activations: selected };
+      for (const activation of chosen.activations) results.push(await one(input, bench, activation));
+      const { ledger } = storage;
+      if (input.alerts === true) await alertResults(context, { ledger, results, syncId: input.syncId ?? null });
       // What was left behind is an aside: that it cannot be counted does not change what became of the rest.
-      return reportOf(results, await findOrphans(storage, context.store).catch(() => []));
+      const report = reportOf(results, await findOrphans(storage, context.store).catch(() => []));
+      return 'due' in chosen ? { ...report, due: chosen.due } : report;
     } finally {
       await http.close();
       await warehouse.close();
     }
   } catch (thrown) {
     if (!(thrown instanceof DinmoError)) throw thrown;
+    const { code, message, fix } = thrown;
+    logger.debug('command.stopped', { code, message, fix });
+    if (input.alerts === true && results.length === 0)
+      await alertFailure(input.options, { error: thrown, syncId: input.syncId ?? null });
     return {
       ...reportOf(results, []),
       error: failureJson(thrown),

@@ -21,12 +21,13 @@ import type { TableName, Warehouse } from '../warehouse/warehouse.ts';
 import { closeRun, countColumns, endRun, findUnfinished, operationColumns, recover } from './close-run.ts';
 import { stopwatch, tellPlan, tellSettled } from './events.ts';
 import { execute } from './execute.ts';
+import { untilInterrupted } from './interruption.ts';
 import { openSession } from './open-session.ts';
 import { clockOf, LOCK_TIMEOUT_MS, loggerOf } from './options.ts';
 import { buildJob, type Prepared } from './prepare-run.ts';
 import { newId } from './storage.ts';
 import type { SyncRun } from './sync-run.ts';
-import { type ActivationResult, blockedResult, settledResult, verdictsOf } from './verdict.ts';
+import { type ActivationResult, blockedResult, plainResult, settledResult, verdictsOf } from './verdict.ts';
 
 interface Begun {
   readonly job: DiffJob;
@@ -56,14 +57,18 @@ export async function syncActivation(command: SyncRun, prepared: Prepared): Prom
     signal: run.options.signal ?? new AbortController().signal,
   });
   try {
-    const unfinished = await findUnfinished(ledger, activation.id);
-    await recover(ledger, prepared.tables, unfinished, {
-      lease,
-      finishedAt: new Date(clock.now()).toISOString(),
-      journalFolder: journalFolder(run),
+    const begun = await untilInterrupted(ledger.warehouse, run.options.signal, async () => {
+      const unfinished = await findUnfinished(ledger, activation.id);
+      await recover(ledger, prepared.tables, unfinished, {
+        lease,
+        finishedAt: new Date(clock.now()).toISOString(),
+        journalFolder: journalFolder(run),
+      });
+      for (const dead of unfinished) logger.info('run.recovered', { recovered_run_id: dead.runId });
+      const done = (await run.findDone?.()) ?? null;
+      if (done !== null) return { result: plainResult(activation, 'skipped', done, 0) };
+      return await begin(run, prepared, { runId, lease });
     });
-    for (const dead of unfinished) logger.info('run.recovered', { recovered_run_id: dead.runId });
-    const begun = await begin(run, prepared, { runId, lease });
     if ('result' in begun) return begun.result;
     return await send(run, prepared, { begun, lease });
   } finally {
