@@ -17,6 +17,7 @@ import {
 import { LEDGER_TABLES } from '../src/models/ledger-columns.ts';
 import { allServices, limitsText, operationsText } from '../src/report/platforms.ts';
 import { readErrors } from './docs-errors.mjs';
+import { LOGS_TEXT, logSections } from './docs-logs.mjs';
 import { ROW_CODES, SHAPE_FINDINGS, STATE_TEXTS } from './docs-words.mjs';
 import { renderSchemas } from './schemas/render.ts';
 
@@ -213,6 +214,7 @@ export function renderDocs() {
     'docs/errors.md': errorsPage(),
     'docs/checks.md': checksPage(),
     'docs/platforms.md': platformsPage(),
+    'docs/logs.md': ['# The log', NOTE, LOGS_TEXT, ...logSections(table)].join('\n\n'),
   };
   const schemas = Object.entries(renderSchemas()).map(
     ([name, schema]) => /** @type {const} */ ([`schemas/${name}.schema.json`, `${JSON.stringify(schema, null, 1)}\n`]),

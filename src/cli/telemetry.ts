@@ -3,8 +3,8 @@ import type { Telemetry } from '../telemetry/start.ts';
 import { wantedTelemetry } from '../telemetry/wanted.ts';
 import type { Shell } from './shell.ts';
 
-/** Commands that run until they are stopped: a span of days says nothing, and nobody waits for their rows. */
-const LASTING: readonly string[] = ['sandbox', 'studio'];
+/** Commands that run until they are stopped: a span of days says nothing, and the syncs of `listen` are commands of their own. */
+const LASTING: readonly string[] = ['sandbox', 'studio', 'listen'];
 
 /** OpenTelemetry, where its standard variables ask for it; null: nothing of it is loaded. */
 export async function openTelemetry({ env, argv }: Shell, log: Logger): Promise<Telemetry | null> {

@@ -129,9 +129,11 @@ describe('a command that stops before any activation', () => {
 
 test('a message of any size keeps to what Slack takes', () => {
   const report = {
-    ...{ mode: 'delta', status: 'failed', planned: null, accepted: null, rejected: 1, deferred: 0, unknown: 0 },
-    ...{ invalid: 0, unchanged: 0, reason: `<${'&'.repeat(2000)}>` },
-  } as const;
+    mode: 'delta' as const,
+    status: 'failed' as const,
+    ...{ planned: null, accepted: null, rejected: 1, deferred: 0, unknown: 0, invalid: 0, unchanged: 0 },
+    reason: `<${'&'.repeat(2000)}>`,
+  };
   const activations = Array.from({ length: 200 }, (_, index) => ({
     event: ALERT_EVENTS[index % ALERT_EVENTS.length] ?? 'failed',
     before: 'ok' as const,
