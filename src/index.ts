@@ -24,7 +24,7 @@ export { type GenerateOptions, generateModels, pruneModels } from './pipeline/ge
 export { explainGrants } from './pipeline/grants.ts';
 export { assessImpact, type ImpactOptions } from './pipeline/impact.ts';
 export { initProject } from './pipeline/init.ts';
-export type { ClearOptions, CommandOptions, ProgressEvent, SyncOptions } from './pipeline/options.ts';
+export type { ClearOptions, CommandOptions, ProgressEvent, StatusOptions, SyncOptions } from './pipeline/options.ts';
 export { planActivations } from './pipeline/plan.ts';
 export { readStatus } from './pipeline/status.ts';
 export { retryActivations, syncActivations } from './pipeline/sync.ts';

@@ -139,6 +139,13 @@ function collect(value: string, previous: readonly string[] | undefined): readon
   return [...(previous ?? []), value];
 }
 
+/** Hours of an option, up to a year. */
+export function readHours(value: string): number {
+  const hours = Number(value);
+  if (value.trim() !== '' && Number.isFinite(hours) && hours >= 0 && hours <= 8_784) return hours;
+  throw new InvalidArgumentError('Give hours, from 0 to 8784.');
+}
+
 function readSeconds(value: string): number {
   const seconds = Number(value);
   if (value.trim() !== '' && Number.isFinite(seconds) && seconds >= 0 && seconds <= 86_400) return seconds;

@@ -44,6 +44,12 @@ export interface SyncOptions extends CommandOptions {
   readonly due?: boolean;
 }
 
+/** Options of status. */
+export interface StatusOptions extends CommandOptions {
+  /** An activation whose last success is older makes the exit code 1. */
+  readonly staleHours?: number;
+}
+
 /** Options of clear. */
 export interface ClearOptions extends CommandOptions {
   /** The activation's id. */

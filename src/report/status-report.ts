@@ -1,4 +1,5 @@
 import type { ExitCode } from '../errors.ts';
+import { localTime } from './due-report.ts';
 import { formatCount, formatMany, renderTable, type TableColumn } from './layout.ts';
 import type { Style } from './style.ts';
 import { renderOrphans } from './sync.ts';
@@ -18,8 +19,25 @@ export interface ActivationStatusRow {
   readonly parked: number | null;
   readonly owed: number | null;
   readonly audienceId: string | null;
+  /** Rows that its last run put off to the next one. */
+  readonly deferred: number | null;
+  /** Rows of its last run without a clear answer. */
+  readonly unknown: number | null;
+  /** Rows of the segment or entity at its last plan. */
+  readonly segmentRows: number | null;
   /** A run that died is waiting to be closed. */
   readonly unfinished: boolean;
+  /** Since the last success. */
+  readonly ageMs: number | null;
+  /** `after_dbt`, or a cron expression. */
+  readonly schedule: string;
+  readonly isDue: boolean;
+  /** The instant of its schedule, or the build, that asks for a run. */
+  readonly dueSince: string | null;
+  /** The next instant of a cron expression. */
+  readonly nextAt: string | null;
+  /** Its last success is older than was asked for. */
+  readonly isStale: boolean;
 }
 
 /** A row that a destination rejected and has not accepted since. */
@@ -39,6 +57,10 @@ export interface RejectionRow {
 /** The answer of `status`. */
 export interface StatusReport {
   readonly activations: readonly ActivationStatusRow[];
+  /** In which cron expressions are read. */
+  readonly timezone: string;
+  /** The limit that was asked for; null where none was. */
+  readonly staleHours: number | null;
   /** The newest ones; how many there are in all say the activations. */
   readonly rejections: readonly RejectionRow[];
   readonly orphans: readonly { readonly activation: string; readonly rows: number }[];
@@ -50,11 +72,13 @@ const COLUMNS: readonly TableColumn[] = [
   { title: 'activation', align: 'left' },
   { title: 'last run', align: 'left' },
   { title: 'last success', align: 'left' },
+  { title: 'age', align: 'right' },
+  { title: 'next', align: 'left' },
   { title: 'held', align: 'right' },
   { title: 'rejected', align: 'right' },
 ];
 
-/** Where each activation stands. */
+/** Where each activation stands; times are those of the project's time zone. */
 export function renderStatus(report: StatusReport, style: Style): string {
   if (report.activations.length === 0) {
     return ['There is no activation yet.', ...renderOrphans(report.orphans, style)].join('\n');
@@ -63,13 +87,30 @@ export function renderStatus(report: StatusReport, style: Style): string {
     cells: [
       row.activation,
       row.lastStatus ?? 'never',
-      shortTime(row.lastSuccessAt),
+      shortTime(row.lastSuccessAt, report.timezone),
+      row.ageMs === null ? '' : formatAge(row.ageMs),
+      nextOf(row, report.timezone),
       count(row.held),
       count(row.rejected),
     ],
     notes: notesOf(row).map((note) => style.dim(note)),
   }));
-  return [renderTable(COLUMNS, rows, style.width), ...renderOrphans(report.orphans, style)].join('\n');
+  const stale = report.activations.filter(({ isStale }) => isStale).length;
+  const limit = `no success for more than ${formatMany(report.staleHours ?? 0, 'hour')}`;
+  return [
+    renderTable(COLUMNS, rows, style.width),
+    ...renderOrphans(report.orphans, style),
+    ...(stale === 0 ? [] : ['', style.red(`${formatMany(stale, 'activation')} with ${limit}.`)]),
+    '',
+    style.dim(`Times are those of ${report.timezone}.`),
+  ].join('\n');
+}
+
+/** `due`, or when it is due next. */
+function nextOf(row: ActivationStatusRow, timezone: string): string {
+  if (!row.enabled || row.paused) return '';
+  if (row.isDue) return 'due';
+  return row.nextAt === null ? 'after dbt' : localTime(row.nextAt, timezone);
 }
 
 function notesOf(row: ActivationStatusRow): readonly string[] {
@@ -77,6 +118,9 @@ function notesOf(row: ActivationStatusRow): readonly string[] {
     ...(row.enabled ? [] : ['not enabled']),
     ...(row.paused ? ['paused: `dinmo sync --resume` goes on'] : []),
     ...(row.unfinished ? ['a run ended without closing: the next sync closes it first'] : []),
+    ...(row.isStale ? ['too long ago'] : []),
+    ...((row.deferred ?? 0) > 0 ? [`${formatMany(row.deferred ?? 0, 'row')} put off to the next run`] : []),
+    ...((row.unknown ?? 0) > 0 ? [`${formatMany(row.unknown ?? 0, 'row')} without a clear answer`] : []),
     ...((row.dirty ?? 0) > 0 ? [`${formatMany(row.dirty ?? 0, 'row')} to be sent again`] : []),
     ...((row.parked ?? 0) > 0 ? [`${formatCount(row.parked ?? 0)} parked: \`dinmo retry\` tries them again`] : []),
     ...((row.owed ?? 0) > 0 ? [`${formatMany(row.owed ?? 0, 'removal')} still owed`] : []),
@@ -89,8 +133,15 @@ function count(value: number | null): string {
 }
 
 /** 2026-11-22 07:57 */
-function shortTime(iso: string | null): string {
-  return iso === null ? 'never' : iso.replace('T', ' ').slice(0, 16);
+function shortTime(iso: string | null, timezone: string): string {
+  return iso === null ? 'never' : localTime(iso, timezone);
+}
+
+/** `12 min`, `3 h`, `5 d` */
+function formatAge(milliseconds: number): string {
+  const minutes = Math.floor(milliseconds / 60_000);
+  if (minutes < 120) return `${minutes} min`;
+  return minutes < 48 * 60 ? `${Math.floor(minutes / 60)} h` : `${formatCount(Math.floor(minutes / 1440))} d`;
 }
 
 /** `status --rejected`: the rows that a destination rejected, by activation. */
@@ -104,7 +155,7 @@ export function renderRejections(report: StatusReport, style: Style): string {
     { title: 'last seen', align: 'left' },
   ];
   const rows = report.rejections.map((row) => ({
-    cells: [row.activation, row.key, row.operation, String(row.attempts), shortTime(row.lastSeenAt)],
+    cells: [row.activation, row.key, row.operation, String(row.attempts), shortTime(row.lastSeenAt, report.timezone)],
     notes: [`${row.code}: ${row.message}${row.parked ? ' — parked' : ''}`],
   }));
   return [renderTable(columns, rows, style.width), '', countOf(report)].join('\n');
@@ -133,6 +184,15 @@ export function statusJson(report: StatusReport): object {
       owed: row.owed,
       audience_id: row.audienceId,
       unfinished: row.unfinished,
+      deferred: row.deferred,
+      unknown: row.unknown,
+      segment_rows: row.segmentRows,
+      age_seconds: row.ageMs === null ? null : Math.floor(row.ageMs / 1000),
+      schedule: row.schedule,
+      due: row.isDue,
+      due_since: row.dueSince,
+      next_at: row.nextAt,
+      stale: row.isStale,
     })),
     rejections: report.rejections.map((row) => ({
       activation: row.activation,
@@ -147,6 +207,7 @@ export function statusJson(report: StatusReport): object {
     })),
     orphans: report.orphans,
     runs: report.runs,
+    timezone: report.timezone,
     error: null,
   };
 }
