@@ -45,6 +45,7 @@ const CASES: Readonly<Record<string, string>> = {
     BOOL → boolean
     TIMESTAMP → timestamp zoned
     DATETIME → timestamp
+    TIMESTAMP_NTZ → timestamp zoned
     DATE → date
     ARRAY<STRING> → string[]
     ARRAY<STRUCT<a INT64, b ARRAY<STRING>>> → json[]

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import type { ManifestNode } from '../../src/artifacts/manifest.ts';
+import { parseColumnType } from '../../src/knowledge/column-type.ts';
 import type { GeneratedFile } from '../../src/models/header.ts';
 import { nameFindings } from '../../src/models/name-findings.ts';
 import { exposureName } from '../../src/models/names.ts';
@@ -64,6 +66,53 @@ describe('rendering', () => {
     expect(entity).toMatch(/raise_compiler_error\("This model was generated for duckdb, bigquery/);
     expect(content(files, 'segments/segment_vip.sql')).not.toContain('target.type ==');
     expect(content(files, 'stats/stats_segment_overlap.sql')).not.toContain('{% elif');
+    // dbt-bigquery knows no `append`; a merge without a key is one.
+    expect(content(files, 'stats/stats_segment_sizes.sql')).toContain(
+      "incremental_strategy='merge' if target.type == 'bigquery' else 'append'",
+    );
+  });
+
+  test('reads a type in each branch as its adapter does, and records the same one whichever target generates', () => {
+    const typed = (adapterType: string, dataType: string): readonly GeneratedFile[] => {
+      const { input, store } = shop({
+        compiler: {
+          ...stubCompiler,
+          entity: (read, entity, dialect, target) => ({
+            ...stubCompiler.entity(read, entity, dialect, target),
+            columns: ['joined_at'],
+            sql: `select '${JSON.stringify(entity.properties.get('joined_at')?.type ?? null)}' as x`,
+          }),
+        },
+        nodes: [
+          {
+            uniqueId: 'model.shop.entity_customer',
+            columns: new Map([['joined_at', { name: 'joined_at', dataType: 'timestamp' }]]),
+          } as unknown as ManifestNode, // what is read of it
+        ],
+        input: { dialects: [duckdbDialect, bigqueryDialect] },
+      });
+      const entities = new Map(store.entities);
+      for (const [name, entity] of entities) {
+        const joined = entity.properties.get('joined_at');
+        const type = parseColumnType(adapterType, dataType);
+        if (joined !== undefined)
+          entities.set(name, { ...entity, properties: new Map([['joined_at', { ...joined, type, dataType }]]) });
+      }
+      return renderModels({ ...input, store: { ...store, adapterType, entities } });
+    };
+    const files = typed('duckdb', 'TIMESTAMP');
+    expect(content(files, 'entities/entity_customer.sql')).toMatch(
+      /'duckdb' %}\s+select '{"kind":"timestamp","zoned":false}'.*'bigquery' %}\s+select '{"kind":"timestamp","zoned":true}'/s,
+    );
+    expect(content(files, 'entities/_entities.yml')).toContain('data_type: timestamp');
+    for (const [adapter, dataType] of [
+      ['bigquery', 'TIMESTAMP'],
+      ['snowflake', 'TIMESTAMP_NTZ(9)'],
+    ] as const)
+      for (const path of ['entities/entity_customer.sql', 'entities/_entities.yml'])
+        expect(content(typed(adapter, dataType), path), adapter).toBe(content(files, path));
+    // Another kind of type is a change.
+    expect(content(typed('duckdb', 'date'), 'entities/_entities.yml')).toContain('data_type: date');
   });
 
   test('spells the YAML as the dbt that reads it wants it', () => {

@@ -198,6 +198,7 @@ const SEARCHED_ELSEWHERE: Readonly<Record<string, string>> = {
   'test/warehouse/duckdb/contract.test.ts': 'sessions only, nothing of the engine',
   'test/warehouse/bench-warehouse.ts': 'databases of the bench, which it searches when it closes',
   'test/warehouse/postgres/server.ts': 'a server',
-  'test/warehouse/postgres/example.test.ts': 'a script that makes seeds; the rest goes through the workspace',
+  'test/warehouse/example-workspace.ts':
+    'a script that makes seeds, and reads of what was built; the rest goes through the workspace',
   'test/warehouse/emulator-process.ts': 'emulators',
 };

@@ -4,7 +4,10 @@ import { expect } from 'vitest';
 import { must, type Workspace } from '../e2e/workspace.ts';
 import { deliveredBy, type ExampleTarget, exampleWorkspace, startSandbox, viewsOf } from './example-workspace.ts';
 
-/** Whether the example is asked for on this target; it runs dbt several times, a minute or more in all. */
+/** It runs dbt several times, each of which takes long where others use the machine too. */
+export const EXAMPLE_TIMEOUT_MS = 900_000;
+
+/** Whether the example is asked for on this target. */
 export function isWanted(target: string): boolean {
   return process.env['DINMO_TEST_DBT']?.split(',').includes(target) ?? false;
 }
