@@ -344,6 +344,8 @@ export class EngineBench {
       append: (table, types, rows) => around(`append ${table.name}`, () => warehouse.append(table, types, rows)),
       transaction: (work) => around('transaction', () => warehouse.transaction(work)),
       ...(warehouse.require ? { require: (query) => warehouse.require?.(query) ?? false } : {}),
+      ...(warehouse.answersEveryMs === undefined ? {} : { answersEveryMs: warehouse.answersEveryMs }),
+      ...(warehouse.tables ? { tables: async (schema) => (await warehouse.tables?.(schema)) ?? [] } : {}),
       describe: (sql) => warehouse.describe(sql),
       another: () => warehouse.another(),
       interrupt: () => warehouse.interrupt(),

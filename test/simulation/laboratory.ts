@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Service } from '../../src/destinations/destination.ts';
 import { type StateSchema, stateTables, tableSuffix } from '../../src/diff/state-tables.ts';
 import { silentLogger } from '../../src/log.ts';
@@ -6,10 +9,13 @@ import type { Storage } from '../../src/pipeline/storage.ts';
 import { syncActivation } from '../../src/pipeline/sync-activation.ts';
 import type { ActivationResult } from '../../src/pipeline/verdict.ts';
 import { Ledger, readActivationStates } from '../../src/record/ledger.ts';
-import { openDuckdb } from '../../src/warehouse/duckdb/connection.ts';
-import { duckdbDialect } from '../../src/warehouse/duckdb/dialect.ts';
+import type { SqlDialect } from '../../src/warehouse/dialect.ts';
+import { loadDialect } from '../../src/warehouse/registry.ts';
 import type { Warehouse } from '../../src/warehouse/warehouse.ts';
 import { observeState } from '../privacy/state.ts';
+import { benchName, openBenchWarehouse } from '../warehouse/bench-warehouse.ts';
+import type { OpenedWarehouse } from '../warehouse/opened-warehouse.ts';
+import { tableWords } from '../warehouse/table-words.ts';
 import { Acknowledged } from './acknowledged.ts';
 import type { Rows, Run, World } from './history.ts';
 import type { Member } from './member.ts';
@@ -28,32 +34,46 @@ export type Outcome =
   | { readonly kind: 'thrown'; readonly thrown: unknown }
   | { readonly kind: 'killed' };
 
-/** One DuckDB for any number of worlds, one after another. */
-export class Laboratory {
-  #warehouse: Promise<Warehouse> | null = null;
-  #worlds = 0;
+const NO_WAITING = `do $do$ begin
+  execute format('alter database %I set lock_timeout = 20', current_database());
+end $do$`;
 
-  warehouse(): Promise<Warehouse> {
-    this.#warehouse ??= openDuckdb(
-      { path: ':memory:', readOnly: false, settings: { threads: '1' }, extensions: [], attach: [] },
-      { clock: { now: () => Date.now(), sleep: async () => {} }, logger: silentLogger, lockTimeoutMs: 0 },
-    );
-    return this.#warehouse;
-  }
+/** Time of the system's, in which nobody waits. */
+const CLOCK = { now: () => Date.now(), sleep: async () => {} };
+
+/** The warehouse that tests run on, for any number of worlds, one after another. */
+export class Laboratory {
+  #opened: Promise<OpenedWarehouse> | null = null;
+  #worlds = 0;
 
   async open(world: World, given: Pick<StageOptions, 'isPoison' | 'strict'>): Promise<Stage> {
     const service = await realService(world.kind);
-    return new Stage(world, await this.warehouse(), { schema: `WORLD_${++this.#worlds}`, service, ...given });
+    // Elsewhere each world has a place of its own, which goes with it.
+    const alone = benchName() !== 'duckdb';
+    if (!alone) this.#opened ??= openBenchWarehouse(':memory:', CLOCK);
+    const opened = await (alone ? openBenchWarehouse('', CLOCK) : this.#opened);
+    if (opened === null) throw new Error('no warehouse to play in');
+    // A process that is frozen or dead gives nothing back: who waits for its rows would wait for ever.
+    if (opened.warehouse.state.name === 'postgres') await opened.warehouse.run(NO_WAITING);
+    const schema = alone ? 'DELTA' : `WORLD_${++this.#worlds}`;
+    const folder = mkdtempSync(join(tmpdir(), 'dinmo-simulation-'));
+    const dialect = await loadDialect(opened.warehouse.state.name);
+    return new Stage(world, opened, { schema, service, dialect, folder, alone, ...given });
   }
 
   async close(): Promise<void> {
-    await (await this.#warehouse)?.close();
+    await (await this.#opened)?.close();
   }
 }
 
 interface StageOptions {
   readonly schema: string;
   readonly service: Service;
+  readonly dialect: SqlDialect;
+  /** What machines remember, a folder each. */
+  readonly folder: string;
+  /** Whether the warehouse is this world's alone. */
+  readonly alone: boolean;
   readonly isPoison: (values: readonly string[]) => boolean;
   /** Looks also at what is known not to hold yet. */
   readonly strict: boolean;
@@ -69,16 +89,18 @@ export class Stage {
   readonly network: Network;
   readonly strict: boolean;
   readonly acknowledged = { a: new Acknowledged(), b: new Acknowledged() };
-  readonly #service: Service;
+  readonly #opened: OpenedWarehouse;
+  readonly #given: StageOptions;
   #processes = 0;
-  #rows = { a: '', b: '' };
+  readonly #rows: Record<'a' | 'b', string | null> = { a: null, b: null };
   readonly #members: Record<'a' | 'b', readonly Member[]> = { a: [], b: [] };
 
-  constructor(world: World, warehouse: Warehouse, given: StageOptions) {
-    this.#service = given.service;
+  constructor(world: World, opened: OpenedWarehouse, given: StageOptions) {
+    this.#opened = opened;
+    this.#given = given;
     this.strict = given.strict;
     this.world = world;
-    this.warehouse = warehouse;
+    this.warehouse = opened.warehouse;
     this.schema = { database: null, schema: given.schema };
     this.random = new Random(world.seed + 1);
     this.scheduler = new Scheduler(this.random);
@@ -111,10 +133,18 @@ export class Stage {
   async fill(states: readonly Rows[]): Promise<void> {
     for (const side of ['a', 'b'] as const) {
       this.#members[side] = states.flatMap((state) => state[side]);
-      const rows = this.#members[side].map(literals);
-      const statement = `create or replace table entity_person_${side} as select * from (values ${[...rows, '(0::bigint, null::varchar, null::varchar, null::varchar)'].join(', ')}) as t(id, email, phone, name) where id is distinct from 0`;
-      if (this.#rows[side] !== statement) await this.warehouse.run(statement);
-      this.#rows[side] = statement;
+      const rows = this.#members[side].map((member) => literals(this.warehouse, member));
+      const content = rows.join(', ');
+      if (this.#rows[side] === content) continue;
+      const table = `entity_person_${side}`;
+      if (this.#rows[side] === null) {
+        const { type } = tableWords(this.warehouse.state.name);
+        const columns = `id ${type('bigint')}, ${['email', 'phone', 'name'].map((name) => `${name} ${type('varchar')}`).join(', ')}`;
+        await this.warehouse.run(`drop table if exists ${table}`);
+        await this.warehouse.run(`create table ${table} (${columns})`);
+      } else await this.warehouse.run(`delete from ${table} where 1 = 1`);
+      if (rows.length > 0) await this.warehouse.run(`insert into ${table} values ${content}`);
+      this.#rows[side] = content;
     }
   }
 
@@ -150,20 +180,21 @@ export class Stage {
       await ledger.create();
       const states = await readActivationStates(ledger);
       const storage: Storage = { ledger, existing: await ledger.tables(), states, results: new Map(), setAside: [] };
+      const projectDir = join(this.#given.folder, process.host);
       const options = {
         clock,
         logger: silentLogger,
         signal: process.stopping.signal,
         lockTimeoutMs: PATIENCE_MS,
         fullRefresh: run.fullRefresh,
-        projectDir: '/nowhere',
+        projectDir,
       };
       return await syncActivation(
         {
           context: contextOf(world, run, options),
           options,
           storage,
-          dialect: duckdbDialect,
+          dialect: this.#given.dialect,
           syncId: `sync-${process.pid}`,
           equipment: { http: network.clientOf(process), pacers: new Map() },
           toolVersion: '0',
@@ -192,7 +223,7 @@ export class Stage {
       activation,
       entity,
       destination,
-      service: this.#watched(serviceOf(this.#service, this.world, run), run),
+      service: this.#watched(serviceOf(this.#given.service, this.world, run), run),
       endpoint: endpointOf(CASTS[this.world.kind]),
       state,
       suffix,
@@ -223,8 +254,11 @@ export class Stage {
   }
 
   async close(): Promise<void> {
-    await observeState((sql) => this.warehouse.query(sql));
-    await this.warehouse.run(`drop schema if exists "${this.schema.schema}" cascade`);
+    const { folder, alone } = this.#given;
+    rmSync(folder, { recursive: true, force: true });
+    if (this.#opened.shared !== true) await observeState((sql) => this.warehouse.query(sql));
+    if (alone) await this.#opened.close();
+    else await this.warehouse.run(`drop schema if exists "${this.schema.schema}" cascade`);
   }
 }
 
@@ -234,7 +268,7 @@ export function groupOf(key: string): number {
   return address === undefined ? Math.floor(Number(key) / 10) : Number(address);
 }
 
-function literals({ id, email, phone, name }: Member): string {
-  const text = (value: string | null): string => (value === null ? 'null' : `'${value}'`);
+function literals({ state }: Warehouse, { id, email, phone, name }: Member): string {
+  const text = (value: string | null): string => (value === null ? 'null' : state.text(value));
   return `(${id ?? 'null'}, ${text(email)}, ${text(phone)}, ${text(name)})`;
 }

@@ -11,6 +11,9 @@ export class MortalWarehouse implements Warehouse {
   readonly #scheduler: Scheduler;
   readonly #process: Process;
   readonly #inner: Warehouse;
+  readonly answersEveryMs?: number;
+  readonly require?: NonNullable<Warehouse['require']>;
+  readonly tables?: NonNullable<Warehouse['tables']>;
   /** Whether a statement belongs to the transaction that is open. */
   readonly #inside = new AsyncLocalStorage<true>();
   #open = false;
@@ -21,6 +24,10 @@ export class MortalWarehouse implements Warehouse {
     this.#process = process;
     this.#inner = inner;
     process.onKill.push(() => void this.close());
+    const { answersEveryMs, require, tables } = inner;
+    if (answersEveryMs !== undefined) this.answersEveryMs = answersEveryMs;
+    if (require !== undefined) this.require = (query) => require.call(inner, query);
+    if (tables !== undefined) this.tables = (schema) => this.#step('list tables', () => tables.call(inner, schema));
   }
 
   get state(): Warehouse['state'] {
@@ -29,7 +36,7 @@ export class MortalWarehouse implements Warehouse {
 
   async run(sql: string): Promise<number> {
     const changed = await this.#step(pointOf(sql), () => this.#inner.run(sql));
-    if (changed === 1 && /^update .*"lease_owner" = '/.test(sql)) this.#scheduler.hold(this.#process);
+    if (changed === 1 && /^update .*["`]lease_owner["`] = '/i.test(sql)) this.#scheduler.hold(this.#process);
     return changed;
   }
 
@@ -96,7 +103,13 @@ export class MortalWarehouse implements Warehouse {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#inner.close();
+    // It may take a while: nothing else happens meanwhile.
+    this.#scheduler.enter();
+    try {
+      await this.#inner.close();
+    } finally {
+      this.#scheduler.leave();
+    }
   }
 
   #step<T>(point: string, work: () => Promise<T>): Promise<T> {
@@ -141,12 +154,12 @@ export function pointOf(sql: string): string {
     /^(create or replace temporary table|create temporary table|create or replace table|create table|create schema|insert into|delete from|update|drop table|copy|with|select)/.exec(
       text,
     )?.[1] ?? text.slice(0, 20);
-  const table = /(?:table(?: if (?:not )?exists)?|into|from|update) ((?:"[^"]+"|[\w.])+)/.exec(text)?.[1] ?? '';
+  const table = /(?:table(?: if (?:not )?exists)?|into|from|update) ((?:["`][^"`]+["`]|[\w.])+)/.exec(text)?.[1] ?? '';
   return `${verb.replace('create or replace', 'create')} ${tableOf(table)}`.trim();
 }
 
 /** Without the schema, and without what tells one activation's tables from another's. */
 function tableOf(name: string): string {
-  const last = name.replaceAll('"', '').split('.').at(-1) ?? '';
+  const last = name.replaceAll(/["`]/g, '').split('.').at(-1) ?? '';
   return last.replace(/_(?:person|objects|people)[a-z_]*_[0-9a-f]{8}$/, '');
 }

@@ -51,6 +51,8 @@ class Player {
   readonly #theirs: readonly string[];
   /** Processes that ended before their time, since a run of the activation was closed by itself. */
   readonly #lost = { a: 0, b: 0 };
+  /** Machines of those processes. */
+  readonly #lostOn = new Set<string>();
   readonly #struck = new Map<Run, Process['struck']>();
 
   constructor(stage: Stage, tally: Tally) {
@@ -178,19 +180,23 @@ class Player {
         return process.state === 'ended' && rival.state === 'ended';
       });
     }
-    this.#judgeRepetition(run, known.again);
+    this.#judgeRepetition(run, process.host, known.again);
     this.#struck.set(run, process.struck);
     for (const one of outcomes.keys()) this.#tally.ended(one);
     const lost = [...outcomes].some(([one, outcome]) => one.struck !== null || outcome.kind !== 'result');
     // What was lost is sent again by the next run that gets so far, and settled by one that leaves nothing open.
+    if (lost) this.#lostOn.add(process.host);
     if (lost) this.#lost[run.activation]++;
     else if ([...outcomes.values()].every(isComplete)) this.#lost[run.activation] = 0;
     return outcomes;
   }
 
   /** Rows in flight, of each process that was lost, may be sent again; no others. */
-  #judgeRepetition(run: Run, again: readonly string[]): void {
+  #judgeRepetition(run: Run, host: string, again: readonly string[]): void {
     const { connections, rowsPerRequest } = this.#stage.world;
+    // Where answers are written every so often, the last of them are known to the machine alone that got them.
+    const paced = this.#stage.warehouse.answersEveryMs !== undefined;
+    if (paced && [...this.#lostOn].some((lost) => lost !== host)) return;
     const bound = this.#lost[run.activation] * connections * rowsPerRequest;
     if (again.length > bound)
       this.problems.push(

@@ -124,7 +124,10 @@ export class Scheduler {
       const soon = timer !== null && timer.at - this.#now <= STATEMENT_MS_MAX;
       if (ready.length > 0 && !(soon && this.#random.chance(0.25))) this.#take(this.#random.pick(ready));
       else if (timer !== null) this.#fire(timer);
-      else throw new Error('the simulation stands still: nothing is left that could happen');
+      else {
+        const waiting = this.#turns.map(({ process, point }) => `${process.pid} (${process.state}) at ${point}`);
+        throw new Error(`the simulation stands still: nothing is left that could happen; ${waiting.join(', ')}`);
+      }
     }
   }
 

@@ -182,9 +182,9 @@ export function contextOf(world: World, run: Run, options: Context['options']): 
     findings: [],
     // Of the project a sync asks for the relations of its generated models, and for what the run's row says of dbt.
     project: {
-      dir: '/nowhere',
+      dir: options.projectDir,
       runResults: [],
-    freshness: [],
+      freshness: [],
       manifest: { metadata: { projectName: 'shop', invocationId: null }, nodes: new Map(nodes) },
     },
   } as unknown as Context;
