@@ -1,4 +1,4 @@
-import { DiagLogLevel, diag } from '@opentelemetry/api';
+import { context, DiagLogLevel, diag, metrics, propagation, trace } from '@opentelemetry/api';
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { readAbout } from '../about.ts';
 import { messageOf } from '../errors.ts';
@@ -56,11 +56,18 @@ export function startTelemetry(
       await Promise.race([ended, new Promise((resolve) => late.signal.addEventListener('abort', resolve))]);
       clearTimeout(timer);
       if (late.signal.aborted) faults.push('the collector did not answer in time');
-      diag.disable();
+      // A process may run one command after another.
+      for (const api of [diag, trace, metrics, propagation, context]) api.disable();
       const [first] = faults;
-      if (first !== undefined) log.warn('telemetry.failed', { reason: mask(first.split('\n')[0] ?? '').slice(0, 300) });
+      if (first !== undefined) log.warn('telemetry.failed', { reason: mask(plainFault(first)) });
     },
   };
+}
+
+/** What the SDK says of an error is JSON with a stack. */
+function plainFault(text: string): string {
+  const [, message = text] = /"message":"((?:[^"\\]|\\.)*)"/.exec(text) ?? [];
+  return (message.split('\n')[0] ?? '').slice(0, 300);
 }
 
 /** The SDK reads the process's environment when its parts are made: for so long it sees what a command can keep to. */
