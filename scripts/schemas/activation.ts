@@ -17,6 +17,7 @@ export const schedule: Schema = {
   description: '`after_dbt`, or a cron expression of five fields, which `dinmo sync --due` honours.',
   type: 'string',
   pattern: `^(after_dbt|\\s*${CRON_FIELD}(\\s+${CRON_FIELD}){4}\\s*)$`,
+  patternErrorMessage: 'Write after_dbt, or a cron expression of five fields such as "0 6 * * *".',
   examples: ['after_dbt', '0 6 * * *'],
 };
 

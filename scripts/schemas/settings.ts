@@ -11,6 +11,9 @@ import { choice, number, type Schema, text, Vocabulary } from './words.ts';
 const words = new Vocabulary({ isRendered: false });
 const EXPRESSION: Schema = { type: 'string', pattern: '\\{\\{|\\{%' };
 
+const SECRET_RULE =
+  'A secret is not written here: put it into an environment variable and write "{{ env_var(\'NAME\') }}".';
+
 /** dinmo.yml */
 export function settingsSchema(): Schema {
   return {
@@ -80,6 +83,7 @@ function alerts(): Schema {
     description: `${description} From an environment variable.`,
     type: 'string',
     pattern: CREDENTIAL.source,
+    patternErrorMessage: SECRET_RULE,
     examples: ["{{ env_var('SLACK_WEBHOOK_URL') }}"],
   });
   const alert = {
@@ -207,6 +211,7 @@ function credential(fact: SettingFact): Schema {
     description: `${fact.description}. From an environment variable.`,
     type: 'string',
     pattern: CREDENTIAL.source,
+    patternErrorMessage: SECRET_RULE,
     examples: [`{{ env_var('${fact.name.toUpperCase()}') }}`],
   };
 }

@@ -69,7 +69,7 @@ export class Vocabulary {
     return {
       ...shown,
       type: 'object',
-      propertyNames: { pattern: NAME.source },
+      propertyNames: { pattern: NAME.source, patternErrorMessage: NAME_RULE },
       additionalProperties: this.value(value),
     };
   }
@@ -91,10 +91,14 @@ export const text = (description: string, more: Schema = {}): Schema => ({
   ...more,
 });
 
+/** `patternErrorMessage` is what the language servers of VS Code show instead of a pattern. */
+const NAME_RULE = 'A name begins with a lower-case letter and has up to 40 lower-case letters, digits and underscores.';
+
 export const name = (description: string, more: Schema = {}): Schema => ({
   description,
   type: 'string',
   pattern: NAME.source,
+  patternErrorMessage: NAME_RULE,
   ...more,
 });
 
@@ -139,5 +143,6 @@ export const path = (description: string, more: Schema = {}): Schema => ({
   description,
   type: 'string',
   pattern: '^[^.]*[^.\\s][^.]*(\\.[^.]*[^.\\s][^.]*)*$',
+  patternErrorMessage: 'Names joined by single dots, such as plan.price.',
   ...more,
 });
