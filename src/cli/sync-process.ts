@@ -34,6 +34,7 @@ export function startSyncProcess(shell: Shell, flags: ProjectFlags, runId: strin
     child.once('close', (code) => resolve(code));
   });
   return {
+    pid: child.pid ?? null,
     ended: ended.then((code) => readSyncEnd(code, stdout)),
     stop: () => {
       child.kill('SIGTERM');

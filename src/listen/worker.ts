@@ -18,6 +18,8 @@ export interface SyncEnd {
 
 /** A sync that is under way, in a process of its own. */
 export interface SyncProcess {
+  /** null: it could not be started. */
+  readonly pid: number | null;
   /** Never rejects. */
   readonly ended: Promise<SyncEnd>;
   /** Asks it to end: the batch in flight is finished and recorded. */
@@ -107,8 +109,9 @@ export class Worker {
   async #sync(run: QueuedRun): Promise<void> {
     const { queue, clock, logger, startSync } = this.#options;
     const startedAt = clock.now();
-    logger.info('sync.started', { dbt_run_id: run.runId, attempt: run.failures + 1, depth: queue.depth });
     const process = startSync(run.runId);
+    const { pid } = process;
+    logger.info('sync.started', { dbt_run_id: run.runId, attempt: run.failures + 1, depth: queue.depth, pid });
     this.#running = { run, process };
     const end = await process.ended;
     this.#running = null;

@@ -89,7 +89,7 @@ export const LISTEN_EVENTS = [
   {
     event: 'sync.started',
     level: 'info',
-    keys: { dbt_run_id: RUN, attempt: 'which one', depth: 'events that wait, this one included' },
+    keys: { dbt_run_id: RUN, attempt: 'which one', depth: 'events that wait, this one included', pid: 'the process' },
     meaning: 'A sync begins, in a process of its own.',
     rare: true,
   },

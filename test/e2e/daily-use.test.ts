@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { BakeryPlatforms, buildBakery, expectedStates, expectPeople, moveBakery, sha256 } from './bakery-run.ts';
+import { listenThroughDeath } from './listen-run.ts';
 import { must, type Workspace } from './workspace.ts';
 
 let platforms: BakeryPlatforms;
@@ -314,6 +315,18 @@ describe('files', () => {
 function byMail(one: Record<string, unknown>, other: Record<string, unknown>): number {
   return String(one['mail']) < String(other['mail']) ? -1 : 1;
 }
+
+describe('dinmo listen', () => {
+  test('killed after it took an event, and started again: the run of dbt Cloud is synced', async () => {
+    const expected = await expectedStates(workspace);
+    const heard = await listenThroughDeath(workspace);
+    expect(heard.first).toEqual(['event.accepted 1', 'sync.started 1']);
+    expect(heard.second).toEqual(['sync.started 1', 'sync.finished 1', 'event.duplicate 1']);
+    expect(heard.code, heard.stderr).toBe(0);
+    expect(platforms.hook.table('loyal.hook')).toEqual(expected.hook);
+    expect(platforms.violations).toEqual([]);
+  });
+});
 
 describe('secrets and people', () => {
   test('are in no output, whatever happens', async () => {
