@@ -41,12 +41,14 @@ export const TEMPORARY = {
 export async function collectCandidates(warehouse: Warehouse, job: DiffJob): Promise<Collected> {
   const segment = await readSegment(warehouse, job);
   const byHash = new CandidateSql(warehouse.state, segment.job, 'hash');
-  const usable = segment.hashesCurrent && !isAppendOnly(job);
-  if (usable && (await compare(warehouse, byHash, segment)))
-    return { rows: segment.rows, unchanged: segment.unchanged, candidates: byHash.candidates() };
+  const { rows, unchanged } = segment;
+  if (segment.hashesCurrent && !isAppendOnly(job)) {
+    const differing = await compare(warehouse, byHash, segment);
+    if (differing !== null) return { rows, unchanged, differing, candidates: byHash.candidates() };
+  }
   const byKey = new CandidateSql(warehouse.state, segment.job, 'key');
-  await compare(warehouse, byKey, segment);
-  return { rows: segment.rows, unchanged: segment.unchanged, candidates: byKey.candidates() };
+  const differing = (await compare(warehouse, byKey, segment)) ?? 0;
+  return { rows, unchanged, differing, candidates: byKey.candidates() };
 }
 
 /** What `collectCandidates` leaves, beside its tables. */
@@ -55,6 +57,8 @@ export interface Collected {
   readonly rows: number;
   /** Every one of them is in the snapshot as it is, and nothing else. */
   readonly unchanged: boolean;
+  /** Rows of `dinmo_joined`: their numbers `n` begin at 0. */
+  readonly differing: number;
   readonly candidates: string;
 }
 
@@ -83,23 +87,24 @@ async function firstNumber(warehouse: Warehouse): Promise<bigint> {
   return BigInt(String(row?.['first'] ?? 0));
 }
 
-/** False where two keys have one hash: nothing of what was computed holds then. */
-async function compare(warehouse: Warehouse, sql: CandidateSql, segment: SegmentState): Promise<boolean> {
+/** How many rows differ; null where two keys have one hash: nothing of what was computed holds then. */
+async function compare(warehouse: Warehouse, sql: CandidateSql, segment: SegmentState): Promise<number | null> {
   const { state } = warehouse;
   await warehouse.run(state.createNumbered(TEMPORARY.joined, sql.joined(segment.unchanged)));
   await warehouse.run(state.createTemporary(TEMPORARY.held, sql.held()));
   const met = await whatMet(warehouse, sql, segment);
-  if (met.collisions > 0) return false;
+  if (met.collisions > 0) return null;
   const copies = await whereCopiesAre(warehouse, sql, { segment, met });
   await warehouse.run(state.createTemporary(TEMPORARY.duplicates, sql.duplicates(copies)));
-  return true;
+  return met.rows;
 }
 
 /** Where keys can occur more than once: nowhere, among the rows that met none of the snapshot, or anywhere. */
 type Copies = 'none' | 'fresh' | 'anywhere';
 
-/** Rows of the segment that met none of the snapshot, rows of the snapshot that met none of the segment, and rows that met wrongly. */
+/** Rows that differ; among them those of the segment that met none of the snapshot, those of the snapshot that met none, those that met wrongly. */
 interface Met {
+  readonly rows: number;
   readonly fresh: number;
   readonly gone: number;
   readonly collisions: number;
@@ -107,14 +112,20 @@ interface Met {
 
 async function whatMet(warehouse: Warehouse, sql: CandidateSql, segment: SegmentState): Promise<Met> {
   const asked = [
+    'count(*) as row_count',
     ...(sql.by === 'hash' ? [`${sql.collisions()} as collisions`] : []),
     ...(sql.countsCopies && !segment.unchanged
       ? ['count(*) - count(s_join) as fresh', 'count(*) - count(c_fast) as gone']
       : []),
   ];
-  const [row] = asked.length === 0 ? [] : await warehouse.query(`select ${asked.join(', ')} from ${TEMPORARY.joined}`);
+  const [row] = await warehouse.query(`select ${asked.join(', ')} from ${TEMPORARY.joined}`);
   const number = (name: string): number => Number(row?.[name] ?? 0);
-  return { fresh: number('fresh'), gone: number('gone'), collisions: number('collisions') };
+  return {
+    rows: number('row_count'),
+    fresh: number('fresh'),
+    gone: number('gone'),
+    collisions: number('collisions'),
+  };
 }
 
 /** Asked of numbers first: keys are compared only where some of them can be the same. */

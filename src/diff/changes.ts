@@ -42,7 +42,7 @@ async function numbered(warehouse: Warehouse, kinds: readonly ChangeKind[]): Pro
   const places = (more.length === 0 ? [only] : some).map(
     ({ sql }, place) => `select ${place} as place, kind.* from (${sql}) as kind`,
   );
-  return warehouse.state.numbered(places.join(' union all '), 'place, n');
+  return warehouse.state.numbered(places.join(' union all '));
 }
 
 /** Neighbouring changes, and the numbers of their rows in `dinmo_joined`. */

@@ -26,11 +26,11 @@ export async function planAlone(warehouse: Warehouse, job: DiffJob): Promise<Del
 export async function planDelivery(
   warehouse: Warehouse,
   job: DiffJob,
-  { rows: segmentRows, candidates }: Collected,
+  { rows: segmentRows, differing, candidates }: Collected,
 ): Promise<DeliveryPlan> {
   // Where nothing has to be looked at in this process, what a row is and what is done about it is one step.
   if (job.preparer !== null) await warehouse.run(warehouse.state.createTemporary(TEMPORARY.candidates, candidates));
-  await prepareCandidates(warehouse, job);
+  await prepareCandidates(warehouse, job, differing);
   await decideActions(warehouse, job, job.preparer === null ? `(${candidates})` : TEMPORARY.candidates);
   await arrangeChanges(warehouse, job);
   return await summarise(warehouse, job, segmentRows);

@@ -24,7 +24,7 @@ const NEW_IDENTIFIERS: readonly StateColumn[] = [
  * Normalises the identifiers of every row that may be sent, and applies the platform's own rules, in this process:
  * only candidates pass through, page by page. Fills `dinmo_prepared` and `dinmo_new_identifiers`.
  */
-export async function prepareCandidates(warehouse: Warehouse, job: DiffJob): Promise<void> {
+export async function prepareCandidates(warehouse: Warehouse, job: DiffJob, differing: number): Promise<void> {
   const { state } = warehouse;
   for (const [name, shape] of [
     [TEMPORARY.prepared, PREPARED],
@@ -33,10 +33,9 @@ export async function prepareCandidates(warehouse: Warehouse, job: DiffJob): Pro
     await warehouse.run(createTemporaryTable(state, name, shape));
   }
   if (job.preparer === null) return;
-  const [size] = await warehouse.query(`select coalesce(max(n), -1) as top from ${TEMPORARY.candidates}`);
-  const top = Number(size?.['top'] ?? -1);
+  if (differing === 0) return;
   const numbers = await rowNumbers(warehouse);
-  for (let from = 0; from <= top; from += PAGE_ROWS)
+  for (let from = 0; from < differing; from += PAGE_ROWS)
     await preparePage(warehouse, job, { preparer: job.preparer, numbers, from });
 }
 

@@ -1,3 +1,4 @@
+import type { Mode } from '../artifacts/annotation.ts';
 import {
   CHANGE_COLUMNS,
   CHANGE_IDENTIFIER_COLUMNS,
@@ -54,8 +55,8 @@ export class Ledger {
     return this.warehouse.transaction(work);
   }
 
-  /** Makes the schema and the shared tables where they are missing. */
-  async create(): Promise<void> {
+  /** Makes the schema and the shared tables where they are missing; the names of all tables that are there then. */
+  async create(): Promise<ReadonlySet<string>> {
     const { state } = this.warehouse;
     const existing = await this.tables();
     // Who may not make schemas may not even ask for one that exists.
@@ -66,6 +67,7 @@ export class Ledger {
     ];
     for (const [name, shape] of shapes)
       if (!existing.has(name)) await this.warehouse.run(createTable(state, { ...this.schema, name }, shape));
+    return new Set([...existing, ...shapes.map(([name]) => name)]);
   }
 
   /** Makes an activation's snapshot tables where they are missing; also those of its changes where a run cannot make them itself. `existing`: names of tables that are there. */
@@ -148,6 +150,8 @@ export interface ActivationState {
   readonly destination: string;
   readonly platform: string;
   readonly service: string;
+  readonly entity: string | null;
+  readonly mode: Mode | null;
   readonly core: string | null;
   readonly account: string | null;
   readonly audience: string | null;
@@ -174,6 +178,8 @@ function activationState(row: Row): ActivationState {
     destination: text('destination') ?? '',
     platform: text('platform') ?? '',
     service: text('service') ?? '',
+    entity: text('entity'),
+    mode: text('mode') as Mode | null, // only ever written from one
     core: text('core'),
     account: text('account'),
     audience: text('audience'),

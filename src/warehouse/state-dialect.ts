@@ -71,8 +71,8 @@ export interface StateDialect {
   /** The same with numbered rows, which are read by their numbers later. */
   createNumbered(name: string, select: string): string;
   dropTemporary(name: string): string;
-  /** The rows of a query with `seq`, their number from 1 in this order. */
-  numbered(select: string, order: string): string;
+  /** The rows of a query with `seq`, their number from 1, by their columns `place` and `n`: rows without `n` in any order. */
+  numbered(select: string): string;
   /** A query with `table_name` of each table in a schema, whose name is compared without case; empty where there is no such schema. */
   tablesOf(schema: Omit<TableName, 'name'>): string;
   /** One row for each number from `lo` to `hi` of the ranges in a FROM item: `seq`, and the columns named. */

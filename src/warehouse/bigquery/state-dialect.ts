@@ -12,6 +12,9 @@ const TYPES: Readonly<Record<StateType, string>> = {
   strong_hash: 'bytes',
 };
 
+/** Neighbours that are numbered by one worker. */
+const STRIPE_ROWS = 1_000_000;
+
 /** Among so many workers rows are numbered: one alone cannot hold the rows of a large first sync. */
 const NUMBERERS = 256;
 
@@ -77,8 +80,14 @@ from ${rows} as made join (select row_part, sum(part_rows) over (order by row_pa
 drop table ${rows}`;
   },
   dropTemporary: (name) => `drop table if exists ${bigqueryState.identifier(name)}`,
-  numbered: (select, order) =>
-    `select row_number() over (order by ${order}) as seq, arranged.* from (${select}) as arranged`,
+  // A window over all rows is the work of one worker, whose memory tens of millions of them exceed: each stripe has a window of its own.
+  numbered: (
+    select,
+  ) => `with arranged as (select made.*, coalesce(div(n, ${STRIPE_ROWS}), -1) as stripe from (${select}) as made),
+stripes as (select place, stripe, count(*) as stripe_rows from arranged group by place, stripe)
+select p.rows_before + row_number() over (partition by a.place, a.stripe order by a.n) as seq, a.* except (stripe)
+from arranged as a
+join (select place, stripe, sum(stripe_rows) over (order by place, stripe) - stripe_rows as rows_before from stripes) as p on p.place = a.place and p.stripe = a.stripe`,
   tablesOf: ({ database, schema }) => {
     const place = [database, schema].filter((part) => part !== null).map(bigqueryState.identifier);
     return `select table_name from ${place.join('.')}.INFORMATION_SCHEMA.TABLES`;

@@ -59,8 +59,8 @@ export const duckdbState: StateDialect = {
   createTable: (table, select) => `create or replace table ${duckdbState.table(table)} as ${select}`,
   createNumbered: (name, select) => duckdbState.createTemporary(name, select),
   // Sorted first: a window without order numbers what comes, and is faster than one with an order.
-  numbered: (select, order) =>
-    `select row_number() over () as seq, arranged.* from (select * from (${select}) as unordered order by ${order}) as arranged`,
+  numbered: (select) =>
+    `select row_number() over () as seq, arranged.* from (select * from (${select}) as unordered order by place, n) as arranged`,
   tablesOf: ({ database, schema }) => {
     const named = (column: string, name: string | null): string =>
       name === null ? 'true' : `lower(${column}) = lower(${duckdbState.text(name)})`;

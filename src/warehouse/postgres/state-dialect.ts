@@ -77,8 +77,8 @@ end $do$`;
   createNumbered: (name, select) =>
     `${postgresState.createTemporary(name, `select row_number() over () as stored_n, made.* from (${select}) as made`)}; create unique index on ${temporary(name)} (stored_n)`,
   dropTemporary: (name) => `drop table if exists ${temporary(name)}`,
-  numbered: (select, order) =>
-    `select row_number() over (order by ${order}) as seq, arranged.* from (${select}) as arranged order by ${order}`,
+  numbered: (select) =>
+    `select row_number() over (order by place, n) as seq, arranged.* from (${select}) as arranged order by place, n`,
   tablesOf: ({ database, schema }) => {
     const named = (column: string, name: string | null): string =>
       name === null ? 'true' : `lower(${column}) = lower(${textLiteral(name)})`;

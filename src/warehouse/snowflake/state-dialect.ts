@@ -82,8 +82,8 @@ export const snowflakeState: StateDialect = {
       `select row_number() over (order by 1) as dinmo_row, made.* from (${select}) as made`,
     ),
   dropTemporary: (name) => `drop table if exists ${snowflakeState.identifier(name)}`,
-  numbered: (select, order) =>
-    `select row_number() over (order by ${order}) as seq, arranged.* from (${select}) as arranged order by seq`,
+  numbered: (select) =>
+    `select row_number() over (order by place, n) as seq, arranged.* from (${select}) as arranged order by seq`,
   tablesOf: ({ database, schema }) => {
     const place = database === null ? '' : `${snowflakeState.identifier(database)}.`;
     const named = schema === null ? 'true' : `lower(table_schema) = lower(${textLiteral(schema)})`;
