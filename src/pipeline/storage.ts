@@ -40,13 +40,13 @@ export async function openStorage(context: Context, warehouse: Warehouse, instan
   const ledger = new Ledger(warehouse, storageSchema(context));
   if (instance !== null) await dropOtherInstance(ledger, instance);
   else await warnOfOtherStorage(context, ledger);
-  await ledger.create();
+  const existing = await ledger.create();
   if (instance !== null && (await readFact(ledger, 'sandbox_instance')) === null)
     await ledger.insert('facts', { name: 'sandbox_instance', value: instance });
   const recorded = await readResults(ledger);
   const known = resultsOf(context, recorded);
   if (!sameResults(recorded, known.results)) await recordResults(ledger, known.results);
-  return { ledger, existing: await ledger.tables(), states: await readActivationStates(ledger), ...known };
+  return { ledger, existing, states: await readActivationStates(ledger), ...known };
 }
 
 /** Looks at the storage without touching it. */
