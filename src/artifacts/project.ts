@@ -173,10 +173,13 @@ function readAllFreshness(artifactsPath: string, named: readonly string[], cwd: 
   return [...own, ...others];
 }
 
-/** The name of a target is that of a profile elsewhere, which says nothing here: database and schema of the manifest do. */
+/**
+ * The name of a target is that of a profile elsewhere, which says nothing here: database and schema of the manifest do. All
+ * steps of one run were built from one checkout.
+ */
 function readElsewhere(path: string): readonly RunResults[] {
   const results = readRunResults(path);
-  return results === null ? [] : [{ ...results, target: null }];
+  return results === null ? [] : [{ ...results, target: null, sameCode: true }];
 }
 
 function readProfileOf(

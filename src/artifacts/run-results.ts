@@ -30,6 +30,8 @@ export interface RunResults {
   /** True when `--empty` or `--sample` was among the arguments. */
   readonly partialData: boolean;
   readonly target: string | null;
+  /** True where it is known that the code that was built is the one that the manifest holds, though another command wrote that. */
+  readonly sameCode?: boolean;
   readonly results: ReadonlyMap<string, NodeResult>;
 }
 

@@ -153,7 +153,8 @@ function knownResult(result: NodeResult, file: RunResults, manifest: Manifest): 
 
 function builtFrom(uniqueId: string, file: RunResults, manifest: Manifest): string | null {
   const node = manifest.nodes.get(uniqueId);
-  const isOfBuild = file.invocationId !== null && file.invocationId === manifest.metadata.invocationId;
+  const isOfBuild =
+    file.sameCode === true || (file.invocationId !== null && file.invocationId === manifest.metadata.invocationId);
   return isOfBuild && node?.tags.includes(GENERATED_TAG) ? fingerprint(node.rawCode) : null;
 }
 

@@ -1,7 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { SimulatedCloud } from '../dbt-cloud/simulated-cloud.ts';
+import { SimulatedCloud, type SimulatedStep } from '../dbt-cloud/simulated-cloud.ts';
 import { secret } from '../privacy/canaries.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -44,6 +46,29 @@ class Ear {
   }
 }
 
+/** What one `dbt build` left, as a job leaves it that runs and tests in two steps, under a target of its own, and writes docs last. */
+function stepsOf(workspace: Workspace): readonly SimulatedStep[] {
+  const manifest = JSON.parse(workspace.read('target/manifest.json'));
+  const built = JSON.parse(workspace.read('target/run_results.json'));
+  const generated_at = new Date().toISOString();
+  const part = (which: string, invocation_id: string, results: readonly unknown[]): Record<string, string> => ({
+    'manifest.json': JSON.stringify({ ...manifest, metadata: { ...manifest.metadata, generated_at, invocation_id } }),
+    'run_results.json': JSON.stringify({
+      metadata: { ...built.metadata, invocation_id },
+      args: { which, target: 'default' },
+      results,
+    }),
+  });
+  const isTest = ({ unique_id }: { readonly unique_id: string }): boolean => unique_id.startsWith('test.');
+  const models = built.results.filter((result: { unique_id: string }) => !isTest(result));
+  return [
+    { name: 'Clone git repository' },
+    { name: 'Invoke dbt with `dbt run --exclude tag:dinmo`', artifacts: part('run', 'first', models) },
+    { name: 'Invoke dbt with `dbt build`', artifacts: part('build', 'second', built.results.filter(isTest)) },
+    { name: 'Invoke dbt with `dbt docs generate`', artifacts: part('generate', 'third', []) },
+  ];
+}
+
 /**
  * A job of dbt Cloud built the project; its webhook is taken, listener and sync are killed before anything was sent, both
  * start again, and the delivery comes once more. The project has no artifacts of its own.
@@ -67,18 +92,11 @@ export async function listenThroughDeath(workspace: Workspace): Promise<Heard> {
     return { listener, ear, url: JSON.parse(text).url };
   };
   try {
-    const artifacts = Object.fromEntries(
-      ['manifest.json', 'run_results.json'].map((name) => [name, workspace.read(`target/${name}`)]),
-    );
-    const worthless = JSON.stringify({ metadata: {}, args: { which: 'generate' }, results: [] });
-    cloud.runs.set(1, {
-      steps: [
-        { name: 'Clone git repository' },
-        { name: 'Invoke dbt with `dbt build`', artifacts },
-        { name: 'Invoke dbt with `dbt docs generate`', artifacts: { ...artifacts, 'run_results.json': worthless } },
-      ],
-    });
+    cloud.runs.set(1, { steps: stepsOf(workspace) });
     workspace.remove('target');
+    // A fresh checkout, as the listener's machine has it.
+    for (const path of readdirSync(workspace.folder, { recursive: true, encoding: 'utf8' }))
+      if (path.endsWith('.sql')) utimesSync(join(workspace.folder, path), new Date(), new Date());
     const first = await listen();
     const event = cloud.event(1);
     const asked = new Promise<void>((resolve) => {
