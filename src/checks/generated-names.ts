@@ -7,6 +7,7 @@ import {
   entityModelName,
   STATS_MODELS,
   SYNC_REJECTIONS_MODEL,
+  SYNC_ROW_HISTORY_MODEL,
   SYNC_RUNS_MODEL,
   segmentModelName,
   unmatchedModelName,
@@ -29,6 +30,7 @@ function namesOf(context: CheckContext): ReadonlyMap<string, SourceLocation | nu
   const names = new Map<string, SourceLocation | null>();
   for (const name of [...STATS_MODELS, DELTA_STORAGE_MODEL, SYNC_RUNS_MODEL, SYNC_REJECTIONS_MODEL])
     names.set(name, null);
+  if (context.project.settings.history === 'rows') names.set(SYNC_ROW_HISTORY_MODEL, null);
   for (const entity of entities.values()) names.set(entityModelName(entity.name), entity.origin.locate(['name']));
   for (const segment of segments.values()) {
     const place = segment.origin.locate(segment.at);

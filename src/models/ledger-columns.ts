@@ -6,6 +6,10 @@ export interface LedgerColumn {
   readonly name: string;
   readonly type: LedgerType;
   readonly description: string;
+  /** All that it can be, which a test of the model holds. */
+  readonly values?: readonly string[];
+  /** It is never null, which a test of the model holds. */
+  readonly always?: true;
 }
 
 export interface LedgerTable {
@@ -17,9 +21,16 @@ export interface LedgerTable {
   readonly columns: readonly LedgerColumn[];
 }
 
-function column(name: string, type: LedgerType, description: string): LedgerColumn {
-  return { name, type, description };
+type Held = Pick<LedgerColumn, 'values' | 'always'>;
+
+function column(name: string, type: LedgerType, description: string, held: Held = {}): LedgerColumn {
+  return { name, type, description, ...held };
 }
+
+const ALWAYS: Held = { always: true };
+const OPERATIONS = ['insert', 'update', 'delete'];
+const MODES = ['full', 'incremental', 'delta', 'clear'];
+const STATUSES = ['running', 'blocked', 'failed', 'partial', 'succeeded', 'interrupted', 'skipped'];
 
 /** One row per sync. The ledger creates the table with these columns; the model `sync_runs` shows them. */
 export const RUNS_TABLE: LedgerTable = {
@@ -29,14 +40,17 @@ export const RUNS_TABLE: LedgerTable = {
   columns: [
     column('run_id', 'string', 'This run of this activation.'),
     column('sync_id', 'string', 'The command that ran it: the same for every activation of one `dinmo sync`.'),
-    column('activation_id', 'string', 'The activation: `<segment or entity>.<name>`.'),
+    column('activation_id', 'string', 'The activation: `<segment or entity>.<name>`.', ALWAYS),
     column('destination', 'string', 'The destination, as `dinmo.yml` names it.'),
-    column('mode', 'string', 'full, incremental or delta.'),
-    column('status', 'string', 'skipped, blocked, failed, partial, succeeded or interrupted; running until it ends.'),
+    column('mode', 'string', 'full, incremental or delta; clear for `dinmo clear`.', { values: MODES }),
+    column('status', 'string', 'skipped, blocked, failed, partial, succeeded or interrupted; running until it ends.', {
+      ...ALWAYS,
+      values: STATUSES,
+    }),
     column('reason', 'string', 'Why it was skipped, blocked, failed or partial; null otherwise.'),
     column('target', 'string', 'The dbt target.'),
     column('invocation_id', 'string', 'The dbt invocation that built the rows; null where it is not known.'),
-    column('started_at', 'timestamp', 'When the run started, UTC.'),
+    column('started_at', 'timestamp', 'When the run started, UTC.', ALWAYS),
     column('finished_at', 'timestamp', 'When the run ended, UTC; null while it runs.'),
     column('planned_insert', 'integer', 'Rows that the destination did not have.'),
     column('planned_update', 'integer', 'Rows whose mapped columns had changed.'),
@@ -64,7 +78,7 @@ export const REJECTIONS_TABLE: LedgerTable = {
   columns: [
     column('activation_id', 'string', 'The activation: `<segment or entity>.<name>`.'),
     column('key', 'string', 'The primary key of the row, or its destination key.'),
-    column('operation', 'string', 'insert, update or delete.'),
+    column('operation', 'string', 'insert, update or delete.', { values: OPERATIONS }),
     column('code', 'string', "The destination's own error code, or ours."),
     column('message', 'string', 'What the destination said, without values of the row.'),
     column('attempts', 'integer', 'Runs in which it was tried.'),

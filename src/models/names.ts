@@ -6,6 +6,8 @@ export const DELTA_STORAGE_MODEL = 'dinmo_delta_storage';
 /** The models over the ledger. */
 export const SYNC_RUNS_MODEL = 'sync_runs';
 export const SYNC_REJECTIONS_MODEL = 'sync_rejections';
+/** Which row was sent when; where `history: rows` asks for it. */
+export const SYNC_ROW_HISTORY_MODEL = 'sync_row_history';
 
 /** Size history: one row per segment and dbt run. */
 export const SIZES_MODEL = 'stats_segment_sizes';

@@ -91,6 +91,12 @@ export function readProperties(content: string): PropertiesContent {
   return parse(content, { version: '1.1' }) as PropertiesContent;
 }
 
+/** accepted_values, as a warning. */
+export function acceptedValues(values: readonly string[], style: YamlStyle): DataTest {
+  const config = { severity: 'warn' };
+  return { accepted_values: style.testArguments ? { arguments: { values }, config } : { values, config } };
+}
+
 /** Text of the user's, safe in YAML that dbt renders. */
 export function safeText(text: string): string {
   return escapeJinja(text.trim());

@@ -28,6 +28,8 @@ export interface RenderInput {
   readonly modelPaths: readonly string[];
   /** One per adapter of the project, in the order of their branches; their names are what dbt's `target.type` says. */
   readonly dialects: readonly [SqlDialect, ...SqlDialect[]];
+  /** Activations whose keys recognise nobody outside, so that a history may show them. Default: none. */
+  readonly shownKeys?: ReadonlySet<string>;
   /** Default: the compiler of the segment language. */
   readonly compiler?: QueryCompiler;
 }

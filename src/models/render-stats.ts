@@ -19,6 +19,7 @@ import {
 } from './names.ts';
 import { type ModelProperties, propertiesFile } from './properties-yaml.ts';
 import { byName, type RenderInput } from './render-input.ts';
+import { rowHistoryProperties, rowHistorySql } from './row-history.ts';
 import { DELTA_STORAGE_PROPERTIES, ledgerProperties, statsProperties } from './stats-properties.ts';
 import type { Identifier, MeasuredEntity, MeasuredSegment } from './stats-words.ts';
 
@@ -31,7 +32,7 @@ interface StatsModel {
 
 /** Statistics, where there is something to count, and the models over the ledger. */
 export function renderStats(input: RenderInput, folder: string, context: PropertiesContext): readonly GeneratedFile[] {
-  const models = [...statsModels(input.store), ...ledgerModels(context)];
+  const models = [...statsModels(input.store), ...ledgerModels(context), ...historyModels(input, context)];
   const files = models.map(({ materialized, properties, sql }) =>
     renderModel(
       {
@@ -78,6 +79,13 @@ function ledgerModels({ style }: PropertiesContext): readonly StatsModel[] {
     sql: () => ledgerSql(table),
   });
   return [model(SYNC_RUNS_MODEL, RUNS_TABLE), model(SYNC_REJECTIONS_MODEL, REJECTIONS_TABLE)];
+}
+
+/** Which row was sent when, where `history: rows` of dinmo.yml asks for it. */
+function historyModels({ settings, shownKeys }: RenderInput, { style }: PropertiesContext): readonly StatsModel[] {
+  if (settings.history !== 'rows') return [];
+  const shown = [...(shownKeys ?? [])].sort();
+  return [{ materialized: 'history', properties: rowHistoryProperties(style), sql: () => rowHistorySql(shown) }];
 }
 
 /** The model whose place is where snapshots and the ledger are kept. */

@@ -1,4 +1,4 @@
-import type { LedgerTable } from './ledger-columns.ts';
+import type { LedgerColumn, LedgerTable } from './ledger-columns.ts';
 import {
   BREAKDOWN_MODEL,
   CHANGES_MODEL,
@@ -8,7 +8,7 @@ import {
   SIZES_MODEL,
   type STATS_MODELS,
 } from './names.ts';
-import { keyTests, type ModelProperties, type YamlStyle } from './properties-yaml.ts';
+import { acceptedValues, type DataTest, keyTests, type ModelProperties, type YamlStyle } from './properties-yaml.ts';
 
 type Documentation = readonly [description: string, columns: Readonly<Record<string, string>>];
 
@@ -94,12 +94,20 @@ export function ledgerProperties(model: string, table: LedgerTable, style: YamlS
     name: model,
     description: `${table.description} Empty before the first sync.`,
     ...(tests.model.length === 0 ? {} : { data_tests: tests.model }),
-    columns: table.columns.map(({ name, description }) => ({
-      name,
-      description,
-      ...(table.key.includes(name) ? { data_tests: tests.column } : {}),
-    })),
+    columns: table.columns.map((column) => {
+      const { name, description } = column;
+      const held = table.key.includes(name) ? tests.column : columnTests(column, style);
+      return { name, description, ...(held.length === 0 ? {} : { data_tests: held }) };
+    }),
   };
+}
+
+/** Warnings, as all tests of ours: what the ledger holds is no reason to stop dbt. */
+function columnTests({ values, always }: LedgerColumn, style: YamlStyle): readonly DataTest[] {
+  return [
+    ...(always === true ? [{ not_null: { config: { severity: 'warn' } } }] : []),
+    ...(values === undefined ? [] : [acceptedValues(values, style)]),
+  ];
 }
 
 /** Docs of the model that marks where delta storage is. */

@@ -12,6 +12,7 @@ import type { SqlDialect } from '../warehouse/dialect.ts';
 import { loadDialect } from '../warehouse/registry.ts';
 import { buildContext, type Context, connectWarehouse, loadContext } from './context.ts';
 import { type CommandOptions, loggerOf } from './options.ts';
+import { shownKeys } from './shown-key.ts';
 
 export interface GenerateOptions extends CommandOptions {
   /** Say what would change, write nothing. */
@@ -68,6 +69,7 @@ export async function render(
     settings,
     modelPaths,
     dialects: await dialects(context),
+    shownKeys: shownKeys(context),
   });
   return { files, folders: { root: generatedRoot(settings, modelPaths), modelPaths } };
 }

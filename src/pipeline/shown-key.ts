@@ -12,6 +12,11 @@ export function shownKey(context: KeyContext, activationId: string, key: string)
   return isIdentifier(context, activationId) ? maskKey(key) : key;
 }
 
+/** Activations whose keys may be shown as they are. */
+export function shownKeys(context: KeyContext): ReadonlySet<string> {
+  return new Set([...context.store.activations.keys()].filter((id) => !isIdentifier(context, id)));
+}
+
 /** A destination key recognises its row elsewhere by nature. Of an activation that is gone nobody says what its key was. */
 function isIdentifier({ store, services }: KeyContext, activationId: string): boolean {
   const activation = store.activations.get(activationId);

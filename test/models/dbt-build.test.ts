@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -14,7 +15,8 @@ import { shop } from './shop.ts';
 
 const root = join(import.meta.dirname, '../..');
 const folders = { root: 'models/dinmo', modelPaths: ['models'] };
-const files = renderModels(shop({ compiler: segmentCompiler }).input);
+const { input } = shop({ compiler: segmentCompiler, settings: { history: 'rows' } });
+const files = renderModels({ ...input, shownKeys: new Set(['vip.hook']) });
 
 let project: string;
 
@@ -113,6 +115,7 @@ test('dbt builds the generated models, keeps their history, and shows the ledger
     'seeds/people.csv',
     'customer_id,email,country,plan_id\n2,b@x.example,FR,gold\n3,c@x.example,DE,gold\n4,d@x.example,FR,gold\n',
   );
+  await rows(HISTORY_STATE);
   const columns = RUNS_TABLE.columns.map(
     ({ name, type }) => `null::${type === 'string' ? 'varchar' : type} as ${name}`,
   );
@@ -144,6 +147,41 @@ test('dbt builds the generated models, keeps their history, and shows the ledger
     await rows(`select other_segment, members, other_members, shared_members from "DINMO_STATS".stats_segment_overlap
       where segment = 'french' order by 1`),
   ).toEqual(['unsubscribed 2 3 2', 'vip 2 3 2']);
+});
+
+/** Two activations, as their snapshots are after their first run. */
+const HISTORY_STATE = `
+  create schema if not exists "DINMO_DELTA_STORAGE";
+  create table "DINMO_DELTA_STORAGE".activations as
+    select * from (values ('vip.crm', 'vip_crm_1'), ('vip.hook', 'vip_hook_2')) t(activation_id, table_suffix);
+  create table "DINMO_DELTA_STORAGE".snapshot_vip_crm_1 as
+    select * from (values ('a@x.example', 'r1', false)) t(key, run_id, dirty);
+  create table "DINMO_DELTA_STORAGE".snapshot_vip_hook_2 as
+    select * from (values ('1', 'r1', false), ('2', 'r1', false)) t(key, run_id, dirty)`;
+
+test('the history of rows has what each build finds sent, sent again and removed, and no key that is an identifier', async () => {
+  const history =
+    'select activation_id, operation, coalesce(row_key, row_hash), acknowledged, run_id from "DINMO_STATS".sync_row_history';
+  const known = [
+    `vip.crm insert ${createHash('md5').update('a@x.example').digest('hex')} yes r1`,
+    'vip.hook insert 1 yes r1',
+    'vip.hook insert 2 yes r1',
+  ];
+  expect(await rows(`${history} order by all`)).toEqual(known);
+  const place = '"DINMO_DELTA_STORAGE"';
+  await rows(`update ${place}.snapshot_vip_hook_2 set run_id = 'r3' where key = '1';
+    delete from ${place}.snapshot_vip_hook_2 where key = '2';
+    insert into ${place}.snapshot_vip_hook_2 values ('9', 'r3', true);
+    insert into ${place}.runs (run_id, activation_id, accepted_delete) values ('r2', 'vip.hook', 1), ('r3', 'vip.hook', 0)`);
+  const again = await dbt('build', '--select', 'sync_row_history');
+  expect(again.code, again.output).toBe(0);
+  expect(again.output).not.toContain('WARN=1');
+  expect(await rows(`${history} order by seen_at, activation_id, operation, row_key`)).toEqual([
+    ...known,
+    'vip.hook delete 2 yes r2',
+    'vip.hook insert 9 no r3',
+    'vip.hook update 1 yes r3',
+  ]);
 });
 
 test('a renamed model locks dbt out until prune', async () => {
