@@ -16,6 +16,7 @@ export type { Logger } from './log.ts';
 export { type ActivateOptions, activateSegment } from './pipeline/activate.ts';
 export { alertFailure } from './pipeline/alerts.ts';
 export { type CheckOptions, type CheckReport, checkProject, locateRepository } from './pipeline/check.ts';
+export { cleanState } from './pipeline/clean.ts';
 export { clearActivation } from './pipeline/clear.ts';
 export { readCloudAccess, readWebhookSecret } from './pipeline/dbt-cloud/access.ts';
 export { listenerFolder } from './pipeline/dbt-cloud/artifacts.ts';
@@ -24,12 +25,20 @@ export { type GenerateOptions, generateModels, pruneModels } from './pipeline/ge
 export { explainGrants } from './pipeline/grants.ts';
 export { assessImpact, type ImpactOptions } from './pipeline/impact.ts';
 export { initProject } from './pipeline/init.ts';
-export type { ClearOptions, CommandOptions, ProgressEvent, StatusOptions, SyncOptions } from './pipeline/options.ts';
+export type {
+  CleanOptions,
+  ClearOptions,
+  CommandOptions,
+  ProgressEvent,
+  StatusOptions,
+  SyncOptions,
+} from './pipeline/options.ts';
 export { planActivations } from './pipeline/plan.ts';
 export { readStatus } from './pipeline/status.ts';
 export { retryActivations, syncActivations } from './pipeline/sync.ts';
 export type { ActivateReport } from './report/activate-report.ts';
 export type { ActivationReport, ActivationStatus, SyncReport } from './report/activation-report.ts';
+export type { CleanReport, LeftBehind } from './report/clean-report.ts';
 export type { DoctorLine, DoctorReport } from './report/doctor-report.ts';
 export type { GenerateReport } from './report/generate-report.ts';
 export type { GrantsReport } from './report/grants-report.ts';

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { checkForm, isServiceForm, servicePrinter } from './check-forms.ts';
 import { activateCommand } from './commands/activate.ts';
 import { checkCommand } from './commands/check.ts';
+import { cleanCommand } from './commands/clean.ts';
 import { clearCommand } from './commands/clear.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { generateCommand } from './commands/generate.ts';
@@ -35,6 +36,7 @@ const COMMANDS: readonly ((shell: Shell, version: string) => Command)[] = [
   statusCommand,
   retryCommand,
   clearCommand,
+  cleanCommand,
   activateCommand,
   doctorCommand,
   schemaCommand,

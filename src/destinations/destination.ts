@@ -42,6 +42,11 @@ export interface Service {
   readonly validate: ((row: OutgoingRow, now: number, config?: ServiceContext['config']) => Invalidity | null) | null;
   /** Opens the service for one activation. Called once a sync, before the first batch; may call the platform (find or create the audience, check the account). */
   open(context: ServiceContext): Promise<Session>;
+  /** Deletes an audience that was emptied, for `clean --delete-audience`. Left out: the service has no means for it. Throws DinmoError. */
+  deleteAudience?(
+    context: Pick<ServiceContext, 'config' | 'credentials' | 'baseUrl' | 'http' | 'logger' | 'clock'>,
+    audienceId: string,
+  ): Promise<void>;
   /** Does the least that proves the credentials, for `doctor`. */
   verify(
     context: Pick<ServiceContext, 'config' | 'credentials' | 'http' | 'logger' | 'clock'> &

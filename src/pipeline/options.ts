@@ -50,6 +50,18 @@ export interface StatusOptions extends CommandOptions {
   readonly staleHours?: number;
 }
 
+/** Options of clean. */
+export interface CleanOptions extends CommandOptions {
+  /** Ids; left out: all that left something behind. */
+  readonly activations?: readonly string[];
+  /** Without it nothing is changed: what was left behind is reported. */
+  readonly yes: boolean;
+  /** First remove at the platform what the snapshots hold. */
+  readonly removeMembers?: boolean;
+  /** And the audience itself, where the service has a means for it. */
+  readonly deleteAudience?: boolean;
+}
+
 /** Options of clear. */
 export interface ClearOptions extends CommandOptions {
   /** The activation's id. */

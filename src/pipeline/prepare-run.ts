@@ -22,7 +22,8 @@ import { type Storage, stateOf } from './storage.ts';
 /** One activation with everything that plan and sync need of it. */
 export interface Prepared {
   readonly activation: Activation;
-  readonly entity: Entity;
+  /** null where only a removal is prepared, of an activation without a block. */
+  readonly entity: Entity | null;
   readonly destination: Destination;
   readonly service: Service;
   readonly endpoint: Endpoint;
@@ -31,6 +32,8 @@ export interface Prepared {
   readonly suffix: string;
   readonly tables: StateTables;
   readonly gate: GateVerdict;
+  /** Where the rows are not those of the entity: none, of an activation without a block. */
+  readonly source?: Source;
 }
 
 /** Throws DinmoError for a destination that cannot be reached as it is configured, or that changed its account. */
@@ -71,7 +74,8 @@ function freeSuffix(storage: Storage, activationId: string): string {
   }
 }
 
-function requireSameDestination(
+/** Throws DinmoError `destination-changed`, `destination-core-changed`. */
+export function requireSameDestination(
   activation: Activation,
   destination: Destination,
   state: ActivationState,
@@ -184,18 +188,10 @@ export interface JobInput {
 
 /** The diff's view of the activation; asks the warehouse for the types of its rows. */
 export async function buildJob(input: JobInput): Promise<DiffJob> {
-  const { context, options, prepared, warehouse } = input;
-  const { activation, entity, service, endpoint } = prepared;
+  const { context, options, prepared } = input;
+  const { activation, service, endpoint } = prepared;
   const clock = clockOf(context.options);
-  const source = await buildSource({
-    context,
-    activation,
-    entity,
-    service,
-    warehouse,
-    dialect: input.dialect,
-    target: directTarget(context, warehouse.state.now),
-  });
+  const source = prepared.source ?? (await sourceOf(input));
   return {
     activationId: activation.id,
     runId: input.runId,
@@ -214,6 +210,13 @@ export async function buildJob(input: JobInput): Promise<DiffJob> {
     rejections: input.rejections,
     ...(await tablesOfOthers(input.storage, prepared)),
   };
+}
+
+async function sourceOf({ context, prepared, warehouse, dialect }: JobInput): Promise<Source> {
+  const { activation, entity, service } = prepared;
+  if (entity === null) throw new Error(`${activation.id} has neither an entity nor a source`);
+  const target = directTarget(context, warehouse.state.now);
+  return await buildSource({ context, activation, entity, service, warehouse, dialect, target });
 }
 
 /** Which guards this run may pass. */

@@ -165,7 +165,7 @@ function unexpected(options: CommandOptions, thrown: unknown): DinmoError {
 }
 
 /** State of a rehearsal is bound to the sandbox that it was made with. Throws DinmoError `sandbox-unreachable`. */
-async function sandboxInstance(options: CommandOptions, http: Equipment['http']): Promise<string | null> {
+export async function sandboxInstance(options: CommandOptions, http: Equipment['http']): Promise<string | null> {
   const url = options.sandboxUrl ?? null;
   if (url === null) return null;
   try {
@@ -189,7 +189,7 @@ function unreachable(url: string): DinmoError {
 }
 
 /** Tells the sandbox what only the project knows: secrets to verify signatures by, and folders to show. */
-async function furnishSandbox(context: Context, http: Equipment['http']): Promise<void> {
+export async function furnishSandbox(context: Context, http: Equipment['http']): Promise<void> {
   const url = `${(context.options.sandboxUrl ?? '').replace(/\/$/, '')}/destinations`;
   for (const destination of context.store.destinations.values()) {
     const service = await findService(destination.platform, destination.service);
