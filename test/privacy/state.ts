@@ -32,10 +32,12 @@ export async function findInState(ask: Ask): Promise<readonly string[]> {
   const own = tables.filter(({ s }) => STATE_SCHEMA.test(String(s)));
   const hashed = await hashedSuffixes(ask, own);
   for (const { s, t } of own) {
-    const name = String(t);
+    // Some warehouses fold names to upper case.
+    const name = String(t).toLowerCase();
     const allowed = MAY_IDENTIFY.find(([table]) => table.test(name))?.[1] ?? [];
-    for (const row of await ask(`select * from "${s}"."${name}" limit 5000`)) {
-      for (const [column, value] of Object.entries(row)) {
+    for (const row of await ask(`select * from "${s}"."${t}" limit 5000`)) {
+      for (const [given, value] of Object.entries(row)) {
+        const column = given.toLowerCase();
         if (value === null) continue;
         const text =
           typeof value === 'string'
@@ -53,7 +55,7 @@ export async function findInState(ask: Ask): Promise<readonly string[]> {
 }
 
 async function hashedSuffixes(ask: Ask, tables: readonly Row[]): Promise<readonly string[]> {
-  const registers = tables.filter(({ t }) => t === 'activations');
+  const registers = tables.filter(({ t }) => String(t).toLowerCase() === 'activations');
   const suffixes = await Promise.all(
     registers.map(({ s }) => ask(`select table_suffix as x from "${s}".activations where platform = 'meta'`)),
   );

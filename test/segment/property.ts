@@ -8,11 +8,15 @@ import type { SqlTarget } from '../../src/segment/target.ts';
 import type { SqlDialect } from '../../src/warehouse/dialect.ts';
 import { Evaluator, type Model, type Row, type SegmentModel, type Yaml } from './evaluate.ts';
 import { RuleDraw } from './random-rule.ts';
-import { chance, type Draw, drawWorld, pick, type Table, type World } from './random-world.ts';
+import { chance, type Draw, drawWorld, type Lacks, pick, type Table, type World } from './random-world.ts';
+
+export type { Lacks } from './random-world.ts';
+
 import { buildStore, type SegmentSpec } from './world.ts';
 
 /** Where the SQL of segments is asked. */
 export interface Engine {
+  readonly lacks?: Lacks;
   readonly dialect: SqlDialect;
   target(now: string): SqlTarget;
   /** Rows with integers as numbers, dates ISO, everything larger as text. */
@@ -62,7 +66,7 @@ interface Checked {
 }
 
 async function checkWorld(engine: Engine, draw: Draw): Promise<void> {
-  const world = drawWorld(draw);
+  const world = drawWorld(draw, engine.lacks);
   await engine.fill(world.tables);
   // The answer must not hang on the session's zone.
   await engine.setZone(pick(draw, ['UTC', 'Asia/Tokyo', 'America/New_York']));

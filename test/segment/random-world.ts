@@ -1,4 +1,7 @@
 import type { ColumnType } from '../../src/knowledge/store.ts';
+import type { SqlDialect } from '../../src/warehouse/dialect.ts';
+import { duckdbDialect } from '../../src/warehouse/duckdb/dialect.ts';
+import { type TableWords, tableWords } from '../warehouse/table-words.ts';
 import type { EntityModel, Kind, Model, Row, Value, WayModel, Yaml } from './evaluate.ts';
 import { type EntitySpec, type RelationshipSpec, types, type WorldSpec } from './world.ts';
 
@@ -68,14 +71,22 @@ export interface Table {
 
 const ENTITIES = ['alpha', 'beta', 'gamma'] as const;
 
+/** What an engine cannot be asked, each with its reason where it is said. */
+export interface Lacks {
+  /** Columns that no entity has then. */
+  readonly columns?: readonly string[];
+  /** Texts that no row has then. */
+  readonly strings?: readonly string[];
+}
+
 /** Three entities with data, relationships of all types between them, and a custom attribute. */
-export function drawWorld(draw: Draw): World {
+export function drawWorld(draw: Draw, lacks: Lacks = {}): World {
   const [timezone, now] = pick(draw, MOMENTS);
   const tables: Table[] = [];
   const specs: Record<string, EntitySpec> = {};
   const models: Record<string, EntityModel> = {};
   for (const name of ENTITIES) {
-    const { spec, model } = drawEntity(draw, { name, now: Date.parse(now), tables });
+    const { spec, model } = drawEntity(draw, { name, now: Date.parse(now), tables, lacks });
     specs[name] = spec;
     models[name] = model;
   }
@@ -91,6 +102,7 @@ interface EntityToDraw {
   readonly name: string;
   readonly now: number;
   readonly tables: Table[];
+  readonly lacks: Lacks;
 }
 
 const KEYS: readonly Readonly<Record<string, { type: ColumnType; kind: Kind; sql: string }>>[] = [
@@ -103,19 +115,19 @@ const KEYS: readonly Readonly<Record<string, { type: ColumnType; kind: Kind; sql
   },
 ];
 
-function drawEntity(draw: Draw, { name, now, tables }: EntityToDraw): { spec: EntitySpec; model: EntityModel } {
+function drawEntity(draw: Draw, { name, now, tables, lacks }: EntityToDraw): { spec: EntitySpec; model: EntityModel } {
   const keyColumns = pick(draw, KEYS);
   const key = Object.keys(keyColumns);
   const columns = {
     ...keyColumns,
     row_id: { type: types.integer, kind: 'number' as Kind, sql: 'integer' },
-    ...COLUMNS,
+    ...Object.fromEntries(Object.entries(COLUMNS).filter(([column]) => !lacks.columns?.includes(column))),
   };
   const size = draw.nat(22);
   const rows = Array.from({ length: size }, (_, index): Row => {
     const values = Object.entries(columns).map(([column, { kind }]) => [
       column,
-      drawValue(draw, { column, kind, now }),
+      drawValue(draw, { column, kind, now, lacks }),
     ]);
     return { ...Object.fromEntries(values), row_id: index };
   });
@@ -124,10 +136,15 @@ function drawEntity(draw: Draw, { name, now, tables }: EntityToDraw): { spec: En
     key.length === 1 && chance(draw, 60)
       ? drawCustomAttribute(draw, { name, rows, tables, column: keyColumns['id'] })
       : null;
-  const eventTime = pick(draw, ['at', 'zat', 'day', null]);
+  const eventTime = pick(
+    draw,
+    ['at', 'zat', 'day', null].filter((column) => column === null || column in columns),
+  );
   const ways = drawWays(draw, name, tables);
   const where = drawWhere(draw, name, ways.specs);
-  const hidden = Object.keys(COLUMNS).filter(() => chance(draw, 15));
+  const hidden = Object.keys(COLUMNS)
+    .filter((column) => column in columns)
+    .filter(() => chance(draw, 15));
   const typesOf = Object.entries(columns).map(([column, { type }]) => [column, type] as const);
   const kinds = Object.entries(columns).map(([column, { kind }]) => [column, kind] as const);
   return {
@@ -223,12 +240,15 @@ export function drawInstant(draw: Draw, now: number): number {
   return now + (draw.nat(24) - 12) * pick(draw, units) + (chance(draw, 20) ? 1000 : 0);
 }
 
-function drawValue(draw: Draw, { column, kind, now }: { column: string; kind: Kind; now: number }): Value {
+function drawValue(
+  draw: Draw,
+  { column, kind, now, lacks }: { column: string; kind: Kind; now: number; lacks: Lacks },
+): Value {
   if (chance(draw, column === 'id' || column === 'part' ? 6 : 15)) return null;
   if (column.startsWith('ref')) return draw.nat(6);
   switch (kind) {
     case 'string':
-      return pick(draw, STRINGS);
+      return pick(draw, stringsOf(lacks));
     case 'number':
       return column === 'd' || column === 'f' ? (draw.nat(40) - 15) / 4 : draw.nat(column === 'id' ? 40 : 8) - 1;
     case 'boolean':
@@ -238,38 +258,57 @@ function drawValue(draw: Draw, { column, kind, now }: { column: string; kind: Ki
     case 'instant':
       return drawInstant(draw, now);
     case 'array':
-      return Array.from({ length: draw.nat(3) }, () => (column === 'tags' ? pick(draw, STRINGS) : draw.nat(4)));
+      return Array.from({ length: draw.nat(3) }, () =>
+        column === 'tags' ? pick(draw, stringsOf(lacks)) : draw.nat(4),
+      );
   }
 }
 
-/** What a warehouse writes otherwise than DuckDB. */
-export interface TableWords {
-  readonly type: (duckdb: string) => string;
-  readonly array: (items: readonly string[], type: string) => string;
+function stringsOf({ strings }: Lacks): readonly string[] {
+  return STRINGS.filter((text) => !strings?.includes(text));
 }
 
-const DUCKDB: TableWords = { type: (name) => name, array: (items) => `[${items.join(', ')}]` };
+/** How texts and names are written; DuckDB's way where nothing is said. */
+type Writes = Pick<SqlDialect, 'stringLiteral' | 'quoteIdentifier'>;
 
 /** Statements that create and fill a table. */
-export function createTable({ name, columns, rows }: Table, words: TableWords = DUCKDB): string[] {
-  const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`;
-  const definition = Object.entries(columns).map(([column, { sql }]) => `${quoted(column)} ${words.type(sql)}`);
+export function createTable(
+  { name, columns, rows }: Table,
+  words: TableWords = tableWords('duckdb'),
+  { stringLiteral, quoteIdentifier }: Writes = duckdbDialect,
+): string[] {
+  const definition = Object.entries(columns).map(
+    ([column, { sql }]) => `${quoteIdentifier(column)} ${words.type(sql)}`,
+  );
+  const valueText = (value: Value, kind: Kind, sql: string): string => {
+    if (value === null) return 'null';
+    if (kind === 'array') {
+      const items = value as readonly (string | number)[]; // as it was drawn
+      return words.array(
+        items.map((item) => (typeof item === 'string' ? stringLiteral(item) : String(item))),
+        sql,
+      );
+    }
+    // A literal with offset fills both kinds of column with the UTC reading, because the session's zone is UTC while tables are filled.
+    if (kind === 'instant') {
+      const utc = new Date(Number(value)).toISOString().replace('T', ' ').replace('Z', '');
+      return stringLiteral(words.offsets === false && sql === 'timestamp' ? utc : `${utc}+00`);
+    }
+    return typeof value === 'string' ? stringLiteral(value) : String(value);
+  };
   const values = rows.map(
     (row) =>
       `(${Object.entries(columns)
-        .map(([column, { kind, sql }]) => valueText(row[column] ?? null, kind, (items) => words.array(items, sql)))
+        .map(([column, { kind, sql }]) => valueText(row[column] ?? null, kind, sql))
         .join(', ')})`,
   );
-  const create = [`drop table if exists ${quoted(name)}`, `create table ${quoted(name)} (${definition.join(', ')})`];
-  return values.length === 0 ? create : [...create, `insert into ${quoted(name)} values ${values.join(', ')}`];
-}
-
-function valueText(value: Value, kind: Kind, array: (items: readonly string[]) => string): string {
-  if (value === null) return 'null';
-  const text = (plain: string) => `'${plain.replaceAll("'", "''")}'`;
-  if (kind === 'array')
-    return array((value as (string | number)[]).map((item) => (typeof item === 'string' ? text(item) : String(item))));
-  // A literal with offset fills both kinds of column with the UTC reading, because the session's zone is UTC while tables are filled.
-  if (kind === 'instant') return text(`${new Date(Number(value)).toISOString().replace('T', ' ').replace('Z', '')}+00`);
-  return typeof value === 'string' ? text(value) : String(value);
+  const table = quoteIdentifier(name);
+  const create = [`drop table if exists ${table}`, `create table ${table} (${definition.join(', ')})`];
+  if (values.length === 0) return create;
+  // Where VALUES takes constants only, rows are selected.
+  const filled =
+    words.selects === true
+      ? values.map((row) => `select ${row.slice(1, -1)}`).join(' union all ')
+      : `values ${values.join(', ')}`;
+  return [...create, `insert into ${table} ${filled}`];
 }

@@ -18,9 +18,10 @@ export function placed(warehouse: Warehouse, places: Places, known = new Set<str
   const { state } = warehouse;
   const schemas = Object.entries(places.schemas);
   const sqlOf = (given: string): string => {
-    const made = /^(?:create table|create or replace table|drop table if exists) (?!if\b)(\w+)\b(?!\.)/.exec(
-      given,
-    )?.[1];
+    const made =
+      /^(?:create table|create or replace (?:table|view)|drop (?:table|view) if exists) (?!if\b)(\w+)\b(?!\.)/.exec(
+        given,
+      )?.[1];
     if (made !== undefined) known.add(made);
     let text = given;
     for (const [name, schema] of schemas)
@@ -31,7 +32,7 @@ export function placed(warehouse: Warehouse, places: Places, known = new Set<str
         .replaceAll(new RegExp(`\\b${name}\\b`, 'g'), schema);
     for (const name of known)
       text = text.replaceAll(
-        new RegExp(`\\b(from|join|into|table|update|exists) ${name}\\b(?!\\.)`, 'g'),
+        new RegExp(`\\b(from|join|into|table|view|update|exists) ${name}\\b(?!\\.)`, 'g'),
         (_, word: string) => `${word} ${state.table({ database: null, schema: places.bare, name })}`,
       );
     return text;

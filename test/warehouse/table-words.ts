@@ -3,6 +3,10 @@ export interface TableWords {
   /** The warehouse's name of one of DuckDB's types, as `describe` gives it. */
   readonly type: (duckdb: string) => string;
   readonly array: (items: readonly string[], type: string) => string;
+  /** Whether a text with an offset is read as a timestamp without one; left out: it is. */
+  readonly offsets?: false;
+  /** Whether VALUES takes constants only. */
+  readonly selects?: true;
 }
 
 type Names = Readonly<Record<string, string>>;
@@ -57,7 +61,12 @@ export const TABLE_WORDS: Readonly<Record<string, TableWords>> = {
     type: named(POSTGRES),
     array: (items, type) => `cast(array[${items.join(', ')}] as ${named(POSTGRES)(type)})`,
   },
-  snowflake: { type: named(SNOWFLAKE), array: (items) => `array_construct(${items.join(', ')})` },
+  snowflake: {
+    type: named(SNOWFLAKE),
+    array: (items) => `array_construct(${items.join(', ')})`,
+    offsets: false,
+    selects: true,
+  },
   bigquery: {
     type: named(BIGQUERY),
     array: (items, type) => `cast([${items.join(', ')}] as ${named(BIGQUERY)(type)})`,

@@ -1,0 +1,29 @@
+import { afterAll, beforeAll, test } from 'vitest';
+import { systemClock } from '../../../src/clock.ts';
+import { checkWorlds } from '../../segment/property.ts';
+import type { OpenedWarehouse } from '../opened-warehouse.ts';
+import { segmentEngine } from '../segment-engine.ts';
+import { openTestDatabase } from './database.ts';
+import { isInstalled } from './emulator.ts';
+
+const WORLDS = Number(process.env['SEGMENT_WORLDS'] ?? 1);
+const SEED = Number(process.env['SEGMENT_SEED'] ?? Date.now() % 1_000_000_000);
+
+/** s2: the emulator knows no collations. */
+const LACKS = { columns: ['s2'] };
+
+let opened: OpenedWarehouse | null = null;
+
+beforeAll(async () => {
+  if (isInstalled()) opened = await openTestDatabase(systemClock);
+});
+
+afterAll(() => opened?.close());
+
+test.runIf(isInstalled())(
+  `on ${WORLDS} random worlds the SQL of segments says what the evaluator says, as DuckDB's does`,
+  async () => {
+    if (opened === null) throw new Error('not open');
+    await checkWorlds(await segmentEngine(opened, LACKS), { worlds: WORLDS, seed: SEED });
+  },
+);
