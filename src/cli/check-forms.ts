@@ -29,6 +29,7 @@ export interface ServicePrinter {
   outcome(findings: readonly Finding[], exitCode: ExitCode): CheckOutcome;
   text(outcome: CheckOutcome, style: Style): string;
   json(outcome: CheckOutcome): unknown;
+  stopped(failure: Failure): CheckOutcome;
   readonly words: FailureWords;
 }
 
@@ -47,6 +48,7 @@ export async function servicePrinter(
     outcome: (findings, exitCode) => outcomeOf({ findings, failure: null, exitCode }),
     text: (outcome, style) => text?.(outcome, style) ?? '',
     json: (outcome) => json?.(outcome),
+    stopped,
     words: {
       failed: (_error, failure) => json?.(stopped(failure)),
       failedText: (failure, style) => text?.(stopped(failure), style) ?? '',

@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import type { CheckOutcome } from '../../report/check-outcome.ts';
 import { CHECK_FORMS, checkForm, isServiceForm, type ServiceForm, servicePrinter } from '../check-forms.ts';
 import { addGeneralOptions, addProjectOptions, type ProjectFlags, toCommandOptions } from '../options.ts';
 import { runCommand, type Session } from '../session.ts';
@@ -71,23 +72,28 @@ async function checkForService(
   { form, version }: { readonly form: ServiceForm; readonly version: string },
 ): Promise<void> {
   const { checkProject, locateRepository } = await import('../../index.ts');
+  const { writeJobSummary } = await import('../job-summary.ts');
   const stated: Flags = { ...flags, output: 'text' };
   const options = toCommandOptions(shell, stated);
   const printer = await servicePrinter(form, { version, prefix: locateRepository(options).prefix });
+  const summarise = (outcome: CheckOutcome): string | null =>
+    form === 'github' ? writeJobSummary(shell, outcome) : null;
   await runCommand(
     shell,
     { ...stated, output: printer.output },
     {
       ...printer.words,
+      failedText: (failure, style) => {
+        summarise(printer.stopped(failure));
+        return printer.text(printer.stopped(failure), style);
+      },
       async run(session) {
         await parseFirst(session, stated);
         const { findings, exitCode } = await checkProject({ ...options, logger: session.logger, offline: true });
         const outcome = printer.outcome(findings, exitCode);
-        session.output.result({
-          text: (style) => printer.text(outcome, style),
-          json: () => printer.json(outcome),
-        });
-        if (form === 'github') (await import('../job-summary.ts')).writeJobSummary(session, outcome);
+        session.output.result({ text: (style) => printer.text(outcome, style), json: () => printer.json(outcome) });
+        const unwritten = summarise(outcome);
+        if (unwritten !== null) session.output.note(unwritten);
         return exitCode;
       },
     },
