@@ -8,7 +8,7 @@ import { Traces } from './traces.ts';
 import type { TelemetryWishes, Variables } from './wanted.ts';
 
 /** How long a collector may take to answer, and so how much longer a command may take for it, in milliseconds. */
-export const FLUSH_MS_MAX = 2_000;
+const FLUSH_MS_MAX = 2_000;
 
 /** Listens to the log, and exports traces and metrics of it. */
 export interface Telemetry {
