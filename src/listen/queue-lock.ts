@@ -19,7 +19,7 @@ export function lockQueue(folder: string, processes: ProcessTable = systemProces
     throw new DinmoError({
       kind: 'configuration',
       code: 'listener-running',
-      message: `Another \`dinmo listen\` (process ${holder.pid}) works on the queue ${folder}.`,
+      message: `Process ${holder.pid} is another \`dinmo listen\`, and works on the queue ${folder}.`,
       fix: 'Stop it, or give this one a queue of its own with --queue.',
     });
   }

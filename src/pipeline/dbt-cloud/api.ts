@@ -139,7 +139,7 @@ function refused({ status, headers, body }: Answer, { origin, accountId }: Cloud
   return new DinmoError({
     kind: 'configuration',
     code: 'dbt-cloud-refused',
-    message: `dbt Cloud refused the request for account ${accountId} (${status}): ${scrub(vendorText(body))}`,
+    message: `dbt Cloud refused the request for account ${accountId} with ${status}: ${scrub(vendorText(body))}`,
     fix: 'Check DBT_CLOUD_TOKEN (a service token that may read runs of the project), DBT_CLOUD_ACCOUNT_ID and DBT_CLOUD_ACCOUNT_HOST.',
   });
 }
