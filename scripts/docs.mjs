@@ -18,6 +18,7 @@ import { LEDGER_TABLES } from '../src/models/ledger-columns.ts';
 import { allServices, limitsText, operationsText } from '../src/report/platforms.ts';
 import { readErrors } from './docs-errors.mjs';
 import { LOGS_TEXT, logSections } from './docs-logs.mjs';
+import { statementsPage } from './docs-statements.mjs';
 import { ROW_CODES, SHAPE_FINDINGS, STATE_TEXTS } from './docs-words.mjs';
 import { renderSchemas } from './schemas/render.ts';
 
@@ -65,6 +66,9 @@ With \`--output json\` every command prints one object with a key \`error\`: nul
  "error": null}
 \`\`\`
 
+With \`--due\` there is also \`due\`: the time zone, and of each selected activation its schedule, whether it is due, since
+when, and the next instant.
+
 Every key is always present, null where it was not computed; but for \`bytes\`, which \`plan\` adds on BigQuery: what one look
 at the rows of the activation would read, by a dry run. \`error\` is set when the command stopped before it computed
 any activation; then \`activations\` is empty. Statuses: *planned* (\`plan\` only); *skipped*, nothing was meant to run;
@@ -81,7 +85,8 @@ rejected, deferred or unknown, or the run was interrupted; *succeeded* otherwise
 
 The highest of a run wins. Invalid rows, and parked ones reported before, do not change it.
 
-The first SIGINT (Ctrl-C) or SIGTERM lets the batch in flight end and records it; the second ends the process at once,
+The first SIGINT (Ctrl-C) or SIGTERM gives up a plan, cancelling the statement that runs in the warehouse; where requests went
+out already, it lets those in flight end and records them. The second ends the process at once,
 with 130 or 143, and the next sync recovers.
 
 dbt's own options mean what they mean in dbt, and its variables stand behind them: \`DBT_PROJECT_DIR\`,
@@ -211,6 +216,7 @@ export function renderDocs() {
   const pages = {
     'docs/cli.md': cliPage(),
     'docs/warehouse-tables.md': tablesPage(),
+    'docs/statements.md': statementsPage(ROOT, NOTE, table),
     'docs/errors.md': errorsPage(),
     'docs/checks.md': checksPage(),
     'docs/platforms.md': platformsPage(),

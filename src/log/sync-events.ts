@@ -56,6 +56,13 @@ export const ACTIVATION_EVENTS: readonly LogEventDoc[] = [
     rare: true,
   },
   {
+    event: 'state.cleaned',
+    level: 'info',
+    keys: {},
+    meaning: 'The state of an activation without a block was removed.',
+    rare: true,
+  },
+  {
     event: 'plan.computed',
     level: 'info',
     keys: {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { createHttpClient, type HttpClient } from '../destinations/http.ts';
 import { findService } from '../destinations/registry.ts';
 import { DinmoError, type ExitCode } from '../errors.ts';
+import { speakingOf } from '../log.ts';
 import { Lease, systemProcesses } from '../record/lease.ts';
 import { type ActivationState, Ledger, readActivationStates } from '../record/ledger.ts';
 import type { CleanReport, LeftBehind } from '../report/clean-report.ts';
@@ -36,6 +37,7 @@ export async function cleanState(options: CleanOptions): Promise<CleanReport> {
 
 async function clean(context: Context, options: CleanOptions, ledger: Ledger): Promise<CleanReport> {
   const existing = await ledger.tables();
+  if (existing.size === 0) return { leftBehind: [], tables: [], exitCode: 0 };
   if (await isOfGoneSandbox(ledger, options)) return await dropTables(ledger, [...existing].sort(), options.yes);
   if (!existing.has('activations')) return { leftBehind: [], tables: [], exitCode: 0 };
   const states = await readActivationStates(ledger);
@@ -201,6 +203,7 @@ async function isOfGoneSandbox(ledger: Ledger, options: CleanOptions): Promise<b
 }
 
 async function isOfInstance(ledger: Ledger, instance: string): Promise<boolean> {
+  if (!(await ledger.tables()).has('facts')) return false;
   const [row] = await ledger.warehouse.query(
     `select value from ${ledger.sql('facts')} where name = 'sandbox_instance'`,
   );
@@ -226,7 +229,7 @@ async function drop({ context, options, ledger }: Cleaning, state: ActivationSta
       finishedAt: new Date(clock.now()).toISOString(),
       journalFolder: join(context.project.dir, 'target', 'dinmo', 'runs'),
     });
-    loggerOf(options).info('state.cleaned', { activation: state.activationId });
+    speakingOf(loggerOf(options), { activation: state.activationId }).info('state.cleaned');
   } finally {
     // Its row is gone, and the lease with it, unless something stopped it.
     await lease.release().catch(() => {});

@@ -56,7 +56,7 @@ describe('clean', () => {
       ],
     });
     expect(await tables()).toEqual(before);
-    expect((await shop.dinmo('clean')).stdout).toMatch(/left behind {2}vip\.hook[^]*holds 3 rows[^]*--yes/);
+    expect((await shop.dinmo('clean')).stdout).toMatch(/left behind {2}vip\.hook[\s\S]*holds 3 rows[\s\S]*--yes/);
     expect(await clean('--yes')).toMatchObject({ code: 0, left_behind: [{ status: 'removed', removed_rows: null }] });
     expect(before.filter((name) => !name.includes('vip_hook'))).toEqual(await tables());
     expect((await shop.runs('vip.hook')).map(({ status }) => status)).toEqual(['succeeded']);
