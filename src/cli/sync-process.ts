@@ -9,11 +9,16 @@ const REPORT_CHARS_MAX = 8 * 1024 * 1024;
 /** A sync of the listener waits this long for another process, in seconds, unless told otherwise: nobody sits before it. */
 const LOCK_TIMEOUT = 900;
 
+/** The flags that are handed on to every sync. */
+export interface SyncProcessFlags extends ProjectFlags {
+  readonly due?: boolean;
+}
+
 /**
  * Starts `dinmo sync --dbt-cloud-run <id>` as a process of the same program, in a group of its own: Ctrl-C reaches it once,
  * through `stop`. What it logs goes where our own log goes; the webhook's secret is not for it.
  */
-export function startSyncProcess(shell: Shell, flags: ProjectFlags, runId: string): SyncProcess {
+export function startSyncProcess(shell: Shell, flags: SyncProcessFlags, runId: string): SyncProcess {
   const { DBT_CLOUD_WEBHOOK_SECRET: _, ...env } = shell.env;
   const program = process.argv[1] ?? '';
   const child = spawn(process.execPath, [...process.execArgv, program, ...syncArguments(flags, runId)], {
@@ -43,7 +48,7 @@ export function startSyncProcess(shell: Shell, flags: ProjectFlags, runId: strin
 }
 
 /** What a sync of the listener is called with. */
-export function syncArguments(flags: ProjectFlags, runId: string): readonly string[] {
+export function syncArguments(flags: SyncProcessFlags, runId: string): readonly string[] {
   const pairs: readonly (readonly [string, string | undefined])[] = [
     ['--project-dir', flags.projectDir],
     ['--profiles-dir', flags.profilesDir],
@@ -58,6 +63,7 @@ export function syncArguments(flags: ProjectFlags, runId: string): readonly stri
   return [
     'sync',
     ...['--dbt-cloud-run', runId, '--output', 'json', '--no-color'],
+    ...(flags.due === true ? ['--due'] : []),
     ...(flags.debug === true ? ['--debug'] : []),
     ...(flags.quiet === true ? ['--quiet'] : []),
     // With `=`, so that a value that begins with a dash stays a value.

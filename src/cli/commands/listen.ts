@@ -3,19 +3,20 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { Logger } from '../../log.ts';
 import { createLogger } from '../logger.ts';
 import {
+  addDueOption,
   addGeneralOptions,
   addProjectOptions,
   addSandboxOption,
   addSelectOptions,
   addWarehouseOptions,
-  type ProjectFlags,
   readCloudId,
   toCommandOptions,
 } from '../options.ts';
 import { runCommand, type Session } from '../session.ts';
 import type { Shell } from '../shell.ts';
+import type { SyncProcessFlags } from '../sync-process.ts';
 
-interface ListenFlags extends ProjectFlags {
+interface ListenFlags extends SyncProcessFlags {
   readonly host: string;
   readonly port: number;
   readonly job?: readonly string[];
@@ -43,7 +44,7 @@ export function listenCommand(shell: Shell): Command {
       numberIn(0, 20, 'a number from 0 to 20'),
       5,
     );
-  addGeneralOptions(addSelectOptions(addSandboxOption(addWarehouseOptions(addProjectOptions(command)))));
+  addGeneralOptions(addDueOption(addSelectOptions(addSandboxOption(addWarehouseOptions(addProjectOptions(command))))));
   return command.action((flags: ListenFlags) =>
     runCommand(shell, flags, { run: async (session) => await listen(session, flags) }),
   );
