@@ -16,12 +16,11 @@ export function rowHistorySql(shown: readonly string[]): string {
 {%- set snapshots = [] %}
 {%- set runs = none %}
 {%- if execute %}
-{%- set place = {'database': storage.database, 'schema': storage.schema} %}
-{%- set runs = adapter.get_relation(identifier='runs', **place) %}
-{%- set activations = adapter.get_relation(identifier='activations', **place) %}
+{%- set runs = adapter.get_relation(database=storage.database, schema=storage.schema, identifier='runs') %}
+{%- set activations = adapter.get_relation(database=storage.database, schema=storage.schema, identifier='activations') %}
 {%- if runs and activations %}
 {%- for row in run_query('select activation_id, table_suffix from ' ~ activations ~ ' order by activation_id').rows %}
-{%- set snapshot = adapter.get_relation(identifier='snapshot_' ~ row[1], **place) %}
+{%- set snapshot = adapter.get_relation(database=storage.database, schema=storage.schema, identifier='snapshot_' ~ row[1]) %}
 {%- if snapshot %}
 {%- do snapshots.append({'id': row[0], 'relation': snapshot}) %}
 {%- endif %}

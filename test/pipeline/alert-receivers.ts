@@ -1,5 +1,10 @@
 import { createHmac } from 'node:crypto';
 import { type Call, isObject, type Platform, type Reply, readObject } from '../e2e/platforms/platform-server.ts';
+import { secret } from '../privacy/canaries.ts';
+import { observe } from '../privacy/observer.ts';
+
+/** The last part of the address, which is all that protects it. */
+export const SLACK_SECRET = secret('slack');
 
 /**
  * Slack's side of an incoming webhook: it keeps what it was sent, and refuses what breaks its format.
@@ -10,6 +15,7 @@ export class SlackReceiver implements Platform {
   readonly violations: string[] = [];
 
   answer(call: Call): Reply {
+    observe('alert', call.body);
     const body = readObject(call.body);
     const problem = problemOf(call, body);
     if (problem === null && body !== null) {
@@ -27,7 +33,7 @@ export class SlackReceiver implements Platform {
 }
 
 function problemOf(call: Call, body: Record<string, unknown> | null): string | null {
-  if (call.method !== 'POST' || call.path !== '/services/T0/B0/secret-of-slack') return 'no_service';
+  if (call.method !== 'POST' || call.path !== `/services/T0/B0/${SLACK_SECRET}`) return 'no_service';
   if (!String(call.headers['content-type']).startsWith('application/json')) return 'not JSON';
   if (body === null || typeof body['text'] !== 'string' || body['text'] === '') return 'no_text';
   const known = ['text', 'blocks', 'attachments', 'thread_ts', 'mrkdwn'];
@@ -65,6 +71,7 @@ export class SignedReceiver implements Platform {
   }
 
   answer(call: Call): Reply {
+    observe('alert', call.body);
     const signature = `sha256=${createHmac('sha256', this.#secret).update(call.body).digest('hex')}`;
     const body = readObject(call.body);
     if (call.headers['x-dinmo-signature'] !== signature || body === null) return { status: 401 };

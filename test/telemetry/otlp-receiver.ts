@@ -1,4 +1,5 @@
 import { type Call, isObject, type Platform, type Reply, readObject } from '../e2e/platforms/platform-server.ts';
+import { observe } from '../privacy/observer.ts';
 
 /** A value of OTLP's JSON. */
 type Attributes = Readonly<Record<string, string | number | boolean>>;
@@ -30,6 +31,7 @@ export class OtlpReceiver implements Platform {
   readonly refused: string[] = [];
 
   answer(call: Call): Reply {
+    observe('telemetry', call.body);
     const body = readObject(call.body);
     if (call.headers['content-type'] !== 'application/json' || body === null) {
       this.refused.push(`${call.path} ${String(call.headers['content-type'])}`);

@@ -1,5 +1,7 @@
 import { createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { silentLogger } from '../../src/log.ts';
+import { startTelemetry } from '../../src/telemetry/start.ts';
 import { type TelemetryWishes, wantedTelemetry } from '../../src/telemetry/wanted.ts';
 import { ended, start } from '../cli/dinmo.ts';
 import { type PlatformServer, startPlatform } from '../e2e/platforms/platform-server.ts';
@@ -77,6 +79,16 @@ describe('what a command exports', () => {
     expect(value('dinmo.last_success.age', about)).toBeGreaterThanOrEqual(0);
     expect(value('dinmo.activation.duration', { ...about, 'dinmo.status': 'partial' })).toBeGreaterThan(0);
     expect(value('dinmo.command.duration', { 'dinmo.command': 'sync', 'dinmo.exit_code': 1 })).toBeGreaterThan(0);
+  });
+
+  test('is also what an end in the middle leaves open', async () => {
+    const wishes = { traces: true, metrics: false, refused: [] };
+    const telemetry = startTelemetry(wishes, { log: silentLogger, env: {} });
+    telemetry.logger.info('command.started', { command: 'sync' });
+    telemetry.logger.info('activation.started', { activation: 'vip.hook' });
+    telemetry.logger.info('delivery.started', { activation: 'vip.hook', changes: 3 });
+    await telemetry.end();
+    expect(collector.spans.map(({ name }) => name)).toEqual(['deliver', 'activation', 'dinmo sync']);
   });
 
   test('of a failure is the error; of many batches no more than one span holds', async () => {
