@@ -54,7 +54,10 @@ export class PlainSession implements Warehouse {
   }
 
   async describe(sql: string): Promise<readonly WarehouseColumn[]> {
-    return await this.#duckdb.describe(this.#said(sql));
+    this.#record.sent.push(
+      this.state.name === 'duckdb' ? `describe ${sql}` : `select * from (${sql}) as described limit 0`,
+    );
+    return await this.#duckdb.describe(this.#record.meaningOf(sql) ?? sql);
   }
 
   async another(): Promise<Warehouse> {
