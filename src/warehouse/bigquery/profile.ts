@@ -102,7 +102,7 @@ function authOf(read: ProfileFields): BigqueryAuth {
       throw read.failure(
         'bigquery-method',
         `the method ${method} is not supported`,
-        `Supported are: ${METHODS.join(', ')}; each with impersonate_service_account.`,
+        `Supported are: ${METHODS.join(', ')}; each with impersonate_service_account.${method === 'external-oauth-wif' ? ' With `oauth`, GOOGLE_APPLICATION_CREDENTIALS may name the credential configuration of a workload identity pool.' : ''}`,
       );
   }
 }

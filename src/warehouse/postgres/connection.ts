@@ -170,7 +170,11 @@ class PostgresSession implements Warehouse {
   async run(sql: string): Promise<number> {
     const results = await this.#ask(sql);
     // Several statements are one text; what is asked about is the one that changes rows.
-    return results.reduce((rows, { command, rowCount }) => (CHANGING.test(command) ? rows + (rowCount ?? 0) : rows), 0);
+    return results.reduce((rows, { command, rowCount }) => {
+      if (!CHANGING.test(command)) return rows;
+      if (rowCount === null) throw statementError(new Error('no number of rows that changed'), sql, this.#role);
+      return rows + rowCount;
+    }, 0);
   }
 
   async query(sql: string): Promise<Row[]> {
