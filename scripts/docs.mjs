@@ -19,7 +19,6 @@ import { allServices, limitsText, operationsText } from '../src/report/platforms
 import { readErrors } from './docs-errors.mjs';
 import { LOGS_TEXT, logSections } from './docs-logs.mjs';
 import { statementsPage } from './docs-statements.mjs';
-import { statementsPage } from './docs-statements.mjs';
 import { ROW_CODES, SHAPE_FINDINGS, STATE_TEXTS } from './docs-words.mjs';
 import { renderSchemas } from './schemas/render.ts';
 
@@ -217,7 +216,6 @@ export function renderDocs() {
   const pages = {
     'docs/cli.md': cliPage(),
     'docs/warehouse-tables.md': tablesPage(),
-    'docs/statements.md': statementsPage(ROOT, NOTE, table),
     'docs/statements.md': statementsPage(ROOT, NOTE, table),
     'docs/errors.md': errorsPage(),
     'docs/checks.md': checksPage(),
