@@ -112,8 +112,9 @@ async function rowsOf(warehouse: Warehouse, relation: string): Promise<readonly 
   return rows.map((row) => JSON.stringify(plain(JSON.parse(String(row['content'] ?? row['CONTENT']))))).toSorted();
 }
 
-/** The same number is the same text: a column of BigQuery has no scale, so nothing is known of zeros at the end. */
+/** The same number is the same text, whatever the width of its type; a column of BigQuery has no scale, so zeros at the end say nothing. */
 function plain(value: unknown): unknown {
+  if (typeof value === 'number') return String(value);
   if (typeof value === 'string') return /^-?\d+\.\d+$/.test(value) ? value.replace(/\.?0+$/, '') : value;
   if (Array.isArray(value)) return value.map(plain);
   if (value === null || typeof value !== 'object') return value;
