@@ -6,6 +6,7 @@ import type { SyncReport } from '../report/activation-report.ts';
 import { formatMany } from '../report/layout.ts';
 import { findUnfinished, tablesForPlan } from './close-run.ts';
 import { prepareTelling } from './events.ts';
+import { untilInterrupted } from './interruption.ts';
 import { type ClearOptions, clockOf } from './options.ts';
 import { buildJob, type Prepared } from './prepare-run.ts';
 import { type Bench, conduct, loggerFrom } from './run-activations.ts';
@@ -46,7 +47,9 @@ async function clearOne(
   const prepared = await prepareTelling(bench, { activation, secrets: 'needed' });
   const { state, destination } = prepared;
   if (state === null) return nothingToClear(activation, 0);
-  const plan = await planClearing(bench, { options, prepared, id: state.activationId });
+  const plan = await untilInterrupted(bench.warehouse, options.signal, () =>
+    planClearing(bench, { options, prepared, id: state.activationId }),
+  );
   if (plan.changes === 0) return nothingToClear(activation, plan.staying);
   if (!options.yes) {
     const rows = formatMany(plan.planned.delete, 'row');
