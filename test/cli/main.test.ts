@@ -99,7 +99,7 @@ describe('--output json', () => {
     const answer = JSON.parse(stdout);
     expect(code).toBe(1);
     expect(Object.keys(answer)).toEqual(['findings', 'summary', 'error', 'explanation']);
-    const keys = ['code', 'severity', 'message', 'fix', 'file', 'line', 'column', 'node'];
+    const keys = ['code', 'severity', 'message', 'fix', 'file', 'path', 'line', 'column', 'node'];
     for (const finding of answer.findings) expect(Object.keys(finding)).toEqual(keys);
     expect(answer.explanation[0]).toMatchObject({
       entity: 'customer',
