@@ -89,12 +89,13 @@ function resultsLetter(
 
 /**
  * The same of a command that stopped before any activation: told once for each error code, until a command gets through. Kept
- * in `target/dinmo/alerts.json`, since the warehouse may be what failed. Never throws.
+ * in `target/dinmo/alerts.json`, since the warehouse may be what failed. Whoever interrupted it knows. Never throws.
  */
 export async function alertFailure(
   options: CommandOptions,
   { error, syncId = null }: { readonly error: DinmoError; readonly syncId?: string | null },
 ): Promise<void> {
+  if (options.signal?.aborted === true) return;
   await quietly(options, async () => {
     const location = findProject(options);
     if (location === null) return;
