@@ -130,7 +130,7 @@ class ChangeSql {
   select i.kind, i.value from ${TEMPORARY.newIdentifiers} as i join ${TEMPORARY.actions} as a on a.n = i.n where a.action in ('insert', 'update', 'parked', 'skip')
   union all
   select i.kind, i.value from ${this.#identifiers} as i where not i.owed and i.key not in (select key from ${TEMPORARY.actions} where action in ('update', 'delete') and key is not null)
-) group by kind, value`;
+) as held group by kind, value`;
   }
 
   /** Old identifiers that this run takes from the platform: of leavers, of changed members, and owed ones that nobody holds. */

@@ -156,7 +156,7 @@ create or replace temp table `dinmo_claimed` as select kind, value from (
   select i.kind, i.value from dinmo_new_identifiers as i join dinmo_actions as a on a.n = i.n where a.action in ('insert', 'update', 'parked', 'skip')
   union all
   select i.kind, i.value from `plan_identifiers_vip_ads_645eeb63` as i where not i.owed and i.key not in (select key from dinmo_actions where action in ('update', 'delete') and key is not null)
-) group by kind, value;
+) as held group by kind, value;
 
 -- identifiers that removals carry
 create or replace temp table `dinmo_carried` as select i.key, i.kind, i.rank, i.value, i.record_id, coalesce(a.action, 'owed') as action, a.n

@@ -229,7 +229,7 @@ create temporary table "dinmo_claimed" as select kind, value from (
   select i.kind, i.value from dinmo_new_identifiers as i join dinmo_actions as a on a.n = i.n where a.action in ('insert', 'update', 'parked', 'skip')
   union all
   select i.kind, i.value from "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" as i where not i.owed and i.key not in (select key from dinmo_actions where action in ('update', 'delete') and key is not null)
-) group by kind, value;
+) as held group by kind, value;
 
 -- statistics for the planner
 analyze pg_temp."dinmo_claimed";
@@ -514,7 +514,7 @@ create temporary table "dinmo_claimed" as select kind, value from (
   select i.kind, i.value from dinmo_new_identifiers as i join dinmo_actions as a on a.n = i.n where a.action in ('insert', 'update', 'parked', 'skip')
   union all
   select i.kind, i.value from "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" as i where not i.owed and i.key not in (select key from dinmo_actions where action in ('update', 'delete') and key is not null)
-) group by kind, value;
+) as held group by kind, value;
 
 -- statistics for the planner
 analyze pg_temp."dinmo_claimed";

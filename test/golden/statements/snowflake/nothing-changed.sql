@@ -148,7 +148,7 @@ create or replace temporary table "DINMO_CLAIMED" as select kind, value from (
   select i.kind, i.value from dinmo_new_identifiers as i join dinmo_actions as a on a.n = i.n where a.action in ('insert', 'update', 'parked', 'skip')
   union all
   select i.kind, i.value from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."IDENTIFIERS_VIP_ADS_645EEB63" as i where not i.owed and i.key not in (select key from dinmo_actions where action in ('update', 'delete') and key is not null)
-) group by kind, value;
+) as held group by kind, value;
 
 -- 21.
 -- identifiers that removals carry
