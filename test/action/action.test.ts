@@ -1,9 +1,12 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { ImpactWorld } from '../pipeline/impact/impact-world.ts';
+import { SimulatedGithub } from './simulated-github.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const ACTION = parse(readFileSync(join(ROOT, 'action.yml'), 'utf8')) as {
@@ -20,7 +23,11 @@ interface Step {
 }
 
 /** Runs the steps of the action as a runner does: expressions filled in, one bash each, outputs by file. */
-function runAction(folder: string, inputs: Readonly<Record<string, string>>, program: string): Ran {
+async function runAction(
+  folder: string,
+  inputs: Readonly<Record<string, string>>,
+  { program, runner = {} }: { readonly program: string; readonly runner?: Readonly<Record<string, string>> },
+): Promise<Ran> {
   mkdirSync(join(folder, 'temp'), { recursive: true });
   const defaults = Object.entries(ACTION.inputs).map(([name, { default: value = '' }]) => [name, value] as const);
   const values: Record<string, string> = {};
@@ -38,9 +45,8 @@ function runAction(folder: string, inputs: Readonly<Record<string, string>>, pro
     const output = join(folder, 'temp', `${step.id}.out`);
     writeFileSync(output, '');
     const env = Object.fromEntries(Object.entries(step.env ?? {}).map(([name, text]) => [name, fill(text)]));
-    const done = spawnSync('bash', ['--noprofile', '--norc', '-eo', 'pipefail', '-c', step.run], {
+    const done = await ended('bash', ['--noprofile', '--norc', '-eo', 'pipefail', '-c', step.run], {
       cwd: join(folder, fill(step['working-directory'] ?? '.')),
-      encoding: 'utf8',
       env: {
         PATH: `${program}:${process.env['PATH']}`,
         HOME: folder,
@@ -49,17 +55,33 @@ function runAction(folder: string, inputs: Readonly<Record<string, string>>, pro
         GITHUB_OUTPUT: output,
         GITHUB_STEP_SUMMARY: join(folder, 'temp/summary.md'),
         RUNNER_TEMP: join(folder, 'temp'),
+        ...runner,
         ...env,
       },
     });
-    log += done.stdout + done.stderr;
+    log += done.printed;
     for (const line of readFileSync(output, 'utf8').split('\n')) {
       const [name = '', ...rest] = line.split('=');
       if (name !== '') values[`steps.${step.id}.outputs.${name}`] = rest.join('=');
     }
-    if (done.status !== 0) return { code: done.status ?? -1, log, values };
+    if (done.code !== 0) return { code: done.code, log, values };
   }
   return { code: 0, log, values };
+}
+
+async function ended(
+  command: string,
+  args: readonly string[],
+  options: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
+): Promise<{ readonly code: number; readonly printed: string }> {
+  const child = spawn(command, args, options);
+  let printed = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk) => {
+      printed += String(chunk);
+    });
+  const [code] = await once(child, 'close');
+  return { code: Number(code ?? -1), printed };
 }
 
 interface Ran {
@@ -89,14 +111,14 @@ exit 0
     for (const { run } of ACTION.runs.steps) expect(run).not.toContain('${{');
   });
 
-  it('parses, checks, compares, reports and ends with the worse exit code, whatever the inputs hold', () => {
+  it('parses, checks, compares, reports and ends with the worse exit code, whatever the inputs hold', async () => {
     const inputs = {
       state: '../the base; echo $(id)',
       'dbt-parse': 'echo parsed > parsed.txt',
       target: 'ci',
       warehouse: 'true',
     };
-    const { code, log, values } = runAction(folder, inputs, program);
+    const { code, log, values } = await runAction(folder, inputs, { program });
     expect([code, log]).toEqual([1, expect.stringContaining('There is no pull request here')]);
     expect(values['steps.verdict.outputs.exit-code']).toBe('1');
     expect(readFileSync(join(folder, 'parsed.txt'), 'utf8')).toBe('parsed\n');
@@ -108,9 +130,66 @@ exit 0
     ]);
   });
 
-  it('only checks without a base', () => {
+  it('only checks without a base', async () => {
     rmSync(join(folder, 'calls'));
-    expect(runAction(folder, {}, program).code).toBe(0);
+    expect((await runAction(folder, {}, { program })).code).toBe(0);
     expect(readFileSync(join(folder, 'calls'), 'utf8')).not.toContain('impact');
   });
+
+  // Runs dbt four times: DINMO_ACTION_DBT=1 vitest run test/action
+  it.skipIf(process.env['DINMO_ACTION_DBT'] === undefined)(
+    'does all of it with dbt and the program itself',
+    async () => {
+      const world = new ImpactWorld({
+        prod: '{type: duckdb, path: shop.duckdb}',
+        ci: '{type: duckdb, path: shop.duckdb, schema: ci}',
+      });
+      const github = new SimulatedGithub();
+      const bin = join(world.folder, 'bin');
+      mkdirSync(bin);
+      writeFileSync(
+        join(bin, 'dinmo'),
+        `#!/bin/bash\nexec "${process.execPath}" "${join(ROOT, 'dist/cli/main.js')}" "$@"\n`,
+      );
+      chmodSync(join(bin, 'dinmo'), 0o755);
+      const dbt = `"${join(ROOT, '.venv/bin/dbt')}" parse -q --profiles-dir . --target`;
+      const generate = async (dir: string, target: string): Promise<void> => {
+        const script = `${dbt} ${target} && dinmo generate -q --target ${target} && ${dbt} ${target}`;
+        const env = { PATH: `${bin}:${process.env['PATH']}`, HOME: world.folder, DBT_SEND_ANONYMOUS_USAGE_STATS: '0' };
+        expect(await ended('bash', ['-ec', script], { cwd: dir, env })).toEqual({ code: 0, printed: expect.any(String) });
+      };
+      try {
+        await generate(world.base, 'prod');
+        world.fork();
+        world.edit('dinmo/segments.yml', 'where: {attribute: country, eq: FR}', 'where: {attribute: country, eq: BE}');
+        await generate(world.branch, 'ci');
+        writeFileSync(join(world.folder, 'event.json'), JSON.stringify({ pull_request: { number: 7 } }));
+        const inputs = {
+          'project-dir': 'branch',
+          state: 'base',
+          target: 'ci',
+          'dbt-parse': `${dbt} ci`,
+          'github-token': 'token-that-writes',
+        };
+        const runner = {
+          GITHUB_API_URL: await github.start(),
+          GITHUB_REPOSITORY: 'shop/dbt',
+          GITHUB_EVENT_PATH: join(world.folder, 'event.json'),
+          DBT_SEND_ANONYMOUS_USAGE_STATS: '0',
+        };
+        const first = await runAction(world.folder, inputs, { program: bin, runner });
+        expect([first.code, first.log]).toEqual([0, expect.stringContaining('A comment was posted')]);
+        const second = await runAction(world.folder, inputs, { program: bin, runner });
+        expect(second.log).toContain('was updated');
+        expect(github.comments.length).toBe(1);
+        expect(github.comments[0]?.body).toMatch(
+          /^<!-- dinmo impact branch -->\n### dinmo impact: 1 activation and 2 segments are touched/,
+        );
+        expect(github.comments[0]?.body).toContain('- country eq FR\n+ country eq BE');
+      } finally {
+        await github.stop();
+        world.remove();
+      }
+    },
+  );
 });

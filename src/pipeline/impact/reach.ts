@@ -9,8 +9,6 @@ export interface Reached {
   readonly activations: readonly string[];
 }
 
-export const NOBODY: Reached = { segments: [], activations: [] };
-
 /** Which segments and activations read what: the way from a changed column, model or segment to the people it touches. */
 export class Reach {
   readonly #store: KnowledgeStore;
