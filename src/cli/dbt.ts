@@ -57,7 +57,8 @@ async function runDbt({ shell, output }: Session, program: string, given: readon
   const settings = [...(output.isQuiet ? ['--quiet'] : []), output.hasColour ? '--use-colors' : '--no-use-colors'];
   const child = execa(program, [...settings, ...given], {
     cwd: shell.cwd,
-    env: { ...shell.env },
+    // The results of this very build are what the sync is judged by, whatever a project says of writing them.
+    env: { ...shell.env, DBT_WRITE_JSON: 'true' },
     extendEnv: false,
     reject: false,
     buffer: false,

@@ -79,12 +79,11 @@ async function dropTables(ledger: Ledger, names: readonly string[], yes: boolean
 function choose(all: readonly ActivationState[], { activations = [] }: CleanOptions): readonly ActivationState[] {
   for (const id of activations) {
     if (all.some(({ activationId }) => activationId === id)) continue;
-    const names = all.map(({ activationId }) => activationId).join(', ');
     throw new DinmoError({
       kind: 'configuration',
       code: 'nothing-to-clean',
       message: `${id} has a block in this project, or has left nothing behind.`,
-      fix: names === '' ? 'Nothing was left behind.' : `Left behind were: ${names}.`,
+      fix: 'Name one of those that `dinmo clean` lists.',
     });
   }
   return activations.length === 0 ? all : all.filter(({ activationId }) => activations.includes(activationId));

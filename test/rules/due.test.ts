@@ -147,7 +147,7 @@ describe('sync --due', () => {
     expect(await meanwhile()).toBe('another process has run it meanwhile, at 2026-11-03T08:00:00.000Z');
 
     schedule('after_dbt');
-    shop.build({}, {}, new Date(Date.now() + 60_000).toISOString());
+    shop.build();
     shop.workspace.inProcess = false;
     const twice = await Promise.all([0, 1].map(() => shop.json('sync', '--due', '--no-gate')));
     shop.workspace.inProcess = true;
