@@ -156,7 +156,10 @@ exit 0
       const generate = async (dir: string, target: string): Promise<void> => {
         const script = `${dbt} ${target} && dinmo generate -q --target ${target} && ${dbt} ${target}`;
         const env = { PATH: `${bin}:${process.env['PATH']}`, HOME: world.folder, DBT_SEND_ANONYMOUS_USAGE_STATS: '0' };
-        expect(await ended('bash', ['-ec', script], { cwd: dir, env })).toEqual({ code: 0, printed: expect.any(String) });
+        expect(await ended('bash', ['-ec', script], { cwd: dir, env })).toEqual({
+          code: 0,
+          printed: expect.any(String),
+        });
       };
       try {
         await generate(world.base, 'prod');
