@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parse } from 'yaml';
-import { dropSchemas, liveProfile, openAccount } from '../test/warehouse/account.ts';
+import { dropSchemas, liveProfile, makeSchema, openAccount } from '../test/warehouse/account.ts';
 import { lineOf, runSuite, SUITES } from './test-suites.mjs';
 
 const HISTORIES = 20;
@@ -49,22 +49,17 @@ async function live() {
     made,
   };
   let account;
-  let warehouse;
   try {
     account = { profile: liveProfile(run) };
-    warehouse = await openAccount(account, run.prefix);
     tell(account.profile, run.prefix);
-    // Fails where there is one of that name: then nothing was touched.
-    await warehouse.run(`create schema ${warehouse.state.identifier(run.prefix)}`);
+    // Where there is one of that name, nothing was touched.
+    await makeSchema(account, run.prefix);
   } catch (thrown) {
     console.error(thrown.message);
     if (thrown.fix) console.error(thrown.fix);
-    await warehouse?.close();
     rmSync(folder, { recursive: true, force: true });
     return 4;
   }
-  // A DuckDB file is open in one process at a time.
-  await warehouse.close();
   const code = await suites(run);
   const left = await clean(account, run);
   rmSync(folder, { recursive: true, force: true });
@@ -115,7 +110,7 @@ async function clean(account, { prefix, made }) {
   const schemas = [...new Set(readFileSync(made, 'utf8').split('\n'))].filter((name) => name.startsWith(`${prefix}_`));
   const all = [...schemas, prefix];
   try {
-    const warehouse = await openAccount(account, prefix);
+    const warehouse = await openAccount(account, account.profile.schema);
     await dropSchemas(warehouse, all).finally(() => warehouse.close());
     console.log(`Dropped what was made: the schemas that begin with ${prefix}.`);
     return 0;

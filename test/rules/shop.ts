@@ -129,7 +129,6 @@ export class Shop {
     const [id, text] = [dataType('bigint'), dataType('varchar')];
     const made = (of: string): string => state.createSchema({ database: null, schema: of });
     await this.sql(
-      ...(this.target.type === 'duckdb' && schema === 'main' ? [] : [made(schema)]),
       `create table ${this.at('people')} (id ${id}, email ${text}, phone ${text}, name ${text}, country ${text})`,
       `create table ${this.at('places')} as select 'FR' as code, 'fr@example.com' as desk union all select 'GB', 'gb@example.com'`,
       made(`${schema}_DINMO_SEGMENTS`),

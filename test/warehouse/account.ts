@@ -114,6 +114,13 @@ export async function openAccount({ profile }: Account, schema: string): Promise
   return await connect({ ...profile, schema, fields: { ...fields, schema } }, { ...options, lockTimeoutMs: 30_000 });
 }
 
+/** Makes a schema of tests; fails where there is one of that name. */
+export async function makeSchema(account: Account, schema: string): Promise<void> {
+  // A session stands in a schema, which has to be there before it: the profile's own.
+  const warehouse = await openAccount(account, account.profile.schema);
+  await warehouse.run(`create schema ${warehouse.state.identifier(schema)}`).finally(() => warehouse.close());
+}
+
 /** Removes schemas of tests, whatever stands in them. */
 export async function dropSchemas(warehouse: Warehouse, schemas: readonly string[]): Promise<void> {
   for (const schema of schemas)

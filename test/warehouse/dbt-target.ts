@@ -3,7 +3,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { duckdbState } from '../../src/warehouse/duckdb/state-dialect.ts';
 import type { StateDialect } from '../../src/warehouse/state-dialect.ts';
 import type { Row, Value } from '../../src/warehouse/warehouse.ts';
-import { type Account, dropSchemas, openAccount, testAccount } from './account.ts';
+import { type Account, dropSchemas, makeSchema, openAccount, testAccount } from './account.ts';
 import { benchName } from './bench-warehouse.ts';
 import { tableWords } from './table-words.ts';
 
@@ -80,6 +80,7 @@ async function accountTarget(account: Account): Promise<DbtTarget> {
   const schema = account.schema(others);
   // One DuckDB file is open once: where it is an account, it is let go after each use.
   const keeps = profile.type !== 'duckdb';
+  await makeSchema(account, schema);
   let kept = await openAccount(account, schema);
   const { state } = kept;
   if (!keeps) await kept.close();

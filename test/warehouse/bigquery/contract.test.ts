@@ -11,7 +11,6 @@ if (isInstalled())
     open: () => openTestDatabase(systemClock),
     lacks: {
       ...bigqueryMember.lacks,
-      isolation: 'the emulator has one connection, and a transaction reads nothing of its own',
       interrupt: 'the emulator runs a job before it answers: protocol.test.ts',
     },
   });

@@ -28,5 +28,8 @@ export const bigqueryMember: Omit<ContractMember, 'open'> = {
   },
   binary: (hex) => `from_hex('${hex}')`,
   folds: 'not',
-  lacks: { 'quoted names': 'BigQuery has letters, digits and _ in names of columns' },
+  lacks: {
+    'quoted names': 'BigQuery has letters, digits and _ in names of columns',
+    isolation: 'a transaction is one script: it reads nothing of its own before its end',
+  },
 };

@@ -1,4 +1,4 @@
-import { type Account, dropSchemas, openAccount, testAccount } from '../account.ts';
+import { type Account, dropSchemas, makeSchema, openAccount, testAccount } from '../account.ts';
 import type { OpenedWarehouse } from '../opened-warehouse.ts';
 import { placed } from '../placed-warehouse.ts';
 
@@ -7,9 +7,8 @@ export async function openTestDatabase(): Promise<OpenedWarehouse> {
   const account: Account = await testAccount('live');
   const schema = account.schema(['_delta']);
   const delta = `${schema}_delta`;
+  await makeSchema(account, schema);
   const warehouse = await openAccount(account, schema);
-  // Fails where there is one of that name.
-  await warehouse.run(`create schema ${warehouse.state.identifier(schema)}`);
   return {
     warehouse: placed(warehouse, { bare: schema, schemas: { DELTA: delta } }),
     schema,
