@@ -39,8 +39,15 @@ export function placed(warehouse: Warehouse, places: Places, known = new Set<str
   };
   const schemaOf = (schema: string | null): string | null =>
     schema === null ? null : (places.schemas[schema] ?? schema);
+  // What a test puts in the place of a member.
+  const replaced = new Map<string | symbol, unknown>();
   return new Proxy(warehouse, {
+    set(_target, property, value: unknown) {
+      replaced.set(property, value);
+      return true;
+    },
     get(target, property) {
+      if (replaced.has(property)) return replaced.get(property);
       const member: unknown = Reflect.get(target, property, target);
       if (typeof member !== 'function') return member;
       if (property === 'another') return async () => placed(await target.another(), places, known);
