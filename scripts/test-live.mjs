@@ -14,7 +14,6 @@ import { lineOf, runSuite, SUITES } from './test-suites.mjs';
 
 const HISTORIES = 20;
 const WORLDS = 2;
-const MINUTES = { duckdb: '5', postgres: '10 to 20', snowflake: '60 to 120', bigquery: '90 to 180' };
 
 const { values } = parseArgs({
   options: {
@@ -74,7 +73,7 @@ function tell({ type, profileName, targetName, database, file }, prefix) {
     `Made, and dropped at the end: schemas that begin with ${prefix}, a few for each test, with small tables.`,
   );
   console.log(
-    `Nothing else is read or written. It takes about ${MINUTES[type] ?? 'some'} minutes; stop it with Ctrl-C.`,
+    `Nothing else is read or written. Minutes on a machine of one's own, hours on an account: stop it with Ctrl-C.`,
   );
 }
 
