@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { ImpactWorld } from '../pipeline/impact/impact-world.ts';
+import { observe } from '../privacy/observer.ts';
 import { SimulatedGithub } from './simulated-github.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -81,6 +82,7 @@ async function ended(
       printed += String(chunk);
     });
   const [code] = await once(child, 'close');
+  observe('action', printed);
   return { code: Number(code ?? -1), printed };
 }
 

@@ -33,7 +33,16 @@ describe('the pages of docs/', () => {
       ),
     );
     expect(used.length).toBeGreaterThan(60);
-    expect(used.filter((use) => !documented.has(use.split(': ')[1] ?? ''))).toEqual([]);
+    // What `impact` says of a change has its words in the page of CI.
+    const impact = readFileSync(`${ROOT}docs/ci.md`, 'utf8');
+    const isDocumented = (path: string, code: string): boolean =>
+      documented.has(code) || (path.startsWith('pipeline/impact/') && impact.includes(`\`${code}\``));
+    expect(
+      used.filter((use) => {
+        const [path = '', code = ''] = use.split(': ');
+        return !isDocumented(path, code);
+      }),
+    ).toEqual([]);
   });
 });
 

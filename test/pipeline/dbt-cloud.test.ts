@@ -142,7 +142,7 @@ describe('what stops it says what to do', () => {
   test.each<[what: string, failed: string, run: string, env: Readonly<Record<string, string>>]>([
     ['no such run', 'dbt-cloud-run-not-found 3', '404', {}],
     ['no id', 'dbt-cloud-run-invalid 2', '../1', {}],
-    ['a wrong token', 'dbt-cloud-refused 2', '1', { DBT_CLOUD_TOKEN: 'dbtc_wrong' }],
+    ['a wrong token', 'dbt-cloud-refused 2', '1', { DBT_CLOUD_TOKEN: secret('dbtc-wrong') }],
     ['another account', 'dbt-cloud-refused 2', '1', { DBT_CLOUD_ACCOUNT_ID: '12' }],
     ['no account', 'dbt-cloud-setting-missing 2', '1', { DBT_CLOUD_ACCOUNT_ID: ' ' }],
     ['an account by name', 'dbt-cloud-account-invalid 2', '1', { DBT_CLOUD_ACCOUNT_ID: 'acme' }],
