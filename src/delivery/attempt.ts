@@ -102,6 +102,9 @@ export function conclude(outcome: Final, rows: readonly OutgoingRow[]): SendResu
     case 'narrow':
     case 'too_large':
       return done(each('rejected', outcome.code, outcome.message));
+    case 'submitted':
+      // Jobs are waited for before anything is concluded; one that a service without means to ask for it gave may have been applied.
+      return done(each('unknown', 'no-answer-to-job', 'the platform took it as a job that nothing asks for'));
     case 'gave_up':
       return {
         ...done(each(outcome.status, outcome.code, outcome.message)),

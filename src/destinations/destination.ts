@@ -40,6 +40,11 @@ export interface Service {
    * the destination; what hangs on them is not looked at without.
    */
   readonly validate: ((row: OutgoingRow, now: number, config?: ServiceContext['config']) => Invalidity | null) | null;
+  /**
+   * Rows of one batch have equal texts: the schema of their fields, the list or the consent they are sent under. Rows of several
+   * texts are gathered side by side within a phase; left out: any rows of one operation share a batch. Not asked where `rowsAsText`.
+   */
+  homogeneity?(row: OutgoingRow): string;
   /** Opens the service for one activation. Called once a sync, before the first batch; may call the platform (find or create the audience, check the account). */
   open(context: ServiceContext): Promise<Session>;
   /** Deletes an audience that was emptied, for `clean --delete-audience`. Left out: the service has no means for it. Throws DinmoError. */
@@ -158,13 +163,28 @@ export type Receipt =
   | { readonly seq: number; readonly status: 'deferred' | 'unknown'; readonly code: string; readonly message: string };
 
 /** What became of one request. The engine decides what follows. */
-export type BatchOutcome =
+export type BatchOutcome = BatchAnswer & {
+  /**
+   * The platform's headers say that nothing is left of its allowance: milliseconds until the next request of this account and
+   * service may start (0 remaining, until its reset). The answer itself counts as it is. Left out: at the usual pace.
+   */
+  readonly pauseMs?: number;
+};
+
+/** What a request was answered with, whatever is said of the next ones. */
+export type BatchAnswer =
   /** Every row was taken, and nothing else is to be said of any. */
   | { readonly kind: 'accepted' }
   /** One receipt for every row of the batch. */
   | { readonly kind: 'receipts'; readonly receipts: readonly Receipt[] }
   /** The platform counts only: this many of the batch's rows were taken. Equal to the batch: all accepted; short: the engine narrows by halves. */
   | { readonly kind: 'counted'; readonly accepted: number; readonly code: string; readonly message: string }
+  /**
+   * The platform took the batch as a job that ends later. `handle` finds it again, in another process too: at most 1,000
+   * characters, no secret, no personal data. `pollAfterMs`: when to ask first (or again); null: the engine's growing delay.
+   * Needs `Session.poll` and `ServiceFacts.jobs`.
+   */
+  | { readonly kind: 'submitted'; readonly handle: string; readonly pollAfterMs: number | null }
   /** The batch was refused for the sake of some row: nothing was applied, narrow it down. On a single row: that row is rejected. */
   | { readonly kind: 'narrow'; readonly code: string; readonly message: string }
   /** Too many rows or bytes at once: halve and send again. On a single row: rejected. */
@@ -184,6 +204,14 @@ export type BatchOutcome =
   /** The whole activation's fault: credentials, rights, a missing audience. Nothing more is sent. */
   | { readonly kind: 'refused'; readonly code: string; readonly message: string; readonly fix: string };
 
+/** A batch that the platform took as a job. */
+export interface Job {
+  readonly handle: string;
+  readonly operation: Operation;
+  /** The rows of the batch, in their order: receipts answer by `seq`. */
+  readonly rows: readonly { readonly seq: number; readonly key: string }[];
+}
+
 /** A service that was opened for one activation: it takes batches until it is finished or abandoned. */
 export interface Session {
   /** The platform's id of the audience, to be recorded; null where the service has none. */
@@ -192,6 +220,14 @@ export interface Session {
   readonly account: string | null;
   /** Sends one batch. Never throws for what the platform answers: that is an outcome. */
   send(batch: Batch, signal: AbortSignal): Promise<BatchOutcome>;
+  /**
+   * Asks what became of a job (`submitted`), perhaps in a later process than the one that submitted it: whatever it takes to
+   * read the answer stands in the handle. `submitted` again: not done yet; anything else is the batch's outcome, as `send` would
+   * have given it. `retry` means that the question failed and is asked again. A handle that the platform no longer knows:
+   * receipts `unknown` for every row. Never throws for what the platform answers. Jobs of the rows' run are never submitted again
+   * while they may live.
+   */
+  poll?(job: Job, signal: AbortSignal): Promise<BatchOutcome>;
   /** After the last batch, when nothing failed the activation: publish a file, close a job. Throws DinmoError. */
   finish(): Promise<void>;
   /** In place of `finish`, when the run stopped: gives back what the session holds. Leaves nothing half-written; may be called twice. */
@@ -202,6 +238,8 @@ export interface Session {
 export interface ServiceContext {
   readonly activation: string;
   readonly syncId: string;
+  /** How many changes the run has: tells a bulk interface from single requests. 0 where nothing is sent. Where an earlier run's jobs are asked for: that run's. */
+  readonly changes: number;
   readonly mode: 'full' | 'incremental' | 'delta';
   readonly operations: readonly Operation[];
   /** Settings, checked against the facts, defaults filled in. */

@@ -5,8 +5,8 @@ export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Text of the body; objects are for the caller to serialise. */
-  readonly body?: string;
+  /** Text or bytes (compressed, encoded) of the body; objects are for the caller to serialise. */
+  readonly body?: string | Uint8Array;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }

@@ -1,4 +1,4 @@
-import type { Batch, BatchOutcome, FieldValue, OutgoingRow, Receipt, Session } from './destination.ts';
+import type { Batch, BatchOutcome, FieldValue, Job, OutgoingRow, Receipt, Session } from './destination.ts';
 
 /** Rows of a batch up to which a message may be about their values; above, the text of a refusal is left out. */
 const ROWS_SEARCHED_MAX = 100;
@@ -8,17 +8,49 @@ const VALUE_LENGTH_MIN = 3;
 
 /** Wraps a platform's session: platforms repeat the values they complain about, and no value of a row leaves in a message. */
 export function hideRowValues(session: Session): Session {
+  const submitted = new Map<string, Batch>();
+  const { poll } = session;
   return {
     audienceId: session.audienceId,
     account: session.account,
-    send: async (batch, signal) => hideIn(batch, await session.send(batch, signal)),
+    async send(batch, signal) {
+      const outcome = await session.send(batch, signal);
+      if (outcome.kind === 'submitted') submitted.set(outcome.handle, batch);
+      return hideIn(batch, outcome);
+    },
+    ...(poll === undefined
+      ? {}
+      : {
+          async poll(job, signal) {
+            const outcome = await poll.call(session, job, signal);
+            const batch = submitted.get(job.handle);
+            if (outcome.kind !== 'submitted' && outcome.kind !== 'retry') submitted.delete(job.handle);
+            return batch === undefined ? withoutTexts(job, outcome) : hideIn(batch, outcome);
+          },
+        }),
     finish: () => session.finish(),
     abandon: () => session.abandon(),
   };
 }
 
+/** The values of an earlier run's rows are not at hand: what is said of them stays out, but for its code. */
+function withoutTexts({ rows }: Job, outcome: BatchOutcome): BatchOutcome {
+  const keys = new Set(rows.map(({ key }) => key.toLowerCase()));
+  const said = ({ code }: { readonly code: string }) => {
+    const safe = keys.has(code.toLowerCase()) ? 'rejected' : code;
+    return { code: safe, message: `the job of an earlier run answered ${safe}` };
+  };
+  if (outcome.kind === 'receipts')
+    return {
+      ...outcome,
+      receipts: outcome.receipts.map((receipt) => ('code' in receipt ? { ...receipt, ...said(receipt) } : receipt)),
+    };
+  const ofRows = outcome.kind === 'narrow' || outcome.kind === 'too_large' || outcome.kind === 'counted';
+  return ofRows ? { ...outcome, ...said(outcome) } : outcome;
+}
+
 function hideIn(batch: Batch, outcome: BatchOutcome): BatchOutcome {
-  if (outcome.kind === 'accepted') return outcome;
+  if (outcome.kind === 'accepted' || outcome.kind === 'submitted') return outcome;
   if (outcome.kind !== 'receipts') {
     if (outcome.message === '') return outcome;
     // These speak of the account, and must reach the reader.
@@ -32,7 +64,7 @@ function hideIn(batch: Batch, outcome: BatchOutcome): BatchOutcome {
     if (receipt.status === 'accepted' || row === undefined) return receipt;
     return { ...receipt, ...hide(receipt, [row]) };
   });
-  return { kind: 'receipts', receipts };
+  return { ...outcome, receipts };
 }
 
 /** What was said, without the values of these rows; of many rows, only whole words are values. */

@@ -70,11 +70,18 @@ export interface ServiceFacts {
   readonly replacesWhole: boolean;
   /** What a NULL does unless the mapping says: `skip` leaves the field out, `clear` sends it empty, `null` is sent as null. */
   readonly nulls: 'skip' | 'clear' | 'null';
+  /**
+   * Where a batch may become a job that ends later (outcome `submitted`): how many may be open at once, of one delivery, and how
+   * many minutes a run waits for each before it leaves it to the next run. Left out: the service has no jobs.
+   */
+  readonly jobs?: { readonly openMax: number; readonly deadlineMinutes: number };
   readonly limits: {
     readonly rowsPerRequestMax: number;
     readonly requestBytesMax: number;
     /** null: the platform publishes none. */
     readonly requestsPerSecondMax: number | null;
+    /** In any 60 seconds, beside the rate per second. null or left out: the platform publishes none. */
+    readonly requestsPerMinuteMax?: number | null;
     readonly connectionsMax: number;
   };
 }

@@ -7,7 +7,11 @@ import type { Prepared } from './prepare-run.ts';
 import type { SyncRun } from './sync-run.ts';
 
 /** Opens the destination and records what it is known by from now on. A refusal is a value: the run is closed with it. */
-export async function openSession(run: SyncRun, prepared: Prepared, job: DiffJob): Promise<Session | DinmoError> {
+export async function openSession(
+  run: SyncRun,
+  prepared: Prepared,
+  { job, changes }: { readonly job: DiffJob; readonly changes: number },
+): Promise<Session | DinmoError> {
   const { ledger } = run.storage;
   const { activation, endpoint, service, state } = prepared;
   const where = `activation_id = ${ledger.text(activation.id)}`;
@@ -17,6 +21,7 @@ export async function openSession(run: SyncRun, prepared: Prepared, job: DiffJob
     const session = await service.open({
       activation: activation.id,
       syncId: run.syncId,
+      changes,
       mode: activation.mode,
       operations: activation.operations,
       config: endpoint.config,

@@ -244,7 +244,7 @@ async function send(
   if (plan.changes > 0 || publishes || hasNewAudienceName(prepared)) {
     const passed = stopwatch();
     logger.info('delivery.started', { changes: plan.changes });
-    const session = await openSession(run, prepared, job);
+    const session = await openSession(run, prepared, { job, changes: plan.changes });
     if (session instanceof DinmoError)
       outcome = {
         stop: { kind: 'refused', code: session.code, message: session.message, fix: session.fix },

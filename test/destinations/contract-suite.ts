@@ -259,6 +259,7 @@ async function narrowDown(
 function statuses(outcome: BatchOutcome, rows: readonly OutgoingRow[]): readonly string[] {
   if (outcome.kind === 'accepted') return rows.map(() => 'accepted');
   if (outcome.kind === 'counted') return rows.map(() => (outcome.accepted === rows.length ? 'accepted' : 'short'));
+  if (outcome.kind === 'submitted') return rows.map(() => 'submitted');
   if (outcome.kind !== 'receipts') return rows.map(() => `${outcome.kind} ${outcome.code}`);
   expect(outcome.receipts).toHaveLength(rows.length);
   return rows.map((row) => outcome.receipts.find((receipt) => receipt.seq === row.seq)?.status ?? 'missing');

@@ -82,6 +82,7 @@ export function makeContext(part: Partial<ServiceContext> = {}): ServiceContext 
   return {
     activation: 'vip.there',
     syncId: 'sync-1',
+    changes: 1,
     mode: 'delta',
     operations: ['insert', 'update', 'delete'],
     config: {},

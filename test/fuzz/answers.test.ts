@@ -115,7 +115,7 @@ function written(exchanges: readonly Exchanged[], batch: Batch, emailOf: (row: O
   const traceOf = (row: OutgoingRow) =>
     exchanges
       .filter(({ request }) => /upsert|update/.test(request.url))
-      .flatMap(({ request }) => listOf(parse(request.body)['inputs']).map(membersOf))
+      .flatMap(({ request }) => listOf(parse(String(request.body))['inputs']).map(membersOf))
       .filter((input) => textOf(input['id']).toLowerCase() === emailOf(row))
       .map((input) => input['objectWriteTraceId']);
   const names = (row: OutgoingRow) => {

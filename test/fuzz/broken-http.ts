@@ -106,7 +106,7 @@ export class BrokenHttp implements HttpClient {
 
   /** Something of the request, as a platform might repeat it. */
   #echo({ body = '', headers = {} }: HttpRequest): string {
-    const texts = [...body.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, text = '']) => text);
+    const texts = [...String(body).matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, text = '']) => text);
     const text = this.#dice.of(texts.length === 0 ? ['nothing'] : texts);
     const token = headers['authorization'] ?? headers['x-dinmo-signature'] ?? '';
     return this.#dice.of([

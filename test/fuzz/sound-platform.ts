@@ -12,9 +12,9 @@ type Json = Readonly<Record<string, unknown>>;
 
 export function soundAnswer(platform: string, request: HttpRequest): SoundAnswer {
   const { pathname } = new URL(request.url);
-  const sent = request.body === undefined ? {} : (JSON.parse(request.body) as Json);
+  const sent = request.body === undefined ? {} : (JSON.parse(String(request.body)) as Json);
   if (platform === 'webhook') return rows(200, { rejected: [] });
-  return platform === 'meta' ? graph(request.method, pathname, sent) : crm(pathname, sent, request.body ?? '');
+  return platform === 'meta' ? graph(request.method, pathname, sent) : crm(pathname, sent, String(request.body ?? ''));
 }
 
 function graph(method: string, path: string, sent: Json): SoundAnswer {

@@ -137,7 +137,7 @@ export class Network {
     const partial = fault === 'some rows fail' && !request.url.endsWith('/memberships/remove');
     const unlucky = partial ? firstAndSome(random) : () => false;
     // What is never taken can be taken away.
-    const removes = request.method === 'DELETE' || request.body?.includes('"operation":"delete"') === true;
+    const removes = request.method === 'DELETE' || String(request.body).includes('"operation":"delete"');
     const context = this.#context(unlucky, !removes);
     const apply = (): Answer => this.destination.handle(requestOf(request), context);
     const answer = (status: number, body = '', headers: Record<string, string> = {}): Answer => {
@@ -236,7 +236,7 @@ function requestOf({ method, url, headers, body }: HttpRequest): SandboxRequest 
     path: pathname,
     query: searchParams,
     headers: { authorization: 'Bearer good', 'content-type': 'application/json', ...headers },
-    body: body ?? '',
+    body: typeof body === 'string' ? body : Buffer.from(body ?? '').toString(),
     baseUrl: 'http://platform',
   };
 }

@@ -45,7 +45,7 @@ async function run(
   const told = asked.slice(1).map((request) => ({
     method: request.method,
     path: new URL(request.url).pathname,
-    body: request.body === undefined ? null : JSON.parse(request.body),
+    body: request.body === undefined ? null : JSON.parse(String(request.body)),
   }));
   expect(told).toHaveLength(answers.length);
   return { outcomes, told, account: session.account };

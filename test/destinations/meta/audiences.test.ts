@@ -137,7 +137,7 @@ describe('a request of members', () => {
     const { outcome, request } = await sendOne(makeRow({ seq: 1, identifiers }), counts(2));
     expect(outcome).toMatchObject({ kind: 'counted', accepted: 1 });
     expect(request).toMatchObject({ method: 'POST', url: 'https://graph.facebook.com/v26.0/7/users' });
-    expect(JSON.parse(request?.body ?? '')).toEqual({
+    expect(JSON.parse(String(request?.body ?? ''))).toEqual({
       payload: {
         schema: ['EMAIL', 'PHONE', 'DOBY', 'DOBM', 'DOBD'],
         data: [
@@ -152,7 +152,7 @@ describe('a request of members', () => {
     const identifiers = [id('email', 'E1'), id('date_of_birth', 'Y.M.D')];
     const { request } = await sendOne(makeRow({ seq: 1, operation: 'delete', identifiers }), counts(1));
     expect(request).toMatchObject({ method: 'DELETE' });
-    expect(JSON.parse(request?.body ?? '').payload.data).toEqual([['E1', '', '', '', '']]);
+    expect(JSON.parse(String(request?.body ?? '')).payload.data).toEqual([['E1', '', '', '', '']]);
   });
 
   it('counts data rows against the limit, before a request', async () => {

@@ -19,7 +19,7 @@ async function send(
     makeContext({ config: { dataset_id: '99', ...config }, credentials: { access_token: 's3cr3t-t-o-k-e-n' }, http }),
   );
   const outcome = await session.send(makeBatch([row]), new AbortController().signal);
-  return { outcome, body: JSON.parse(asked[0]?.body ?? ''), url: asked[0]?.url };
+  return { outcome, body: JSON.parse(String(asked[0]?.body ?? '')), url: asked[0]?.url };
 }
 
 describe('an event', () => {
