@@ -1,4 +1,5 @@
 import type { AlertEvent } from '../artifacts/settings.ts';
+import { escapeSlack, slackText } from '../destinations/slack-text.ts';
 import type { OperationCounts } from '../diff/delivery-plan.ts';
 import type { ActivationReport } from './activation-report.ts';
 import { formatCount } from './layout.ts';
@@ -97,11 +98,11 @@ export function slackAlert(message: AlertMessage): string {
     ...(message.link === null ? [] : [message.link]),
   ];
   return JSON.stringify({
-    text: escaped(title),
+    text: escapeSlack(title),
     blocks: [
       { type: 'header', text: { type: 'plain_text', text: cut(title, HEADER_CHARACTERS_MAX) } },
       ...sections.map((text) => ({ type: 'section', text: { type: 'mrkdwn', text } })),
-      { type: 'context', elements: [{ type: 'mrkdwn', text: context.map(escaped).join(' · ') }] },
+      { type: 'context', elements: [{ type: 'mrkdwn', text: context.map(escapeSlack).join(' · ') }] },
     ],
   });
 }
@@ -118,7 +119,7 @@ function titleOf({ project, target, isSandbox, command, activations }: AlertMess
 }
 
 function commandText({ event, code, message }: CommandChange): string {
-  if (event === 'recovered') return `${SIGNS.recovered} *Activations are synced again* (was: ${escaped(code)})`;
+  if (event === 'recovered') return `${SIGNS.recovered} *Activations are synced again* (was: ${escapeSlack(code)})`;
   const text = `stopped before any activation: ${code}`;
   return section(`${SIGNS.failed} *Nothing was synced*, ${text}\n`, message ?? '');
 }
@@ -126,7 +127,7 @@ function commandText({ event, code, message }: CommandChange): string {
 function changeText({ event, before, destination, report }: AlertChange): string {
   const was = before === 'ok' ? '' : ` (was ${before})`;
   const counts = countsText(report);
-  const head = `${SIGNS[event]} *${escaped(report.activation)}* to ${escaped(destination)}: *${event}*${was}\n`;
+  const head = `${SIGNS[event]} *${escapeSlack(report.activation)}* to ${escapeSlack(destination)}: *${event}*${was}\n`;
   return section(`${head}${counts === '' ? '' : `${counts}\n`}`, report.reason ?? '');
 }
 
@@ -147,20 +148,8 @@ function sum(counts: OperationCounts): number {
   return counts.insert + counts.update + counts.delete;
 }
 
-/** Slack's three control characters. */
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-}
-
-/** A section of bounded length, with no escape cut through. */
 function section(head: string, text: string): string {
-  let whole = head;
-  for (const character of text) {
-    const next = escaped(character);
-    if (whole.length + next.length >= SECTION_CHARACTERS_MAX) return `${whole}…`;
-    whole += next;
-  }
-  return whole.trimEnd();
+  return slackText(head, text, SECTION_CHARACTERS_MAX);
 }
 
 function cut(text: string, max: number): string {

@@ -1,4 +1,4 @@
-import { eventId } from '../../src/destinations/meta/event.ts';
+import { eventId } from '../../src/destinations/event-id.ts';
 import { describeService, personOf } from './contract-suite.ts';
 import { fieldsOf, identify, makeRow } from './rows.ts';
 

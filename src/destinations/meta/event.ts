@@ -1,6 +1,6 @@
-import { hash } from 'node:crypto';
 import type { IdentifierKind } from '../../artifacts/annotation.ts';
 import type { FieldValue, Invalidity, OutgoingRow, ServiceContext } from '../destination.ts';
+import { eventId } from '../event-id.ts';
 import { ACTION_SOURCES } from './facts.ts';
 
 /** user_data of the Conversions API: which kind fills which member; those that are arrays take every identifier of the kind. */
@@ -36,11 +36,6 @@ const AHEAD_MAX_MS = 5 * 60_000;
 type Config = ServiceContext['config'];
 type Fields = Readonly<Record<string, FieldValue>>;
 type JsonObject = { [name: string]: FieldValue };
-
-/** The same for the same event of the same activation, for ever: Meta drops a second one within 48 hours. */
-export function eventId(activation: string, eventName: string, key: string): string {
-  return hash('sha256', JSON.stringify([activation, eventName, key]));
-}
 
 /** One event of `/<dataset>/events` (Conversions API v26.0). */
 export function renderEvent(

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { BatchOutcome, OutgoingRow, ServiceContext } from '../../../src/destinations/destination.ts';
-import { eventId } from '../../../src/destinations/meta/event.ts';
+import { eventId } from '../../../src/destinations/event-id.ts';
 import { findService } from '../../../src/destinations/registry.ts';
 import { makeBatch, makeContext, makeRow, NOON, type Scripted, scriptedHttp } from '../rows.ts';
 
