@@ -2,6 +2,7 @@ import type { ServiceKind } from '../artifacts/annotation.ts';
 import { DinmoError } from '../errors.ts';
 import { nearest } from '../finding.ts';
 import type { ServiceFacts, ServiceLookup } from '../knowledge/service-facts.ts';
+import { brazeFacts } from './braze/facts.ts';
 import type { Platform, Service } from './destination.ts';
 import { filesFacts } from './files/facts.ts';
 import { hubspotFacts } from './hubspot/facts.ts';
@@ -16,6 +17,7 @@ interface Entry {
 
 /** Every platform, one line each; a test compares the list with the folders. */
 const PLATFORMS: Readonly<Record<string, Entry>> = {
+  braze: { facts: brazeFacts, load: async () => (await import('./braze/index.ts')).braze },
   files: { facts: filesFacts, load: async () => (await import('./files/index.ts')).files },
   hubspot: { facts: hubspotFacts, load: async () => (await import('./hubspot/index.ts')).hubspot },
   meta: { facts: metaFacts, load: async () => (await import('./meta/index.ts')).meta },

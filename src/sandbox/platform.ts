@@ -82,6 +82,8 @@ export interface RequestLimit {
 }
 
 export interface RequestLimits {
+  /** /users/track: 3,000 in 3 s. */
+  readonly braze: RequestLimit;
   /** Free and Starter portals: 100 per 10 s. */
   readonly hubspot: RequestLimit;
   /** Custom-audience calls an hour on the full tier: 190,000. */
@@ -89,6 +91,7 @@ export interface RequestLimits {
 }
 
 export const defaultLimits: RequestLimits = {
+  braze: { requestsMax: 3_000, windowMs: 3_000 },
   hubspot: { requestsMax: 100, windowMs: 10_000 },
   meta: { requestsMax: 190_000, windowMs: 3_600_000 },
 };

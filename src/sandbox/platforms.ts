@@ -1,3 +1,4 @@
+import { braze } from './braze/index.ts';
 import { files } from './files/index.ts';
 import { hubspot } from './hubspot/index.ts';
 import { meta } from './meta/index.ts';
@@ -6,5 +7,5 @@ import { webhook } from './webhook/index.ts';
 
 /** The simulated platforms by name: one folder of this room each. */
 export const simulatedPlatforms: ReadonlyMap<string, SimulatedPlatform> = new Map(
-  [files, hubspot, meta, webhook].map((platform) => [platform.name, platform]),
+  [braze, files, hubspot, meta, webhook].map((platform) => [platform.name, platform]),
 );
