@@ -53,29 +53,30 @@ function isGroup(config: ServiceContext['config']): boolean {
 
 /** Throws DinmoError `not-a-subscription-group`, `profile-id-not-supported`, `attribute-name`. */
 function requireAudience(audience: string, config: ServiceContext['config']): void {
-  const refuse = (code: string, message: string, fix: string): DinmoError =>
-    new DinmoError({ kind: 'configuration', code, message, fix });
   if (!isGroup(config)) {
     if (isAttributeName(audience) && !isProfileField(audience)) return;
-    throw refuse(
-      'attribute-name',
-      'The audience’s name cannot be an attribute in Braze',
-      'Choose with `audience:` a name of at most 255 characters that begins with neither $ nor _ and is no field of Braze’s own.',
-    );
+    throw new DinmoError({
+      kind: 'configuration',
+      code: 'attribute-name',
+      message: 'The audience’s name cannot be an attribute in Braze',
+      fix: 'Choose a name of at most 255 characters that begins with neither $ nor _ and is no field of Braze’s own.',
+    });
   }
   if (!GROUP_ID.test(audience)) {
-    throw refuse(
-      'not-a-subscription-group',
-      'The audience’s name is not the id of a subscription group',
-      'Give the id (a UUID, from Audience, Subscriptions in Braze) with `audience:`.',
-    );
+    throw new DinmoError({
+      kind: 'configuration',
+      code: 'not-a-subscription-group',
+      message: 'The audience’s name is not the id of a subscription group',
+      fix: 'Give the id (a UUID, from Audience, Subscriptions in Braze) with `audience:`.',
+    });
   }
   if (GROUP_ARRAYS[idFieldOf(config)] !== undefined) return;
-  throw refuse(
-    'profile-id-not-supported',
-    `Subscription groups do not take ${idFieldOf(config)}`,
-    'Set id_field to external_id, email or phone.',
-  );
+  throw new DinmoError({
+    kind: 'configuration',
+    code: 'profile-id-not-supported',
+    message: `Subscription groups do not take ${idFieldOf(config)}`,
+    fix: 'Set id_field to external_id, email or phone.',
+  });
 }
 
 function createSession(api: BrazeApi, context: ServiceContext, audience: string): Session {
