@@ -76,6 +76,8 @@ export interface Invalidity {
   readonly code: string;
   /** No personal data. */
   readonly message: string;
+  /** What the destination holds for the row is removed, as where no identifier is valid: the person has withdrawn consent. Left out: it stays. */
+  readonly leaves?: true;
 }
 
 /** JSON values as the warehouse gave them: integers beyond 2^53 as bigint, decimals as strings, dates `YYYY-MM-DD`, timestamps UTC with Z. */
@@ -222,15 +224,16 @@ export interface Session {
   send(batch: Batch, signal: AbortSignal): Promise<BatchOutcome>;
   /**
    * Asks what became of a job (`submitted`), perhaps in a later process than the one that submitted it: whatever it takes to
-   * read the answer stands in the handle. `submitted` again: not done yet; anything else is the batch's outcome, as `send` would
-   * have given it. `retry` means that the question failed and is asked again. A handle that the platform no longer knows:
-   * receipts `unknown` for every row. Never throws for what the platform answers. Jobs of the rows' run are never submitted again
-   * while they may live.
+   * read the answer stands in the handle, which stays the first one. `submitted` again: not done yet; anything else is the batch's
+   * outcome, as `send` would have given it, but for two: `retry` means that the question failed (it is asked again), and `refused`
+   * that it was refused (the job stays open, the activation fails). So a job that failed as a whole is `narrow`, or receipts for
+   * its rows: `deferred` where nothing was applied, `unknown` where something may have been. A handle that the platform no longer
+   * knows: receipts `unknown` for every row. Never throws for what the platform answers.
    */
   poll?(job: Job, signal: AbortSignal): Promise<BatchOutcome>;
   /** After the last batch, when nothing failed the activation: publish a file, close a job. Throws DinmoError. */
   finish(): Promise<void>;
-  /** In place of `finish`, when the run stopped: gives back what the session holds. Leaves nothing half-written; may be called twice. */
+  /** In place of `finish`, when the run stopped: gives back what the session holds. Leaves nothing half-written, and jobs that were submitted as they are; may be called twice. */
   abandon(): Promise<void>;
 }
 

@@ -16,7 +16,7 @@ export function createPreparer(service: Service, config: ServiceContext['config'
         return { kind: 'invalid', code: 'no-identifier', leaves: true };
       }
       const invalid = validate?.(outgoing(row, identifiers), clock.now(), config) ?? null;
-      if (invalid) return { kind: 'invalid', code: invalid.code, leaves: false };
+      if (invalid) return { kind: 'invalid', code: invalid.code, leaves: invalid.leaves ?? false };
       return { kind: 'ready', identifiers } satisfies PreparedRow;
     },
   };
