@@ -6,6 +6,7 @@ import { brazeFacts } from './braze/facts.ts';
 import type { Platform, Service } from './destination.ts';
 import { filesFacts } from './files/facts.ts';
 import { hubspotFacts } from './hubspot/facts.ts';
+import { klaviyoFacts } from './klaviyo/facts.ts';
 import { metaFacts } from './meta/facts.ts';
 import { webhookFacts } from './webhook/facts.ts';
 
@@ -20,6 +21,7 @@ const PLATFORMS: Readonly<Record<string, Entry>> = {
   braze: { facts: brazeFacts, load: async () => (await import('./braze/index.ts')).braze },
   files: { facts: filesFacts, load: async () => (await import('./files/index.ts')).files },
   hubspot: { facts: hubspotFacts, load: async () => (await import('./hubspot/index.ts')).hubspot },
+  klaviyo: { facts: klaviyoFacts, load: async () => (await import('./klaviyo/index.ts')).klaviyo },
   meta: { facts: metaFacts, load: async () => (await import('./meta/index.ts')).meta },
   webhook: { facts: webhookFacts, load: async () => (await import('./webhook/index.ts')).webhook },
 };

@@ -88,12 +88,18 @@ export interface RequestLimits {
   readonly hubspot: RequestLimit;
   /** Custom-audience calls an hour on the full tier: 190,000. */
   readonly meta: RequestLimit;
+  /** For every endpoint; null: each endpoint's own two windows, as Klaviyo states them. */
+  readonly klaviyo: RequestLimit | null;
+  /** One message a second; short bursts are let through. */
+  readonly slack: RequestLimit;
 }
 
 export const defaultLimits: RequestLimits = {
   braze: { requestsMax: 3_000, windowMs: 3_000 },
   hubspot: { requestsMax: 100, windowMs: 10_000 },
   meta: { requestsMax: 190_000, windowMs: 3_600_000 },
+  klaviyo: null,
+  slack: { requestsMax: 60, windowMs: 60_000 },
 };
 
 export interface Answer {
