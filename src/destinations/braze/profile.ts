@@ -1,6 +1,6 @@
 import { DinmoError } from '../../errors.ts';
 import { readEmail, readPhone } from '../contact-point.ts';
-import type { FieldValue, Normaliser, OutgoingRow, ServiceContext } from '../destination.ts';
+import type { FieldValue, Invalidity, Normaliser, OutgoingRow, ServiceContext } from '../destination.ts';
 import { ID_FIELDS, type IdField } from './facts.ts';
 
 type Config = ServiceContext['config'];
@@ -54,9 +54,10 @@ export function personValues(row: OutgoingRow, config: Config): readonly string[
   return [...new Set(sorted.map(({ value }) => value))];
 }
 
-/** What is missing where a person has identifiers, but none that the destination goes by. */
-export function withoutPerson(config: Config): { readonly code: string; readonly message: string } {
+/** A person has identifiers, but none that the destination goes by: a member leaves. */
+export function withoutPerson(config: Config): Invalidity {
   const field = idFieldOf(config);
   const kind = field === 'email' || field === 'phone' ? field : 'external_id';
-  return { code: 'no-profile-id', message: `The row has no ${kind}, by which config.id_field finds a profile` };
+  const message = `The row has no ${kind}, by which config.id_field finds a profile`;
+  return { code: 'no-profile-id', message, leaves: true };
 }

@@ -128,7 +128,10 @@ describe('people in Braze', () => {
   it('without the identifier that the destination goes by are invalid, but for their removal', async () => {
     const { validate } = await findService('braze', 'audiences');
     const config = { ...CONFIG, id_field: 'phone' };
-    expect(validate?.(person(1, { email: 'a@shop.example' }), NOON, config)?.code).toBe('no-profile-id');
+    expect(validate?.(person(1, { email: 'a@shop.example' }), NOON, config)).toMatchObject({
+      code: 'no-profile-id',
+      leaves: true,
+    });
     expect(validate?.(person(1, { phone: '+33612345678' }), NOON, config)).toBeNull();
     expect(validate?.(person(1, { email: 'a@shop.example' }, { operation: 'delete' }), NOON, config)).toBeNull();
   });
