@@ -84,7 +84,8 @@ with DAG(
     dbt_build = Command(task_id="dbt_build", command=[*DBT, "build", "--target", TARGET])
     dinmo_sync = DinmoSync(
         task_id="dinmo_sync",
-        command=[*DINMO, "sync", "--output", "json", "--log-format", "json", *OPTIONS],
+        # 180: longer than the lease that a sync leaves behind whose worker died.
+        command=[*DINMO, "sync", "--output", "json", "--log-format", "json", "--lock-timeout", "180", *OPTIONS],
         # Also after a build that failed: the gate stops what hangs on the failure, and nothing else.
         trigger_rule=TriggerRule.ALL_DONE,
         retries=3,

@@ -33,7 +33,8 @@ def dbt_models(context: dg.AssetExecutionContext, dbt: DbtCliResource):
 )
 def dinmo_sync(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """What changed in the segments, sent to their destinations."""
-    command = [*DINMO, "sync", "--output", "json", *OPTIONS]
+    # 180: longer than the lease that a sync leaves behind whose machine died.
+    command = [*DINMO, "sync", "--output", "json", "--lock-timeout", "180", *OPTIONS]
     done = subprocess.run(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=False)
     result = json.loads(done.stdout) if done.stdout.strip() else {"activations": [], "error": None}
     activations = result["activations"]

@@ -43,7 +43,8 @@ def dbt_build() -> int:
 @task(retries=3, retry_delay_seconds=RETRY_SECONDS, retry_condition_fn=may_be_retried)
 def dinmo_sync() -> tuple[int, dict]:
     logger = get_run_logger()
-    command = [*DINMO, "sync", "--output", "json", *OPTIONS]
+    # 180: longer than the lease that a sync leaves behind whose machine died.
+    command = [*DINMO, "sync", "--output", "json", "--lock-timeout", "180", *OPTIONS]
     done = subprocess.run(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=False)
     result = json.loads(done.stdout) if done.stdout.strip() else {"activations": [], "error": None}
     for one in result["activations"]:

@@ -8,8 +8,7 @@ export interface CommandLine {
 }
 
 /** A call of the program: alone, by npx or by its path, at the beginning of a command. */
-const CALL =
-  /(?:^|[\s`"'([=:|&;])(?:npx |[\w./-]*\/)?dinmo((?: +(?:"[^"]*"|'[^']*'|<[^>]*>|[^\s`|&;>#)]+))+)/g;
+const CALL = /(?:^|[\s`"'([=:|&;])(?:npx |[\w./-]*\/)?dinmo((?: +(?:"[^"]*"|'[^']*'|<[^>]*>|[^\s`|&;>#)]+))+)/g;
 
 /** The command lines of a Markdown page, in its blocks and code spans, or of any other file. */
 export function readCommandLines(file: string, text: string): readonly CommandLine[] {

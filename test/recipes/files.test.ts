@@ -117,6 +117,14 @@ describe('command lines', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('of containers name commands and options that exist', () => {
+    const cmd = /^CMD (.*)$/m.exec(read('recipes/docker/Dockerfile'))?.[1] ?? '';
+    const { services } = parseDocument(read('recipes/docker/compose.yml'), { merge: true }).toJS();
+    const commands: readonly (readonly string[])[] = [JSON.parse(cmd), services.job.command, services.listen.command];
+    expect(commands.map(([name]) => name)).toEqual(['dinmo', 'dinmo', 'dinmo']);
+    expect(commands.map(([, ...words]) => problemOf(program, words))).toEqual([null, null, null]);
+  });
+
   it('that are wrong are seen', () => {
     const page =
       'Run `dinmo sync --duo`.\n\n    npx dinmo synk\n\n```sh\nnode_modules/.bin/dinmo plan --output=json --sandbox; dinmo clear --no-such\n```\n';
