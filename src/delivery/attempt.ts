@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { Batch, BatchOutcome, OutgoingRow, Receipt, Session } from '../destinations/destination.ts';
 import { messageOf } from '../errors.ts';
 import { type Logger, scrub } from '../log.ts';
+import { awaitJob, type JobKeeping, type OpenJob } from './jobs.ts';
 import type { Pacer } from './pace.ts';
 import { RowTexts, type Span } from './row-texts.ts';
 
@@ -42,6 +43,8 @@ export interface SendContext {
   readonly assertMaySend: () => void;
   /** Waits before a batch is tried again, and gives way to others meanwhile. Left out: nobody else is kept waiting by it. */
   readonly rest?: (wait: () => Promise<void>) => Promise<void>;
+  /** Where the service takes jobs. */
+  readonly jobs?: JobKeeping;
   /** Shared by the batches of one delivery. */
   readonly tally: NarrowingTally;
 }
@@ -62,11 +65,14 @@ export interface SendResult {
   readonly exhausted: boolean;
   /** It asks for a longer pause than this run can make: nothing more is sent. */
   readonly over: boolean;
+  /** Jobs that nobody waits for any more, and that may live: their rows have no receipt. */
+  readonly open: readonly OpenJob[];
 }
 
 /** What came of a batch in the end: no answer any more that says "try again". */
 export type Final = (
-  | Exclude<BatchOutcome, { kind: 'retry' }>
+  | Exclude<BatchOutcome, { kind: 'retry' | 'submitted' }>
+  | OpenJob
   | {
       readonly kind: 'gave_up';
       readonly status: 'deferred' | 'unknown';
@@ -90,6 +96,7 @@ export function conclude(outcome: Final, rows: readonly OutgoingRow[]): SendResu
     refusal: null,
     exhausted: false,
     over: false,
+    open: [],
   });
   switch (outcome.kind) {
     case 'accepted':
@@ -102,9 +109,8 @@ export function conclude(outcome: Final, rows: readonly OutgoingRow[]): SendResu
     case 'narrow':
     case 'too_large':
       return done(each('rejected', outcome.code, outcome.message));
-    case 'submitted':
-      // Jobs are waited for before anything is concluded; one that a service without means to ask for it gave may have been applied.
-      return done(each('unknown', 'no-answer-to-job', 'the platform took it as a job that nothing asks for'));
+    case 'open':
+      return { ...done([]), open: [outcome] };
     case 'gave_up':
       return {
         ...done(each(outcome.status, outcome.code, outcome.message)),
@@ -121,10 +127,11 @@ export function conclude(outcome: Final, rows: readonly OutgoingRow[]): SendResu
 
 /** Every row was accepted. */
 export function allTaken(rows: readonly OutgoingRow[] | RowTexts): SendResult {
-  return { receipts: [], taken: spansOf(rows), refusal: null, exhausted: false, over: false };
+  return { receipts: [], taken: spansOf(rows), refusal: null, exhausted: false, over: false, open: [] };
 }
 
-function spansOf(rows: readonly OutgoingRow[] | RowTexts): readonly Span[] {
+/** The numbers of these rows, neighbours together. */
+export function spansOf(rows: readonly OutgoingRow[] | RowTexts): readonly Span[] {
   if (rows instanceof RowTexts) return [rows];
   const spans: { lo: number; hi: number }[] = [];
   for (const { seq } of rows) {
@@ -136,7 +143,7 @@ function spansOf(rows: readonly OutgoingRow[] | RowTexts): readonly Span[] {
 }
 
 /** A platform that leaves rows out of its answer has not acknowledged them: they are unknown. */
-function completed(receipts: readonly Receipt[], rows: readonly OutgoingRow[]): Receipt[] {
+export function completed(receipts: readonly Receipt[], rows: readonly { readonly seq: number }[]): Receipt[] {
   const bySeq = new Map(receipts.map((receipt) => [receipt.seq, receipt]));
   return rows.map((row) => {
     const receipt = bySeq.get(row.seq) ?? {
@@ -156,6 +163,7 @@ export async function attempt(sent: readonly OutgoingRow[] | RowTexts, context: 
   const id = batchId(sent, context.runId);
   let maybe = false;
   for (let number = 1; ; number++) {
+    if (context.pacer.pauseLeftMs > context.retry.retryAfterMsMax) return allowanceSpent(maybe);
     const turn = await context.pacer.admit(context.stopping);
     if (context.stopping.aborted)
       return {
@@ -167,6 +175,12 @@ export async function attempt(sent: readonly OutgoingRow[] | RowTexts, context: 
       };
     context.assertMaySend();
     const outcome = await ask(sendable(batch, id, number), context);
+    if (outcome.pauseMs !== undefined) context.pacer.pause(outcome.pauseMs);
+    if (outcome.kind === 'submitted') {
+      context.pacer.taken(turn);
+      const end = await follow(outcome, { batch, batchId: id, sent }, context);
+      return maybe ? { ...end, maybe } : end;
+    }
     if (outcome.kind !== 'retry') {
       context.pacer.taken(turn);
       return maybe ? { ...outcome, maybe } : outcome;
@@ -196,6 +210,41 @@ export async function attempt(sent: readonly OutgoingRow[] | RowTexts, context: 
     }
     if (!everybodyWaits) await rest(delay, context);
   }
+}
+
+/** A job's handle is written down before anything else happens, and its rows go out again only when that is forgotten. */
+async function follow(
+  { handle, pollAfterMs }: Extract<BatchOutcome, { kind: 'submitted' }>,
+  {
+    batch,
+    batchId: id,
+    sent,
+  }: {
+    readonly batch: Pick<Batch, 'operation' | 'rows'>;
+    readonly batchId: string;
+    readonly sent: readonly OutgoingRow[] | RowTexts;
+  },
+  context: SendContext,
+): Promise<Final> {
+  const { jobs: keeping } = context;
+  const { operation } = batch;
+  if (keeping === undefined) {
+    const message = 'the platform took it as a job, which nothing here asks for';
+    return { kind: 'gave_up', status: 'unknown', code: 'job-unknown', message, reason: 'exhausted' };
+  }
+  const submittedAt = new Date(context.clock.now()).toISOString();
+  await keeping.submitted({ handle, batchId: id, operation, spans: spansOf(sent), submittedAt });
+  context.logger.debug('job.submitted', { batch: rangeOf(sent), after_ms: pollAfterMs });
+  const rows = batch.rows.map(({ seq, key }) => ({ seq, key }));
+  const end = await awaitJob({ handle, operation, rows }, pollAfterMs, { context, keeping });
+  const isShort = end.kind === 'counted' && end.accepted < rows.length;
+  if (end.kind === 'narrow' || end.kind === 'too_large' || isShort) await keeping.forget(handle);
+  return end;
+}
+
+function allowanceSpent(maybe: boolean): Final {
+  const message = 'its allowance is spent for longer than this run can wait';
+  return { kind: 'gave_up', status: maybe ? 'unknown' : 'deferred', code: 'allowance-spent', message, reason: 'over' };
 }
 
 function rowBatch(

@@ -1,17 +1,14 @@
 import PQueue from 'p-queue';
 import type { Receipt } from '../destinations/destination.ts';
-import { rangeOf, type SendContext, type SendResult } from './attempt.ts';
+import { rangeOf, type SendContext, type SendResult, spansOf } from './attempt.ts';
+import { type BatchLimits, OpenBatches } from './batches.ts';
 import { Connections } from './connections.ts';
+import type { JobNote, OpenJob } from './jobs.ts';
 import type { OutgoingChange } from './outgoing.ts';
 import { RowTexts, type Span } from './row-texts.ts';
 import { sendRows, sendTexts } from './send.ts';
 
-/** What a request may hold. */
-export interface BatchLimits {
-  readonly rowsPerRequestMax: number;
-  readonly requestBytesMax: number;
-  readonly connectionsMax: number;
-}
+export type { BatchLimits } from './batches.ts';
 
 /** Where intents and answers are kept while delivery goes on. */
 export interface DeliveryJournal {
@@ -23,12 +20,15 @@ export interface DeliveryJournal {
   accept(span: Span): Promise<void>;
   /** Changes that were announced never went out: written down soon. */
   withdraw(span: Span): void;
+  /** Resolves when a job's handle is written down, and when it is forgotten again. */
+  submitted(note: JobNote): Promise<void>;
+  forget(handle: string): Promise<void>;
   flush(): Promise<void>;
 }
 
 /** Why delivery ended before every change had been sent. */
 export interface DeliveryStop {
-  readonly kind: 'refused' | 'unreachable' | 'interrupted';
+  readonly kind: 'refused' | 'unreachable' | 'interrupted' | 'job_open';
   readonly code: string;
   readonly message: string;
   readonly fix: string | null;
@@ -37,6 +37,8 @@ export interface DeliveryStop {
 /** How a delivery ended. What became of each row stands in the journal. */
 export interface DeliveryOutcome {
   readonly stop: DeliveryStop | null;
+  /** Jobs that may still live: the run stays open until another process has asked for them. */
+  readonly openJobs: number;
 }
 
 /** What is delivered, within which limits, and where it is written down. */
@@ -48,6 +50,8 @@ export interface DeliveryInput {
   readonly send: SendContext;
   /** Told after each batch, for a progress line. */
   readonly progress?: (rows: number) => void;
+  /** Rows of one batch have equal texts. Left out: any rows of one operation share a batch. */
+  readonly homogeneity?: (row: OutgoingChange) => string;
 }
 
 /** Some changes of a phase: as rows, of which batches are made here, or as batches that the warehouse made. */
@@ -98,6 +102,7 @@ class Delivery {
   readonly #announcements = new Map<RowTexts, Announcement>();
   #stop: DeliveryStop | null = null;
   #exhausted = 0;
+  #openJobs = 0;
   #failure: { readonly thrown: unknown } | null = null;
 
   constructor(input: DeliveryInput) {
@@ -127,7 +132,7 @@ class Delivery {
 
   outcome(): DeliveryOutcome {
     if (this.#failure) throw this.#failure.thrown;
-    return { stop: this.#stop };
+    return { stop: this.#stop, openJobs: this.#openJobs };
   }
 
   async phase(pages: AsyncIterable<ChangePage>): Promise<void> {
@@ -144,45 +149,20 @@ class Delivery {
   }
 
   async *#batches(pages: AsyncIterable<ChangePage>): AsyncIterable<Parcel> {
-    let batch: OutgoingChange[] = [];
-    let bytes = 0;
-    const { rowsPerRequestMax, requestBytesMax } = this.#input.limits;
+    const { limits, homogeneity, journal } = this.#input;
+    const batches = new OpenBatches(limits, homogeneity ?? null);
     for await (const page of pages) {
       this.#gather(page);
-      for (const change of rowsOf(page, requestBytesMax)) {
+      for (const change of rowsOf(page, limits.requestBytesMax)) {
         if (change instanceof RowTexts) {
-          if (batch.length > 0) yield batch;
-          batch = [];
-          bytes = 0;
+          for (const batch of batches.all()) yield batch;
           yield change;
-          continue;
-        }
-        if (change.part === 'add' && this.#unremoved.has(change.key)) {
-          await this.#input.journal.acknowledge([
-            {
-              seq: change.seq,
-              status: 'deferred',
-              code: 'removal-not-accepted',
-              message: 'the removal of its old identifiers was not accepted',
-            },
-          ]);
-          continue;
-        }
-        const size = sizeOf(change);
-        const full =
-          batch.length >= rowsPerRequestMax ||
-          bytes + size > requestBytesMax ||
-          batch[0]?.operation !== change.operation;
-        if (batch.length > 0 && full) {
-          yield batch;
-          batch = [];
-          bytes = 0;
-        }
-        batch.push(change);
-        bytes += size;
+        } else if (change.part === 'add' && this.#unremoved.has(change.key)) {
+          await journal.acknowledge([notRemoved(change)]);
+        } else for (const batch of batches.add(change)) yield batch;
       }
     }
-    if (batch.length > 0) yield batch;
+    for (const batch of batches.all()) yield batch;
   }
 
   async #send(parcel: Parcel): Promise<void> {
@@ -204,6 +184,7 @@ class Delivery {
         duration_ms: this.#sending.clock.now() - startedAt,
       });
       this.#exhausted = result.exhausted ? this.#exhausted + 1 : 0;
+      this.#noteOpen(result.open);
       if (result.refusal) this.#stop ??= { kind: 'refused', ...result.refusal };
       else if (result.over) this.#giveUp(result.receipts, 'asks for a longer pause than this run can make');
       else if (this.#exhausted >= EXHAUSTED_MAX)
@@ -234,9 +215,18 @@ class Delivery {
 
   async #announce(parcel: Parcel): Promise<void> {
     const announcement = parcel instanceof RowTexts ? this.#announcements.get(parcel) : undefined;
-    const { lo, hi } = announcement ?? spanOf(parcel);
-    if (announcement === undefined) return await this.#input.journal.intend(lo, hi);
-    announcement.written ??= this.#input.journal.intend(lo, hi);
+    const { journal, homogeneity } = this.#input;
+    if (announcement === undefined) {
+      // Rows between those of a batch may go out with another one, or not at all.
+      if (homogeneity === undefined || parcel instanceof RowTexts) {
+        const { lo, hi } = spanOf(parcel);
+        return await journal.intend(lo, hi);
+      }
+      const spans = spansOf(parcel);
+      await Promise.all(spans.map(({ lo, hi }) => journal.intend(lo, hi)));
+      return;
+    }
+    announcement.written ??= journal.intend(announcement.lo, announcement.hi);
     await announcement.written;
   }
 
@@ -276,6 +266,13 @@ class Delivery {
     }
   }
 
+  #noteOpen(jobs: readonly OpenJob[]): void {
+    this.#openJobs += jobs.length;
+    const refusal = jobs.find((job) => job.refusal !== null)?.refusal;
+    if (refusal) this.#stop ??= { kind: 'refused', ...refusal };
+    else if (jobs.length > 0) this.#stop ??= JOB_OPEN;
+  }
+
   #giveUp(receipts: readonly Receipt[], what: string): void {
     const last = receipts.find((receipt) => receipt.status === 'deferred' || receipt.status === 'unknown');
     const said =
@@ -291,8 +288,22 @@ class Delivery {
   }
 }
 
+/** A run that ends so is not closed: what the job did is asked for by the next one. */
+export const JOB_OPEN: DeliveryStop = {
+  kind: 'job_open',
+  code: 'job-open',
+  message: 'a job is still open at the platform, and its rows have no answer yet',
+  fix: 'Run it again later: it asks for the job first, and sends nothing while that is open.',
+};
+
 /** One word for what became of a batch. */
-function outcomeOf({ receipts, taken, refusal }: SendResult): 'accepted' | 'mixed' | 'refused' | 'deferred' {
+function outcomeOf({
+  receipts,
+  taken,
+  refusal,
+  open,
+}: SendResult): 'accepted' | 'mixed' | 'refused' | 'deferred' | 'open' {
+  if (open.length > 0) return 'open';
   const accepted = receipts.filter(({ status }) => status === 'accepted').length;
   if (accepted === receipts.length) return 'accepted';
   if (accepted > 0 || taken.length > 0) return 'mixed';
@@ -317,9 +328,7 @@ function unsent(change: OutgoingChange): Receipt {
   return { seq: change.seq, status: 'deferred', code: 'not-sent', message: 'the run ended before it was sent' };
 }
 
-/** A generous estimate of what a row weighs in a request body, in bytes. */
-function sizeOf(change: OutgoingChange): number {
-  const fields = change.fieldsJson === null ? 0 : Buffer.byteLength(change.fieldsJson) * 1.2;
-  const key = Buffer.byteLength(change.keyJson) * 1.2;
-  return Math.ceil(fields + key) + change.identifiers.length * 80 + 64;
+function notRemoved({ seq }: OutgoingChange): Receipt {
+  const message = 'the removal of its old identifiers was not accepted';
+  return { seq, status: 'deferred', code: 'removal-not-accepted', message };
 }

@@ -1,6 +1,8 @@
 import type { Clock } from '../clock.ts';
 
 const LATE_MS_MAX = 25;
+/** A little more than a minute: the platform's window is measured when requests arrive. */
+const MINUTE_MS = 60_250;
 
 /**
  * Keeps the requests of one account within its rate, whichever activation they belong to: each has a slot of its own, and
@@ -12,6 +14,9 @@ const LATE_MS_MAX = 25;
 export class Pacer {
   readonly #clock: Clock;
   readonly #intervalMs: number;
+  /** Requests of any 60 seconds, and when the last so many of them started. */
+  readonly #perMinute: number | null;
+  #starts: number[] = [];
   #nextAt = 0;
   #pausedUntil = 0;
   #line: Promise<unknown> = Promise.resolve();
@@ -19,8 +24,9 @@ export class Pacer {
   /** The last turn that was given when an answer throttled one request, until a later turn is taken well. */
   #doubtedAt: number | null = null;
 
-  constructor(clock: Clock, requestsPerSecondMax: number | null) {
+  constructor(clock: Clock, requestsPerSecondMax: number | null, requestsPerMinuteMax: number | null = null) {
     this.#clock = clock;
+    this.#perMinute = requestsPerMinuteMax;
     this.#intervalMs = requestsPerSecondMax === null ? 0 : 1000 / requestsPerSecondMax;
   }
 
@@ -39,10 +45,21 @@ export class Pacer {
    * batch itself has to wait; else nothing starts before.
    */
   throttle(milliseconds: number, whom: 'account' | 'request'): boolean {
-    const isEverybody = whom === 'account' || this.#intervalMs > 0 || this.#doubtedAt !== null;
+    const isEverybody =
+      whom === 'account' || this.#intervalMs > 0 || this.#perMinute !== null || this.#doubtedAt !== null;
     this.#doubtedAt = this.#turns;
     if (isEverybody) this.#pausedUntil = Math.max(this.#pausedUntil, this.#clock.now() + milliseconds);
     return isEverybody;
+  }
+
+  /** Nothing starts before that long: the platform's headers say that its allowance is spent. */
+  pause(milliseconds: number): void {
+    this.#pausedUntil = Math.max(this.#pausedUntil, this.#clock.now() + milliseconds);
+  }
+
+  /** Milliseconds until the pause that was asked for ends; 0 where there is none. */
+  get pauseLeftMs(): number {
+    return Math.max(0, this.#pausedUntil - this.#clock.now());
   }
 
   /** The request of this turn was dealt with, well or not: whoever was throttled before it, it was not everybody. */
@@ -55,13 +72,28 @@ export class Pacer {
       const now = this.#clock.now();
       // A timer that came a little late does not cost rate; a slot that went unused is not made up for.
       const late = now - this.#nextAt <= Math.min(this.#intervalMs, LATE_MS_MAX) ? this.#nextAt : now;
-      const at = Math.max(late, this.#pausedUntil);
+      const at = Math.max(late, this.#pausedUntil, this.#windowOpensAt());
       if (signal.aborted) return;
       if (at <= now) {
         this.#nextAt = at + this.#intervalMs;
+        this.#noteStart(now);
         return;
       }
       await this.#clock.sleep(at - now, signal);
     }
+  }
+
+  /** When the oldest of as many requests as a minute may have leaves the window. */
+  #windowOpensAt(): number {
+    const [oldest] = this.#starts;
+    return this.#perMinute === null || oldest === undefined || this.#starts.length < this.#perMinute
+      ? 0
+      : oldest + MINUTE_MS;
+  }
+
+  #noteStart(now: number): void {
+    if (this.#perMinute === null) return;
+    this.#starts.push(now);
+    if (this.#starts.length > this.#perMinute) this.#starts.shift();
   }
 }

@@ -13,6 +13,9 @@ import type { RowTexts } from './row-texts.ts';
 
 const NARROWED_FROM_START_MAX = 25;
 
+/** Why rows of a batch are not sent when a job of their neighbours is still open. */
+const BEHIND_A_JOB = { code: 'job-open', message: 'a job with other rows of the batch is still open' };
+
 /** Sends rows of one operation until each has a receipt: tries again, halves, and narrows a refused batch down to the rows at fault. */
 export async function sendRows(rows: readonly OutgoingRow[], context: SendContext): Promise<SendResult> {
   return await follow(await attempt(rows, context), rows, context);
@@ -47,6 +50,7 @@ async function sendHalves(rows: readonly OutgoingRow[], context: SendContext): P
   const first = await sendRows(rows.slice(0, middle), context);
   const rest = rows.slice(middle);
   if (first.refusal) return join([first, leave(rest, first.refusal)]);
+  if (first.open.length > 0) return join([first, leave(rest, BEHIND_A_JOB)]);
   return join([first, await sendRows(rest, context)]);
 }
 
@@ -101,6 +105,7 @@ async function findFaults(rows: readonly OutgoingRow[], narrowing: Narrowing): P
     results.push(count(conclude(outcome, half), context.tally));
     if (outcome.kind === 'refused' || outcome.kind === 'gave_up')
       return join([...results, leave([...rest, ...unseen], outcome)]);
+    if (outcome.kind === 'open') return join([...results, leave([...rest, ...unseen], BEHIND_A_JOB)]);
     if (isRefusedForARow(outcome, half)) unseen = [...rest, ...unseen];
     suspects = isRefusedForARow(outcome, half) ? [] : rest;
   }
@@ -113,8 +118,10 @@ async function giveUp(rows: readonly OutgoingRow[], context: SendContext): Promi
   const tried = await probe(rows, context);
   const seen = new Set(tried.receipts.map((receipt) => receipt.seq));
   for (const { lo } of tried.taken) seen.add(lo);
+  for (const job of tried.open) for (const { seq } of job.rows) seen.add(seq);
   const rest = rows.filter((row) => !seen.has(row.seq));
   if (tried.refusal) return join([tried, leave(rest, tried.refusal)]);
+  if (tried.open.length > 0) return join([tried, leave(rest, BEHIND_A_JOB)]);
   return join([tried, isHopeless(context.tally) ? hopeless(rest, context.tally) : await sendRows(rest, context)]);
 }
 
@@ -128,9 +135,14 @@ async function probe(rows: readonly OutgoingRow[], context: SendContext): Promis
     const outcome = await attempt([row], context);
     const result = count(conclude(outcome, [row]), context.tally);
     results.push(result);
-    if (context.tally.accepted > 0 || outcome.kind === 'refused' || outcome.kind === 'gave_up') break;
+    if (context.tally.accepted > 0 || isEnd(outcome)) break;
   }
   return join(results);
+}
+
+/** Nothing more can be learned now. */
+function isEnd({ kind }: Final): boolean {
+  return kind === 'refused' || kind === 'gave_up' || kind === 'open';
 }
 
 function count(result: SendResult, tally: NarrowingTally): SendResult {
@@ -159,7 +171,7 @@ function leave(
   { code, message }: { readonly code: string; readonly message: string },
 ): SendResult {
   const receipts = rows.map(({ seq }) => ({ seq, status: 'deferred' as const, code, message: scrub(message) }));
-  return { receipts, taken: [], refusal: null, exhausted: false, over: false };
+  return { receipts, taken: [], refusal: null, exhausted: false, over: false, open: [] };
 }
 
 function join(results: readonly SendResult[]): SendResult {
@@ -169,5 +181,6 @@ function join(results: readonly SendResult[]): SendResult {
     refusal: results.find((result) => result.refusal !== null)?.refusal ?? null,
     exhausted: results.some((result) => result.exhausted),
     over: results.some((result) => result.over),
+    open: results.flatMap((result) => result.open),
   };
 }

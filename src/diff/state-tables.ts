@@ -56,6 +56,16 @@ export const SHARED_TABLES = {
     record_created_at: 'timestamp',
     identifier_records: 'text',
   }),
+  /** Jobs that a platform took and that were open when their run was last heard of: gone at settlement. */
+  jobs: columns({
+    run_id: 'text',
+    handle: 'text',
+    batch_id: 'text',
+    operation: 'text',
+    /** Numbers of its changes: `1-100,105-110`. */
+    spans: 'text',
+    submitted_at: 'timestamp',
+  }),
   /** The newest result known of each dbt node, for the gate. */
   node_results: columns({
     unique_id: 'text',

@@ -75,7 +75,7 @@ export async function dropState(
   const inOne = dialect.transactionsHold === 'tables';
   await ledger.transaction(async () => {
     await with_.lease.verify();
-    for (const table of ['sends', 'receipts'] as const)
+    for (const table of ['sends', 'receipts', 'jobs'] as const)
       await warehouse.run(
         `delete from ${ledger.sql(table)} where run_id in (select run_id from ${ledger.sql('runs')} where ${mine})`,
       );

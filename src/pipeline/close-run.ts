@@ -56,7 +56,8 @@ export async function closeRun(
   const run = ledger.text(closing.runId);
   // Also what came late for a run that another process had closed by then.
   const open = `select run_id from ${ledger.sql('runs')} where status = 'running' and run_id <> ${run}`;
-  for (const table of ['sends', 'receipts'] as const)
+  const kept = closing.takesJobs === true ? (['sends', 'receipts', 'jobs'] as const) : (['sends', 'receipts'] as const);
+  for (const table of kept)
     await ledger.warehouse.run(`delete from ${ledger.sql(table)} where run_id not in (${open})`);
   const clear = (table: TableName): string =>
     state.transactionsHold === 'tables'

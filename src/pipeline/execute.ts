@@ -2,7 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { clearTimeout, setTimeout } from 'node:timers';
 import type { Operation } from '../artifacts/annotation.ts';
 import { DEFAULT_RETRY } from '../delivery/attempt.ts';
-import { type ChangePage, type DeliveryOutcome, deliver } from '../delivery/deliver.ts';
+import {
+  type ChangePage,
+  type DeliveryJournal,
+  type DeliveryOutcome,
+  type DeliveryStop,
+  deliver,
+} from '../delivery/deliver.ts';
+import type { JobKeeping } from '../delivery/jobs.ts';
 import { type OutgoingChange, outgoingChange } from '../delivery/outgoing.ts';
 import { Pacer } from '../delivery/pace.ts';
 import { RowTexts } from '../delivery/row-texts.ts';
@@ -33,7 +40,7 @@ const TEXT_PAGE_ROWS = 10_000;
 /** What the activations of one command share. */
 export interface Equipment {
   readonly http: HttpClient;
-  /** One per account, so that activations of one account keep its rate together. */
+  /** One per account and service, so that activations of one account keep its rate together. */
   readonly pacers: Map<string, Pacer>;
 }
 
@@ -61,7 +68,12 @@ export async function execute(execution: Execution): Promise<DeliveryOutcome> {
   const writer = await ledger.warehouse.another();
   const journal = journalOf(execution, writer);
   const held = prepared.service.acknowledges === 'finish' ? new HeldJournal(journal) : null;
-  const limits = { ...prepared.service.facts.limits, ...prepared.service.limits?.(prepared.endpoint.config) };
+  const { service } = prepared;
+  const { jobs } = service.facts;
+  const known = { ...service.facts.limits, ...service.limits?.(prepared.endpoint.config) };
+  // A batch that became a job holds its connection until that has ended.
+  const connectionsMax = Math.min(known.connectionsMax, jobs?.openMax ?? known.connectionsMax);
+  const limits = { ...known, connectionsMax };
   const batchRows = prepared.service.rowsAsText ? limits.rowsPerRequestMax : null;
   let asked: Promise<readonly PageOfChanges[]> | null = null;
   const pagesOf = async (phase: number): Promise<readonly PageOfChanges[]> => {
@@ -78,6 +90,7 @@ export async function execute(execution: Execution): Promise<DeliveryOutcome> {
       ),
       limits,
       journal: held ?? journal,
+      ...(service.homogeneity === undefined ? {} : { homogeneity: (row) => service.homogeneity?.(row) ?? '' }),
       progress: (rows) => {
         done += rows;
         options.progress?.({ activation: job.activationId, stage: 'deliver', done, total: execution.changes });
@@ -85,7 +98,7 @@ export async function execute(execution: Execution): Promise<DeliveryOutcome> {
       send: {
         runId: `${execution.syncId}:${job.activationId}`,
         session: execution.session,
-        pacer: pacerOf(execution, limits.requestsPerSecondMax),
+        pacer: pacerOf(execution),
         clock,
         logger: loggerOf(options),
         retry: DEFAULT_RETRY,
@@ -94,11 +107,14 @@ export async function execute(execution: Execution): Promise<DeliveryOutcome> {
         deduplicates: prepared.service.facts.deduplicates,
         assertMaySend: () => lease.assertMaySend(),
         tally: { accepted: 0, narrowed: 0 },
+        ...(jobs === undefined
+          ? {}
+          : { jobs: keepJobs(held ?? journal, { lease, deadlineMinutes: jobs.deadlineMinutes, stopping }) }),
       },
     });
     const outcome = delivered.stop === null ? await finish(execution.session) : delivered;
     if (outcome.stop !== null) await execution.session.abandon();
-    if (held) await held.publish(outcome.stop === null ? 'kept' : 'dropped');
+    if (held && outcome.openJobs === 0) await held.publish(outcome.stop === null ? 'kept' : 'dropped');
     return outcome;
   } catch (thrown) {
     await execution.session.abandon();
@@ -129,21 +145,52 @@ function journalOf(execution: Execution, writer: Warehouse): Journal | PacedJour
 async function finish(session: Session): Promise<DeliveryOutcome> {
   try {
     await session.finish();
-    return { stop: null };
+    return { stop: null, openJobs: 0 };
   } catch (thrown) {
     if (!(thrown instanceof DinmoError)) throw thrown;
-    return { stop: { kind: 'refused', code: thrown.code, message: thrown.message, fix: thrown.fix } };
+    return { stop: refusedBy(thrown), openJobs: 0 };
   }
 }
 
-function pacerOf({ options, prepared, equipment }: Execution, perSecond: number | null): Pacer {
-  const account = `${prepared.destination.platform} ${prepared.endpoint.core}`;
-  const pacer = equipment.pacers.get(account) ?? new Pacer(clockOf(options), perSecond);
+/** A destination that cannot go on, as what ended the delivery. */
+export function refusedBy({ code, message, fix }: DinmoError): DeliveryStop {
+  return { kind: 'refused', code, message, fix };
+}
+
+function keepJobs(
+  journal: DeliveryJournal,
+  {
+    lease,
+    deadlineMinutes,
+    stopping,
+  }: { readonly lease: Lease; readonly deadlineMinutes: number; readonly stopping: AbortSignal },
+): JobKeeping {
+  return {
+    keep: () => lease.keep(),
+    deadlineMs: deadlineMinutes * 60_000,
+    stopping,
+    submitted: (note) => journal.submitted(note),
+    forget: (handle) => journal.forget(handle),
+  };
+}
+
+/** The pacer of an account and service: limits of one service are not those of another. */
+export function pacerOf({
+  options,
+  prepared,
+  equipment,
+}: Pick<Execution, 'options' | 'prepared' | 'equipment'>): Pacer {
+  const { facts, limits } = prepared.service;
+  const { requestsPerSecondMax, requestsPerMinuteMax } = { ...facts.limits, ...limits?.(prepared.endpoint.config) };
+  const account = `${facts.platform} ${facts.service} ${prepared.endpoint.core}`;
+  const known = equipment.pacers.get(account);
+  const pacer = known ?? new Pacer(clockOf(options), requestsPerSecondMax, requestsPerMinuteMax ?? null);
   equipment.pacers.set(account, pacer);
   return pacer;
 }
 
-function every(milliseconds: number, work: () => void): () => void {
+/** Does the work every so often until the function that it gives is called. */
+export function every(milliseconds: number, work: () => void): () => void {
   let timer = setTimeout(function again() {
     work();
     timer = setTimeout(again, milliseconds);

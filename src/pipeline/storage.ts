@@ -54,7 +54,8 @@ export async function viewStorage(context: Context, warehouse: Warehouse, instan
   const ledger = new Ledger(warehouse, storageSchema(context));
   const existing = await ledger.tables();
   const complete =
-    Object.keys(SHARED_TABLES).every((name) => existing.has(name)) &&
+    // A storage of before there were jobs is whole without them.
+    Object.keys(SHARED_TABLES).every((name) => name === 'jobs' || existing.has(name)) &&
     existing.has('runs') &&
     existing.has('rejections');
   const mine = complete && (instance === null || (await readFact(ledger, 'sandbox_instance')) === instance);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { DeliveryOutcome } from '../delivery/deliver.ts';
+import { type DeliveryOutcome, JOB_OPEN } from '../delivery/deliver.ts';
 import { collectCandidates, TEMPORARY } from '../diff/candidates.ts';
 import { type DeliveryPlan, invalidRows, NO_OPERATIONS } from '../diff/delivery-plan.ts';
 import type { DiffJob } from '../diff/job.ts';
@@ -18,16 +18,33 @@ import type { Ledger } from '../record/ledger.ts';
 import { LocalJournal } from '../record/local-journal.ts';
 import type { Closing, SettledCounts } from '../record/settle.ts';
 import type { TableName, Warehouse } from '../warehouse/warehouse.ts';
-import { closeRun, countColumns, endRun, findUnfinished, operationColumns, recover } from './close-run.ts';
+import {
+  closeRun,
+  countColumns,
+  endRun,
+  findUnfinished,
+  operationColumns,
+  recover,
+  type UnfinishedRun,
+} from './close-run.ts';
 import { stopwatch, tellPlan, tellSettled } from './events.ts';
-import { execute } from './execute.ts';
+import { every, execute, pacerOf, refusedBy } from './execute.ts';
 import { untilInterrupted } from './interruption.ts';
+import { askForJobs } from './open-jobs.ts';
 import { openSession } from './open-session.ts';
 import { clockOf, LOCK_TIMEOUT_MS, loggerOf } from './options.ts';
 import { buildJob, type Prepared } from './prepare-run.ts';
 import { newId } from './storage.ts';
 import type { SyncRun } from './sync-run.ts';
-import { type ActivationResult, blockedResult, plainResult, settledResult, verdictsOf } from './verdict.ts';
+import {
+  type ActivationResult,
+  blockedResult,
+  openResult,
+  plainResult,
+  settledResult,
+  stillOpenResult,
+  verdictsOf,
+} from './verdict.ts';
 
 interface Begun {
   readonly job: DiffJob;
@@ -57,8 +74,11 @@ export async function syncActivation(command: SyncRun, prepared: Prepared): Prom
     signal: run.options.signal ?? new AbortController().signal,
   });
   try {
+    const unfinished = await untilInterrupted(ledger.warehouse, run.options.signal, () =>
+      findUnfinished(ledger, activation.id),
+    );
+    if (await areJobsOpen(run, prepared, { unfinished, lease })) return stillOpenResult(activation);
     const begun = await untilInterrupted(ledger.warehouse, run.options.signal, async () => {
-      const unfinished = await findUnfinished(ledger, activation.id);
       await recover(ledger, prepared.tables, unfinished, {
         lease,
         finishedAt: new Date(clock.now()).toISOString(),
@@ -74,6 +94,39 @@ export async function syncActivation(command: SyncRun, prepared: Prepared): Prom
   } finally {
     // It ends by itself, and at once where this process has ended: not worth losing the result for.
     await lease.release().catch(() => {});
+  }
+}
+
+/** Whether jobs of runs that were left open live still; what became of those that ended is written down by then. */
+async function areJobsOpen(
+  run: SyncRun,
+  prepared: Prepared,
+  { unfinished, lease }: { readonly unfinished: readonly UnfinishedRun[]; readonly lease: Lease },
+): Promise<boolean> {
+  if (!unfinished.some(({ closing }) => closing.takesJobs === true)) return false;
+  const { options, equipment } = run;
+  const heartbeat = every(10_000, () => lease.renew());
+  try {
+    const open = await askForJobs({
+      ledger: run.storage.ledger,
+      tables: prepared.tables,
+      unfinished,
+      facts: prepared.service.facts,
+      lease,
+      clock: clockOf(options),
+      logger: loggerOf(options),
+      stopping: options.signal ?? new AbortController().signal,
+      journalFolder: journalFolder(run),
+      open: async (changes) => {
+        const job = await jobOf(run, prepared, unfinished[0]?.runId ?? '');
+        const session = await openSession(run, prepared, { job, changes });
+        if (session instanceof DinmoError) throw session;
+        return { session, pacer: pacerOf({ options, prepared, equipment }) };
+      },
+    });
+    return open > 0;
+  } finally {
+    heartbeat();
   }
 }
 
@@ -126,6 +179,7 @@ async function begin(
     normaliserVersion: service.normaliser?.version ?? 0,
     attempts: activation.attempts,
     matchesPeople: service.facts.identifiers !== null,
+    ...(service.facts.jobs === undefined ? {} : { takesJobs: true }),
   };
   const passed = stopwatch();
   const job = await jobOf(run, prepared, runId);
@@ -239,16 +293,13 @@ async function send(
   const { job, plan, closing, startedAt } = begun;
   const clock = clockOf(run.options);
   const logger = loggerOf(run.options);
-  let outcome: DeliveryOutcome = { stop: null };
+  let outcome: DeliveryOutcome = { stop: null, openJobs: 0 };
   const publishes = prepared.service.facts.replacesWhole && prepared.activation.mode === 'full';
   if (plan.changes > 0 || publishes || hasNewAudienceName(prepared)) {
     const passed = stopwatch();
     logger.info('delivery.started', { changes: plan.changes });
     const session = await openSession(run, prepared, { job, changes: plan.changes });
-    if (session instanceof DinmoError)
-      outcome = {
-        stop: { kind: 'refused', code: session.code, message: session.message, fix: session.fix },
-      };
+    if (session instanceof DinmoError) outcome = { stop: refusedBy(session), openJobs: 0 };
     else
       outcome = await execute({
         options: run.options,
@@ -264,6 +315,7 @@ async function send(
       });
     logger.info('delivery.finished', { stop: outcome.stop?.code ?? null, duration_ms: passed() });
   }
+  if (outcome.openJobs > 0) return await leaveOpen(run, prepared, { begun, lease, outcome });
   const settling = stopwatch();
   run.options.progress?.({ activation: job.activationId, stage: 'record', done: plan.changes, total: plan.changes });
   const finishedAt = new Date(clock.now()).toISOString();
@@ -289,6 +341,29 @@ async function send(
   new LocalJournal(journalFolder(run), closing.runId).remove();
   if (counted !== null) tellSettled(logger, counted, settling());
   return settled;
+}
+
+/** Jobs may still live: the run is not closed, so that nobody sends its rows again before they have been asked for. */
+async function leaveOpen(
+  run: SyncRun,
+  prepared: Prepared,
+  { begun, lease, outcome }: { readonly begun: Begun; readonly lease: Lease; readonly outcome: DeliveryOutcome },
+): Promise<ActivationResult> {
+  const { ledger } = run.storage;
+  const { runId } = begun.closing;
+  const result = openResult(prepared, begun.plan, {
+    stop: outcome.stop ?? JOB_OPEN,
+    durationMs: clockOf(run.options).now() - Date.parse(begun.startedAt),
+    overrides: verdictsOf(begun.plan, prepared.gate, run.options, run.clearing === true),
+  });
+  const { status, reason } = result.report;
+  loggerOf(run.options).info('run.left_open', { jobs: outcome.openJobs });
+  await ledger.transaction(async () => {
+    await lease.verify();
+    await ledger.update('runs', { reason }, `run_id = ${ledger.text(runId)}`);
+    await lease.seal({ last_run_id: runId, last_status: status });
+  });
+  return result;
 }
 
 /** Beside what dbt leaves of its runs. */

@@ -1,4 +1,4 @@
-import type { DeliveryOutcome } from '../delivery/deliver.ts';
+import { type DeliveryOutcome, type DeliveryStop, JOB_OPEN } from '../delivery/deliver.ts';
 import { type DeliveryPlan, invalidRows } from '../diff/delivery-plan.ts';
 import type { GateVerdict } from '../diff/gate.ts';
 import type { DinmoError, ExitCode } from '../errors.ts';
@@ -139,6 +139,29 @@ export function plannedResult(prepared: Prepared, plan: DeliveryPlan, verdicts: 
   };
 }
 
+/** A run that was left open: what it sent is counted when it is closed. */
+export function openResult(
+  prepared: Prepared,
+  plan: DeliveryPlan,
+  {
+    stop,
+    overrides,
+    durationMs,
+  }: { readonly stop: DeliveryStop; readonly overrides: Verdicts; readonly durationMs: number },
+): ActivationResult {
+  const failed = stop.kind === 'refused' || stop.kind === 'unreachable';
+  const told = [...new Set([stop, JOB_OPEN])].map(({ message, fix }) => failureText({ message, location: null, fix }));
+  const report = plannedReport(prepared, plan, failed ? 'failed' : 'partial', told.join('; '));
+  const exitCode = failed ? 4 : 1;
+  return { report, detail: detailOf(prepared, plan, { exitCode, overridden: overrides.overridden, durationMs }) };
+}
+
+/** A job that an earlier run left is open still: nothing was sent. */
+export function stillOpenResult(activation: Activation): ActivationResult {
+  const { message, fix } = JOB_OPEN;
+  return plainResult(activation, 'partial', failureText({ message, location: null, fix }), 1);
+}
+
 /** A run after its settlement. */
 export interface SettledInput {
   readonly prepared: Prepared;
@@ -174,7 +197,7 @@ function statusOf(
   { stop }: DeliveryOutcome,
 ): { readonly status: ActivationStatus; readonly exitCode: ExitCode } {
   if (stop?.kind === 'refused' || stop?.kind === 'unreachable') return { status: 'failed', exitCode: 4 };
-  if (stop?.kind === 'interrupted') return { status: 'partial', exitCode: 1 };
+  if (stop?.kind === 'interrupted' || stop?.kind === 'job_open') return { status: 'partial', exitCode: 1 };
   const open = counts.deferred + counts.unknown;
   const accepted = counts.accepted.insert + counts.accepted.update + counts.accepted.delete;
   if (open > 0 && accepted === 0 && counts.rejected === 0) return { status: 'failed', exitCode: 4 };

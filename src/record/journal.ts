@@ -1,4 +1,5 @@
 import type { DeliveryJournal } from '../delivery/deliver.ts';
+import { type JobNote, spansText } from '../delivery/jobs.ts';
 import type { Span } from '../delivery/row-texts.ts';
 import type { Receipt } from '../destinations/destination.ts';
 import type { AppendType, Value } from '../warehouse/warehouse.ts';
@@ -44,6 +45,23 @@ export class Journal implements DeliveryJournal {
 
   withdraw(span: Span): void {
     void this.write([withdrawnRange(span)]);
+  }
+
+  async submitted({ handle, batchId, operation, spans, submittedAt }: JobNote): Promise<void> {
+    await this.#ledger.insert('jobs', {
+      run_id: this.#runId,
+      handle,
+      batch_id: batchId,
+      operation,
+      spans: spansText(spans),
+      submitted_at: submittedAt,
+    });
+  }
+
+  async forget(handle: string): Promise<void> {
+    const { warehouse } = this.#ledger;
+    const mine = `run_id = ${this.#ledger.text(this.#runId)} and handle = ${this.#ledger.text(handle)}`;
+    await warehouse.run(`delete from ${this.#ledger.sql('jobs')} where ${mine}`);
   }
 
   /** Answers as `receiptRanges` makes them. */
@@ -136,7 +154,7 @@ const RECEIPT_TYPES: readonly AppendType[] = [
 ];
 
 /** What keeps ranges of answers. */
-export type RangeJournal = Pick<Journal, 'intend' | 'write' | 'flush'>;
+export type RangeJournal = Pick<Journal, 'intend' | 'write' | 'flush' | 'submitted' | 'forget'>;
 
 /** For services that publish everything at the end: answers are kept back, as ranges, until they have. */
 export class HeldJournal implements DeliveryJournal {
@@ -163,6 +181,14 @@ export class HeldJournal implements DeliveryJournal {
 
   withdraw(span: Span): void {
     this.#keep([withdrawnRange(span)]);
+  }
+
+  submitted(note: JobNote): Promise<void> {
+    return this.#journal.submitted(note);
+  }
+
+  forget(handle: string): Promise<void> {
+    return this.#journal.forget(handle);
   }
 
   #keep(ranges: Value[][]): void {

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { DeliveryJournal } from '../delivery/deliver.ts';
+import type { JobNote } from '../delivery/jobs.ts';
 import type { Span } from '../delivery/row-texts.ts';
 import type { Receipt } from '../destinations/destination.ts';
 import type { Value } from '../warehouse/warehouse.ts';
@@ -61,6 +62,15 @@ export class PacedJournal implements DeliveryJournal {
 
   withdraw(span: Span): void {
     void this.write([withdrawnRange(span)]);
+  }
+
+  /** In the warehouse at once: another process has to find the job, also where this machine is lost. */
+  submitted(note: JobNote): Promise<void> {
+    return this.#options.journal.submitted(note);
+  }
+
+  forget(handle: string): Promise<void> {
+    return this.#options.journal.forget(handle);
   }
 
   /** Kept on this machine at once; a failed write to the warehouse is thrown by `flush`, and stops the next announcement. */

@@ -13,6 +13,8 @@ export interface Closing {
   /** Runs in which a rejected row is tried before it is parked. */
   readonly attempts: number;
   readonly matchesPeople: boolean;
+  /** Its batches may have become jobs, which have to be asked for before it is closed. Left out: none. */
+  readonly takesJobs?: boolean;
 }
 
 /** Tables that settlement reads and writes. For a plan they are temporary copies. */

@@ -23,7 +23,10 @@ export interface StateDialect {
   keyHash(keyText: string): string;
   /** A constant that is another one where an engine's hashes are. */
   readonly hashMark: string;
-  /** Aggregate: one number for a set of fast fingerprints, whatever their order; a pair of equal ones cancels out. */
+  /**
+   * Aggregate: one number for a set of fast fingerprints, whatever their order; a pair of equal ones cancels out. Nothing else may: the
+   * same change of one column in several rows gives another number.
+   */
   digest(fastHash: string): string;
   /** Whether a query with LIMIT ends, and costs, no more than what it takes to find that many rows. */
   readonly stopsAtLimit: boolean;

@@ -1,5 +1,6 @@
 import { DEFAULT_RETRY, type RetryPolicy, type SendContext } from '../../src/delivery/attempt.ts';
 import { type DeliveryInput, type DeliveryJournal, type DeliveryOutcome, deliver } from '../../src/delivery/deliver.ts';
+import type { JobNote } from '../../src/delivery/jobs.ts';
 import type { OutgoingChange } from '../../src/delivery/outgoing.ts';
 import { Pacer } from '../../src/delivery/pace.ts';
 import type { Batch, BatchOutcome, Receipt } from '../../src/destinations/destination.ts';
@@ -35,6 +36,7 @@ export class Line {
   readonly sentAt: number[] = [];
   readonly receipts = new Map<number, Receipt>();
   readonly intents: [number, number][] = [];
+  readonly jobs = new Map<string, JobNote>();
   readonly stopping = new AbortController();
   inFlightMax = 0;
   #inFlight = 0;
@@ -95,6 +97,13 @@ export class Line {
           this.receipts.set(receipt.seq, receipt);
           this.onReceipt(receipt);
         }
+      },
+      submitted: async (note) => {
+        this.jobs.set(note.handle, note);
+        await this.intended();
+      },
+      forget: async (handle) => {
+        this.jobs.delete(handle);
       },
       flush: async () => {},
     };

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import type { Guards, Mode, Operation } from '../../src/artifacts/annotation.ts';
 import type { Clock } from '../../src/clock.ts';
 import type { DeliveryStop } from '../../src/delivery/deliver.ts';
+import { unknownJob } from '../../src/delivery/jobs.ts';
+import { Pacer } from '../../src/delivery/pace.ts';
 import type { Normaliser, Service, Session } from '../../src/destinations/destination.ts';
 import { collectCandidates } from '../../src/diff/candidates.ts';
 import type { DeliveryPlan } from '../../src/diff/delivery-plan.ts';
@@ -15,6 +17,7 @@ import type { ServiceFacts } from '../../src/knowledge/service-facts.ts';
 import { silentLogger } from '../../src/log.ts';
 import { closeRun, findUnfinished, recover, tablesForPlan } from '../../src/pipeline/close-run.ts';
 import { execute } from '../../src/pipeline/execute.ts';
+import { askForJobs } from '../../src/pipeline/open-jobs.ts';
 import type { Prepared } from '../../src/pipeline/prepare-run.ts';
 import { createPreparer } from '../../src/pipeline/preparer.ts';
 import { discard, freeze } from '../../src/pipeline/sync-activation.ts';
@@ -65,6 +68,8 @@ export interface BenchActivation extends SyncSettings {
   readonly validate?: Service['validate'];
   readonly acknowledges?: 'finish';
   readonly send: Session['send'];
+  readonly poll?: Session['poll'];
+  readonly homogeneity?: Service['homogeneity'];
   readonly finish?: () => Promise<void>;
 }
 
@@ -73,10 +78,15 @@ export interface Synced {
   /** null: a guard stopped the run. */
   readonly counts: SettledCounts | null;
   readonly stop: DeliveryStop | null;
+  /** Jobs that the run left open; then it was not closed. */
+  readonly openJobs: number;
 }
 
 /** What a test writes into a column. */
 export type Literal = string | number | bigint | null;
+
+/** Jobs of an earlier run are open, so that nothing was done. */
+export class StillOpen extends Error {}
 
 /** A process died here. */
 export class Death extends Error {}
@@ -162,7 +172,19 @@ export class EngineBench {
       signal: new AbortController().signal,
     });
     const now = (): string => new Date(this.clock.now()).toISOString();
-    await recover(ledger, tables, await findUnfinished(ledger, activation.id), {
+    const unfinished = await findUnfinished(ledger, activation.id);
+    const session = this.#session(activation);
+    const openBefore = await askForJobs({
+      ...{ ledger, tables, unfinished, facts: activation.facts, lease, clock: this.clock, logger: silentLogger },
+      stopping: activation.signal ?? new AbortController().signal,
+      journalFolder: this.journalFolder,
+      open: async () => ({ session, pacer: new Pacer(this.clock, null) }),
+    });
+    if (openBefore > 0) {
+      await lease.release();
+      throw new StillOpen(`${openBefore} jobs`);
+    }
+    await recover(ledger, tables, unfinished, {
       lease,
       finishedAt: now(),
       journalFolder: this.journalFolder,
@@ -175,6 +197,7 @@ export class EngineBench {
       normaliserVersion: service.normaliser?.version ?? 0,
       attempts: activation.attempts ?? 5,
       matchesPeople: activation.facts.identifiers !== null,
+      ...(activation.facts.jobs === undefined ? {} : { takesJobs: true }),
     };
     const collected = await warehouse.transaction(() => collectCandidates(warehouse, job));
     const plan = await warehouse.transaction(async () => {
@@ -196,7 +219,7 @@ export class EngineBench {
     });
     if (plan.guards.some((verdict) => !verdict.overridden)) {
       await lease.release();
-      return { plan, counts: null, stop: null };
+      return { plan, counts: null, stop: null, openJobs: 0 };
     }
     const prepared = {
       service,
@@ -211,10 +234,14 @@ export class EngineBench {
       job,
       syncId: runId,
       changes: plan.changes,
-      session: this.#session(activation),
+      session,
       equipment: { http: { request: () => Promise.reject(new Error('no network')) }, pacers: new Map() },
       journalFolder: this.journalFolder,
     });
+    if (outcome.openJobs > 0) {
+      await lease.release();
+      return { plan, counts: null, stop: outcome.stop, openJobs: outcome.openJobs };
+    }
     const counts = await warehouse.transaction(async () => {
       await lease.verify();
       const settled = await closeRun(ledger, tables, closing, true);
@@ -222,7 +249,7 @@ export class EngineBench {
       return settled;
     });
     await lease.release();
-    return { plan, counts, stop: outcome.stop };
+    return { plan, counts, stop: outcome.stop, openJobs: 0 };
   }
 
   /** What a sync would do now, as `dinmo plan` finds out: an unfinished run is closed in temporary copies. */
@@ -325,6 +352,16 @@ export class EngineBench {
         this.mayDie('after request');
         return outcome;
       },
+      ...(activation.poll === undefined
+        ? {}
+        : {
+            poll: async (job, signal) => {
+              this.mayDie('before poll');
+              const outcome = await activation.poll?.(job, signal);
+              this.mayDie('after poll');
+              return outcome ?? unknownJob(job);
+            },
+          }),
       finish: activation.finish ?? (async () => {}),
       abandon: async () => {},
     };
@@ -378,6 +415,7 @@ function serviceOf(activation: BenchActivation): Service {
   return {
     facts: activation.facts,
     normaliser: activation.normaliser ?? null,
+    ...(activation.homogeneity ? { homogeneity: activation.homogeneity } : {}),
     ...(activation.acknowledges ? { acknowledges: activation.acknowledges } : {}),
     validate: activation.validate ?? null,
     open: () => Promise.reject(new Error('the bench opens sessions itself')),

@@ -29,6 +29,14 @@ const lost = {
 } as const;
 
 describe('rows by key', () => {
+  it.each([2, 4, 7])('that change in the same way, %i of them, are all seen to have changed', async (count) => {
+    const rows = (name: string) => Array.from({ length: count }, (_, id) => [id, name, 'same'] as const);
+    await hold(rows('open'));
+    await world.sync();
+    await hold(rows('paid'));
+    expect((await world.sync()).counts?.accepted).toEqual({ ...NONE, update: count });
+  });
+
   it('are inserted, updated and deleted once each; a key that is not sound is never sent, and stays', async () => {
     await hold([
       [1, 'a'],

@@ -116,7 +116,7 @@ test('an audience whose platform cannot rename it keeps its name: the activation
       equipment: {},
     } as unknown as SyncRun;
     const job = { source: { fields: [], destinationKey: null } } as unknown as DiffJob;
-    return await openSession(run, prepared, job);
+    return await openSession(run, prepared, { job, changes: 1 });
   };
   expect(await open('New', 'Old')).toMatchObject({ code: 'audience-not-renamable', exitCode: 2 });
   expect(opened).toBe(0);
