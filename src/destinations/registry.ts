@@ -5,9 +5,11 @@ import type { ServiceFacts, ServiceLookup } from '../knowledge/service-facts.ts'
 import { brazeFacts } from './braze/facts.ts';
 import type { Platform, Service } from './destination.ts';
 import { filesFacts } from './files/facts.ts';
+import { googleFacts } from './google/facts.ts';
 import { hubspotFacts } from './hubspot/facts.ts';
 import { klaviyoFacts } from './klaviyo/facts.ts';
 import { metaFacts } from './meta/facts.ts';
+import { salesforceFacts } from './salesforce/facts.ts';
 import { webhookFacts } from './webhook/facts.ts';
 
 interface Entry {
@@ -20,9 +22,11 @@ interface Entry {
 const PLATFORMS: Readonly<Record<string, Entry>> = {
   braze: { facts: brazeFacts, load: async () => (await import('./braze/index.ts')).braze },
   files: { facts: filesFacts, load: async () => (await import('./files/index.ts')).files },
+  google: { facts: googleFacts, load: async () => (await import('./google/index.ts')).google },
   hubspot: { facts: hubspotFacts, load: async () => (await import('./hubspot/index.ts')).hubspot },
   klaviyo: { facts: klaviyoFacts, load: async () => (await import('./klaviyo/index.ts')).klaviyo },
   meta: { facts: metaFacts, load: async () => (await import('./meta/index.ts')).meta },
+  salesforce: { facts: salesforceFacts, load: async () => (await import('./salesforce/index.ts')).salesforce },
   webhook: { facts: webhookFacts, load: async () => (await import('./webhook/index.ts')).webhook },
 };
 

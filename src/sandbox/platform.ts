@@ -43,6 +43,19 @@ export interface DestinationSetup {
   readonly properties?: readonly string[] | undefined;
   /** HubSpot: properties with unique values, besides those whose name ends in `_id` or `_key`. */
   readonly uniqueProperties?: readonly string[] | undefined;
+  /** Salesforce; its custom fields, and which of them are external ids, are told as `properties` and `uniqueProperties`. */
+  readonly salesforce?: SalesforceSetup | undefined;
+}
+
+export interface SalesforceSetup {
+  /** Records that are there before anything is sent, by object. */
+  readonly records?: Readonly<Record<string, readonly Readonly<Record<string, string>>[]>>;
+  /** API calls of 24 hours. */
+  readonly apiCallsMax?: number;
+  /** How often a job is still in progress when it is asked for. */
+  readonly jobPolls?: number;
+  /** Requests after which a session ends. */
+  readonly sessionRequests?: number;
 }
 
 export interface SandboxRequest {
