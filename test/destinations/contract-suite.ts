@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Operation, ServiceKind } from '../../src/artifacts/annotation.ts';
 import type {
+  Batch,
   BatchOutcome,
   OutgoingRow,
   Receipt,
@@ -11,6 +12,7 @@ import type {
 import { type ClosableHttpClient, createHttpClient } from '../../src/destinations/http.ts';
 import { findService } from '../../src/destinations/registry.ts';
 import type { FaultKind } from '../../src/sandbox/faults.ts';
+import type { DestinationSetup, RequestLimits } from '../../src/sandbox/platform.ts';
 import type { DestinationState } from '../../src/sandbox/sandbox-state.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/start.ts';
 import { makeBatch, makeContext, recordingLogger, virtualClock } from './rows.ts';
@@ -38,6 +40,10 @@ export interface ServiceCase {
   readonly namesRows: boolean;
   /** Faults that the platform cannot show. */
   readonly without: readonly FaultKind[];
+  /** Rate limits of the simulated platform, where the suite, whose clock stands still, would meet its own. */
+  readonly limits?: Partial<RequestLimits>;
+  /** What the simulated platform has to know before the first request: people that a service finds and does not make. */
+  readonly setup?: DestinationSetup;
 }
 
 export function personOf(n: number): { readonly email: string; readonly phone: string; readonly name: string } {
@@ -53,10 +59,11 @@ export function describeService(given: ServiceCase): void {
     let http: ClosableHttpClient;
     let service: Service;
     let destinations = 0;
+    const prepared = new Set<string>();
     let texts: string[] = [];
 
     beforeAll(async () => {
-      sandbox = await startSandbox();
+      sandbox = await startSandbox(given.limits === undefined ? {} : { limits: given.limits });
       http = createHttpClient({ timeoutMs: 5_000 });
       service = await findService(given.platform, given.service);
     });
@@ -76,6 +83,8 @@ export function describeService(given: ServiceCase): void {
       logger.lines.push = (...lines) => texts.push(...lines);
       const secret = given.credentials['secret'];
       if (secret !== undefined) sandbox.configure(given.platform, name(), { secret });
+      if (given.setup !== undefined && !prepared.has(name())) sandbox.configure(given.platform, name(), given.setup);
+      prepared.add(name());
       return service.open(
         makeContext({
           config: given.config,
@@ -101,7 +110,8 @@ export function describeService(given: ServiceCase): void {
         given.row(service, { seq: firstSeq + index, n: index + 1, operation }),
       );
     const send = async (session: Session, some: readonly OutgoingRow[], id?: string): Promise<BatchOutcome> => {
-      const outcome = await session.send(makeBatch(some, id), new AbortController().signal);
+      const batch = makeBatch(some, id);
+      const outcome = await awaitJob(session, batch, await session.send(batch, new AbortController().signal));
       noteTexts(outcome, texts);
       return outcome;
     };
@@ -124,6 +134,7 @@ export function describeService(given: ServiceCase): void {
     });
 
     it('has no further effect when a batch is sent again', async () => {
+      if (!service.facts.deduplicates) return;
       if (!service.facts.deduplicates) return;
       const session = await openSession();
       const sent = rows(5, 'insert');
@@ -228,6 +239,17 @@ export function describeService(given: ServiceCase): void {
       });
     }
   });
+}
+
+/** What a job ended with; an outcome that is none stays as it is. */
+async function awaitJob(session: Session, batch: Batch, taken: BatchOutcome): Promise<BatchOutcome> {
+  if (taken.kind !== 'submitted') return taken;
+  const job = { handle: taken.handle, operation: batch.operation, rows: batch.rows };
+  for (let polls = 0; polls < 20; polls++) {
+    const outcome = await session.poll?.(job, new AbortController().signal);
+    if (outcome !== undefined && outcome.kind !== 'submitted' && outcome.kind !== 'retry') return outcome;
+  }
+  throw new Error('the job never ended');
 }
 
 type Send = (session: Session, rows: readonly OutgoingRow[]) => Promise<BatchOutcome>;
