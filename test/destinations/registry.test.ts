@@ -61,6 +61,10 @@ describe('the registry of platforms', () => {
       country: 'FR',
       ip: '192.0.2.1',
       user_agent: 'Mozilla/5.0',
+      gclid: 'Cj0KCQjw-_sandbox',
+      gbraid: '0AAAAAo4mICH-sandbox',
+      wbraid: 'CjgKCAjw-sandbox',
+      user_id: 'u-1',
     };
     for (const name of serviceLookup().platforms) {
       for (const service of (await loadPlatform(name)).services) {
