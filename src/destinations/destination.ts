@@ -31,8 +31,11 @@ export interface Service {
   readonly acknowledges?: 'finish';
   /** Rows go out as the warehouse wrote them, key and fields side by side, whatever their identifiers: batches carry `text`. */
   readonly rowsAsText?: true;
-  /** Limits that depend on the settings of a destination (the webhook's `batch_size`); where it is left out, or gives nothing for a limit, `facts.limits` hold. */
-  limits?(config: ServiceContext['config']): Partial<ServiceFacts['limits']>;
+  /**
+   * Limits that depend on the settings of a destination (the webhook's `batch_size`), or on the number of the run's changes, which
+   * `ServiceContext.changes` repeats (Salesforce's bulk jobs); where it is left out, or gives nothing for a limit, `facts.limits` hold.
+   */
+  limits?(config: ServiceContext['config'], changes?: number): Partial<ServiceFacts['limits']>;
   /**
    * Looks at one row before it is sent, with our own knowledge only: null when it may be sent, else why not. The function
    * itself is null where the service has no rules of its own, so that no row has to be looked at.

@@ -29,6 +29,7 @@ import type { Lease } from '../record/lease.ts';
 import { Ledger } from '../record/ledger.ts';
 import { LocalJournal } from '../record/local-journal.ts';
 import { PacedJournal } from '../record/paced-journal.ts';
+import type { Turns } from '../warehouse/turns.ts';
 import type { Warehouse } from '../warehouse/warehouse.ts';
 import { clockOf, loggerOf, type SyncOptions } from './options.ts';
 import type { Prepared } from './prepare-run.ts';
@@ -42,6 +43,8 @@ export interface Equipment {
   readonly http: HttpClient;
   /** One per account and service, so that activations of one account keep its rate together. */
   readonly pacers: Map<string, Pacer>;
+  /** Where activations go side by side: plans and settlements one after another. Left out: there is nobody to wait for. */
+  readonly turns?: Turns;
 }
 
 /** One run's frozen changes, and everything that sending them takes. */
@@ -70,7 +73,7 @@ export async function execute(execution: Execution): Promise<DeliveryOutcome> {
   const held = prepared.service.acknowledges === 'finish' ? new HeldJournal(journal) : null;
   const { service } = prepared;
   const { jobs } = service.facts;
-  const known = { ...service.facts.limits, ...service.limits?.(prepared.endpoint.config) };
+  const known = { ...service.facts.limits, ...service.limits?.(prepared.endpoint.config, execution.changes) };
   // A batch that became a job holds its connection until that has ended.
   const connectionsMax = Math.min(known.connectionsMax, jobs?.openMax ?? known.connectionsMax);
   const limits = { ...known, connectionsMax };

@@ -12,7 +12,10 @@ import { ask, findWhere, soqlText } from './soql.ts';
 /** Identifiers as Salesforce keeps them: e-mail addresses trimmed and in lower case, others trimmed; not hashed. */
 const normaliser: Normaliser = {
   version: 1,
-  normalise: (kind, value) => (kind === 'email' ? readEmail(value) : value.trim() || null),
+  normalise: (kind, value) => {
+    if (kind === 'email') return readEmail(value);
+    return kind === 'external_id' || kind === 'user_id' ? value.trim() || null : null;
+  },
 };
 
 /**
