@@ -10,7 +10,9 @@ import { hubspotFacts } from './hubspot/facts.ts';
 import { klaviyoFacts } from './klaviyo/facts.ts';
 import { metaFacts } from './meta/facts.ts';
 import { salesforceFacts } from './salesforce/facts.ts';
+import { slackFacts } from './slack/facts.ts';
 import { webhookFacts } from './webhook/facts.ts';
+import { zendeskFacts } from './zendesk/facts.ts';
 
 interface Entry {
   /** Data only, so that checks and documentation load no platform. */
@@ -27,7 +29,9 @@ const PLATFORMS: Readonly<Record<string, Entry>> = {
   klaviyo: { facts: klaviyoFacts, load: async () => (await import('./klaviyo/index.ts')).klaviyo },
   meta: { facts: metaFacts, load: async () => (await import('./meta/index.ts')).meta },
   salesforce: { facts: salesforceFacts, load: async () => (await import('./salesforce/index.ts')).salesforce },
+  slack: { facts: slackFacts, load: async () => (await import('./slack/index.ts')).slack },
   webhook: { facts: webhookFacts, load: async () => (await import('./webhook/index.ts')).webhook },
+  zendesk: { facts: zendeskFacts, load: async () => (await import('./zendesk/index.ts')).zendesk },
 };
 
 /** What every service can do, without loading any platform's code. */

@@ -6,9 +6,14 @@ import { klaviyo } from './klaviyo/index.ts';
 import { meta } from './meta/index.ts';
 import type { SimulatedPlatform } from './platform.ts';
 import { salesforce } from './salesforce/index.ts';
+import { slack } from './slack/index.ts';
 import { webhook } from './webhook/index.ts';
+import { zendesk } from './zendesk/index.ts';
 
 /** The simulated platforms by name: one folder of this room each. */
 export const simulatedPlatforms: ReadonlyMap<string, SimulatedPlatform> = new Map(
-  [braze, files, google, hubspot, klaviyo, meta, salesforce, webhook].map((platform) => [platform.name, platform]),
+  [braze, files, google, hubspot, klaviyo, meta, salesforce, slack, webhook, zendesk].map((platform) => [
+    platform.name,
+    platform,
+  ]),
 );
