@@ -105,6 +105,8 @@ export interface RequestLimits {
   readonly klaviyo: RequestLimit | null;
   /** One message a second; short bursts are let through. */
   readonly slack: RequestLimit;
+  /** Enterprise: 700 a minute. */
+  readonly zendesk: RequestLimit;
 }
 
 export const defaultLimits: RequestLimits = {
@@ -113,6 +115,7 @@ export const defaultLimits: RequestLimits = {
   meta: { requestsMax: 190_000, windowMs: 3_600_000 },
   klaviyo: null,
   slack: { requestsMax: 60, windowMs: 60_000 },
+  zendesk: { requestsMax: 700, windowMs: 60_000 },
 };
 
 export interface Answer {

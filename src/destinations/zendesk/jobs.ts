@@ -1,0 +1,200 @@
+import { scrub } from '../../log.ts';
+import { notAnAcknowledgement, readArray, readCode, readObject, readText } from '../answer.ts';
+import type { BatchOutcome, Job, Receipt } from '../destination.ts';
+import type { ZendeskApi } from './api.ts';
+import { USERS_MAX } from './facts.ts';
+import type { Reading } from './response.ts';
+
+/** What finds a job again, in another process too. */
+interface Handle {
+  readonly job: string;
+  /** Records that their rows have left for others: they go once the job has ended well. */
+  readonly abandoned: readonly string[];
+}
+
+const HANDLE_MAX = 1_000;
+const HANDLE_PART = /^[\w-]{1,64}$/;
+
+/** `<job>` or `<job>:<id>,<id>`; null where it would be too long, or the parts are not what Zendesk gives. */
+function renderHandle({ job, abandoned }: Handle): string | null {
+  const text = abandoned.length === 0 ? job : `${job}:${abandoned.join(',')}`;
+  return text.length <= HANDLE_MAX && [job, ...abandoned].every((part) => HANDLE_PART.test(part)) ? text : null;
+}
+
+function readHandle(text: string): Handle {
+  const [job = '', ids = ''] = text.split(':');
+  return { job, abandoned: ids.split(',').filter((id) => id !== '') };
+}
+
+/** The outcome of a request that queues a job: its id, or what the answer means. */
+export function submittedJob(answer: Reading, abandoned: readonly string[] = []): BatchOutcome {
+  if (answer.kind === 'outcome') return answer.outcome;
+  const id = readText(readObject(answer.value['job_status'])?.['id']);
+  const handle = id === null ? null : renderHandle({ job: id, abandoned });
+  if (handle === null) return notAnAcknowledgement('Zendesk answered 2xx without the id of a job');
+  return { kind: 'submitted', handle, pollAfterMs: null };
+}
+
+/**
+ * `GET /job_statuses/{id}` (queued, working, completed, failed, killed): what became of each row stands in the results of a
+ * completed job, in the order of the request; `index` names the row where it is given. A job that Zendesk has forgotten (404,
+ * after a day) leaves its rows unknown.
+ */
+export async function pollJob(
+  { api, finish }: { readonly api: ZendeskApi; readonly finish: JobFinish },
+  job: Job,
+  signal: AbortSignal,
+): Promise<BatchOutcome> {
+  const handle = readHandle(job.handle);
+  const answer = await api.call({ method: 'GET', path: `/job_statuses/${encodeURIComponent(handle.job)}`, signal });
+  if (answer.kind === 'outcome')
+    return answer.status === 404
+      ? unsettled(job, 'unknown', 'job-expired', 'Zendesk does not know the job any more')
+      : answer.outcome;
+  const status = readObject(answer.value['job_status']);
+  switch (status?.['status']) {
+    case 'queued':
+    case 'working':
+      return { kind: 'submitted', handle: job.handle, pollAfterMs: null };
+    case 'completed':
+    case 'failed':
+    case 'killed': {
+      const list = readArray(status['results']).map((item) => readObject(item) ?? {});
+      if (status['status'] !== 'completed' && list.length === 0)
+        return unsettled(
+          job,
+          status['progress'] === 0 ? 'deferred' : 'unknown',
+          'job-failed',
+          'Zendesk gave the job up',
+        );
+      const all = list.flatMap((result) => readResult(result) ?? []);
+      return await finish({ job, all, results: orderResults(job, list), abandoned: handle.abandoned, signal });
+    }
+    default:
+      return notAnAcknowledgement('Zendesk answered without the status of the job');
+  }
+}
+
+/** What one service makes of an ended job's results. */
+export type JobFinish = (ended: {
+  readonly job: Job;
+  /** As they came. */
+  readonly all: readonly RowResult[];
+  /** For each row, in order; null: none. */
+  readonly results: readonly (RowResult | null)[];
+  readonly abandoned: readonly string[];
+  readonly signal: AbortSignal;
+}) => Promise<BatchOutcome>;
+
+/** One row of a job's results. */
+export interface RowResult {
+  readonly kind: 'done' | 'failed';
+  /** The record's id; null where it is not said. */
+  readonly id: string | null;
+  readonly created: boolean;
+  readonly code: string;
+  readonly message: string;
+}
+
+/**
+ * Results by row. The `id` of a failed one is no record: it is the index of the row, so that only `index` and the order are taken.
+ * A list that is shorter than the rows, without indexes, says of none.
+ */
+function orderResults(
+  { rows }: Job,
+  results: readonly Readonly<Record<string, unknown>>[],
+): readonly (RowResult | null)[] {
+  const indexed = results.length > 0 && results.every((result) => typeof result['index'] === 'number');
+  const ordered = new Map(results.map((result, position) => [indexed ? result['index'] : position, result]));
+  const isWhole = indexed || results.length === rows.length;
+  return rows.map((_, position) => {
+    const result = isWhole ? (ordered.get(position) ?? null) : null;
+    return result === null ? null : readResult(result);
+  });
+}
+
+function readResult(result: Readonly<Record<string, unknown>>): RowResult | null {
+  const { status, success, error, details } = result;
+  const id = readText(result['id']);
+  const failed =
+    /^failed$/i.test(readText(status) ?? '') || success === false || (error !== undefined && error !== null);
+  if (failed) {
+    const said = [readText(details) ?? readText(result['errors']) ?? '', readText(error) ?? ''].filter(
+      (text) => text !== '',
+    );
+    const message = scrub(said.join(' ') || 'Zendesk refused the row');
+    return { kind: 'failed', id: null, created: false, code: readCode(error ?? status), message };
+  }
+  const done = success === true || /^(created|updated|deleted)$/i.test(readText(status) ?? '') || id !== null;
+  if (!done) return null;
+  const created = /^created?$/i.test(readText(status) ?? '') || /^create$/i.test(readText(result['action']) ?? '');
+  return { kind: 'done', id, created, code: '', message: '' };
+}
+
+/** A failure that passes, and has nothing to do with the row's data. */
+export function isTransient({ code, message }: RowResult): boolean {
+  return /rate limit|conflict|timeout|timed out|temporar|lock/i.test(`${code} ${message}`);
+}
+
+/** Nothing says what became of the row. */
+export function noVerdict(seq: number): Receipt {
+  return { seq, status: 'unknown', code: 'no-verdict', message: 'The results of Zendesk’s job do not name the row' };
+}
+
+function unsettled({ rows }: Job, status: 'deferred' | 'unknown', code: string, message: string): BatchOutcome {
+  return { kind: 'receipts', receipts: rows.map(({ seq }) => ({ seq, status, code, message })) };
+}
+
+/** Records with their ids and ages, `GET /{type}/show_many`, 100 a request. */
+export async function showMany(
+  api: ZendeskApi,
+  asked: { readonly type: string; readonly by: 'ids' | 'external_ids'; readonly values: readonly string[] },
+  signal: AbortSignal,
+): Promise<
+  { readonly kind: 'found'; readonly records: readonly FoundRecord[] } | Extract<Reading, { kind: 'outcome' }>
+> {
+  const records: FoundRecord[] = [];
+  for (let start = 0; start < asked.values.length; start += USERS_MAX) {
+    const part = asked.values.slice(start, start + USERS_MAX).map((value) => encodeURIComponent(value.toWellFormed()));
+    const answer = await api.call({
+      method: 'GET',
+      path: `/${asked.type}/show_many?${asked.by}=${part.join(',')}`,
+      signal,
+    });
+    if (answer.kind === 'outcome') return answer;
+    const list = answer.value[asked.type];
+    if (!Array.isArray(list)) return { kind: 'outcome', outcome: NOT_LOOKED_UP, status: null };
+    records.push(...list.flatMap((item) => readRecord(item) ?? []));
+  }
+  return { kind: 'found', records };
+}
+
+/** Whoever is not found counts as gone: nothing was changed yet, so the question is asked again. */
+export const NOT_LOOKED_UP: BatchOutcome = {
+  kind: 'retry',
+  applied: 'no',
+  throttled: false,
+  afterMs: null,
+  code: 'not-looked-up',
+  message: 'Zendesk answered 2xx without a list of records',
+};
+
+export interface FoundRecord {
+  readonly id: string;
+  readonly email: string | null;
+  readonly externalId: string | null;
+  /** ISO timestamp of Zendesk's clock. */
+  readonly createdAt: string | null;
+}
+
+export function readRecord(item: unknown): FoundRecord | null {
+  const record = readObject(item);
+  const id = readText(record?.['id']);
+  if (record === null || id === null) return null;
+  return {
+    id,
+    email: readText(record['email']),
+    externalId: readText(record['external_id']),
+    createdAt: readText(record['created_at']),
+  };
+}
