@@ -54,7 +54,25 @@ const count = (value: unknown): number => {
   return /^\d+$/.test(text) ? Number(text) : Number.NaN;
 };
 
+/** Braze refuses objects by their index; a row is one object here. */
+const tracked: FuzzedService['acknowledged'] = (exchanges, { operation, rows }) => {
+  const answer = parse(exchanges.at(-1)?.body);
+  const isTaken = answer['message'] === 'success' || answer['message'] === 'queued';
+  const errors = listOf(answer['errors']).map(membersOf);
+  const names = (row: OutgoingRow) => !errors.some(({ index }) => count(index) === rows.indexOf(row));
+  return { most: isTaken ? rows.length - errors.length : 0, ...(operation === 'delete' ? {} : { names }) };
+};
+const BRAZE = { rest_endpoint: 'rest.fra-01.braze.eu', id_field: 'email', delete_existing: true };
+
 const SERVICES: readonly FuzzedService[] = [
+  {
+    ...{ platform: 'braze', service: 'objects', config: BRAZE },
+    ...{ operations: ['insert', 'delete'], row: matched, acknowledged: tracked },
+  },
+  {
+    ...{ platform: 'braze', service: 'events', config: { ...BRAZE, event_name: 'ordered' } },
+    ...{ operations: ['insert'], row: matched, acknowledged: tracked },
+  },
   {
     platform: 'webhook',
     service: 'objects',

@@ -14,7 +14,13 @@ export function soundAnswer(platform: string, request: HttpRequest): SoundAnswer
   const { pathname } = new URL(request.url);
   const sent = request.body === undefined ? {} : (JSON.parse(String(request.body)) as Json);
   if (platform === 'webhook') return rows(200, { rejected: [] });
+  if (platform === 'braze') return rows(201, braze(sent));
   return platform === 'meta' ? graph(request.method, pathname, sent) : crm(pathname, sent, String(request.body ?? ''));
+}
+
+function braze(sent: Json): Json {
+  const counted = Object.entries(sent).map(([array, objects]) => [`${array}_processed`, listOf(objects).length]);
+  return { message: 'success', deleted: Object.values(sent).flatMap(listOf).length, ...Object.fromEntries(counted) };
 }
 
 function graph(method: string, path: string, sent: Json): SoundAnswer {

@@ -5,7 +5,7 @@ import type { Batch, BatchOutcome, FieldValue, Service, ServiceContext, Session 
 import { hideRowValues } from '../row-values.ts';
 import { type BrazeApi, createApi, verifyKey } from './api.ts';
 import { isAttributeName } from './attributes.ts';
-import { IDENTIFIERS_MAX, isProfileField, TRACK_OBJECTS_MAX } from './facts.ts';
+import { IDENTIFIERS_MAX, isProfileField, objectsMax } from './facts.ts';
 import {
   idFieldOf,
   personNormaliser,
@@ -32,7 +32,7 @@ export function createAudiences(facts: ServiceFacts): Service {
     limits: (config) =>
       isGroup(config)
         ? { rowsPerRequestMax: IDENTIFIERS_MAX, requestsPerSecondMax: null, requestsPerMinuteMax: 5_000 }
-        : {},
+        : { rowsPerRequestMax: objectsMax(config) },
     validate: (row, _now, config) =>
       config === undefined || row.operation === 'delete' || personValues(row, config).length > 0
         ? null
@@ -92,7 +92,7 @@ function createSession(api: BrazeApi, context: ServiceContext, audience: string)
       const values = [...people.keys()];
       // A removal may carry nothing that the destination goes by: it never went there.
       if (values.length === 0) return { kind: 'accepted' };
-      const most = isGroup(config) ? IDENTIFIERS_MAX : TRACK_OBJECTS_MAX;
+      const most = isGroup(config) ? IDENTIFIERS_MAX : objectsMax(config);
       if (values.length > most) return tooMany(batch, values.length);
       const work = { api, config, audience, batch, signal };
       return isGroup(config) ? setSubscriptions(work, values) : setFlags(work, people);

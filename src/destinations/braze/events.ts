@@ -4,6 +4,7 @@ import { hideRowValues } from '../row-values.ts';
 import { type BrazeApi, createApi, verifyKey } from './api.ts';
 import { decimalFields } from './attributes.ts';
 import { isPurchase, renderEvent, validateEvent } from './event.ts';
+import { objectsMax } from './facts.ts';
 import { personNormaliser, requireAliasLabel } from './profile.ts';
 import { readTrack } from './response.ts';
 
@@ -11,6 +12,7 @@ export function createEvents(facts: ServiceFacts): Service {
   return {
     facts,
     normaliser: personNormaliser,
+    limits: (config) => ({ rowsPerRequestMax: objectsMax(config) }),
     validate: validateEvent,
     async open(context) {
       requireAliasLabel(context.config);

@@ -60,6 +60,16 @@ const UPDATE_EXISTING_ONLY: SettingFact = {
   description: 'Leaves people without a profile alone; Braze then takes their rows without a word, and does nothing',
 };
 
+const BATCH_SIZE: SettingFact = {
+  name: 'batch_size',
+  type: 'integer',
+  required: false,
+  core: false,
+  default: TRACK_OBJECTS_MAX,
+  description:
+    'Objects of one /users/track request: at most 75, and 50 on contracts by monthly active users (CY 24-25)',
+};
+
 const idField = (description: string): SettingFact => ({
   name: 'id_field',
   type: 'string',
@@ -92,6 +102,7 @@ const objects: ServiceFacts = {
     idField('Field by which a profile is found; a mapping has to feed it'),
     ALIAS_LABEL,
     UPDATE_EXISTING_ONLY,
+    BATCH_SIZE,
     {
       name: 'delete_existing',
       type: 'boolean',
@@ -168,6 +179,7 @@ const audiences: ServiceFacts = {
     PERSON_ID,
     ALIAS_LABEL,
     UPDATE_EXISTING_ONLY,
+    BATCH_SIZE,
   ],
   defaultOperations: ['insert', 'update', 'delete'],
   identifiers: { matching: ['external_id', 'email', 'phone'], hints: ['country'] },
@@ -209,6 +221,7 @@ const events: ServiceFacts = {
     PERSON_ID,
     ALIAS_LABEL,
     UPDATE_EXISTING_ONLY,
+    BATCH_SIZE,
   ],
   modes: ['incremental', 'full'],
   defaultMode: 'incremental',
@@ -229,6 +242,12 @@ const events: ServiceFacts = {
   // Each event that comes in is one of its own: nothing tells a repeated one.
   deduplicates: false,
 };
+
+/** How many objects a /users/track request of this destination takes. */
+export function objectsMax(config: Readonly<Record<string, unknown>>): number {
+  const stated = config['batch_size'];
+  return typeof stated === 'number' ? Math.min(stated, TRACK_OBJECTS_MAX) : TRACK_OBJECTS_MAX;
+}
 
 /** Whether Braze keeps the name as a field of its own: "Braze user profile fields". */
 export function isProfileField(name: string): boolean {

@@ -15,7 +15,7 @@ import type {
 import { hideRowValues } from '../row-values.ts';
 import { type BrazeApi, createApi, verifyKey } from './api.ts';
 import { decimalFields, isOperator, renderValue, requireAttributes } from './attributes.ts';
-import { IDENTIFIERS_MAX } from './facts.ts';
+import { IDENTIFIERS_MAX, objectsMax } from './facts.ts';
 import { idFieldOf, renderProfile, requireAliasLabel } from './profile.ts';
 import { paused, readTrack } from './response.ts';
 
@@ -23,6 +23,7 @@ export function createObjects(facts: ServiceFacts): Service {
   return {
     facts,
     normaliser: null,
+    limits: (config) => ({ rowsPerRequestMax: objectsMax(config) }),
     validate: (row, _now, config) => validateObject(row, config),
     async open(context) {
       requireAliasLabel(context.config);

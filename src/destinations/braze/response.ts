@@ -72,6 +72,7 @@ function failure(
     return refused(code, message, 'Give the REST API key the permissions that the settings name, in Braze.');
   if (status === 404)
     return refused(code, message, 'Check config.rest_endpoint: a key is known to its own instance only.');
+  if (status === 400 && /max input length|max number of/i.test(message)) return { kind: 'too_large', code, message };
   const byStatus = statusOutcome(response, said.now);
   return byStatus === null || byStatus.kind === 'narrow' ? narrow(code, message) : byStatus;
 }

@@ -162,6 +162,11 @@ describe('an answer', () => {
       { status: 404, body: { message: 'Not Found' } },
       { kind: 'refused', fix: expect.stringContaining('rest_endpoint') },
     ],
+    [
+      'more objects than the contract allows',
+      { status: 400, body: { message: 'Max Input Length Exceeded' } },
+      { kind: 'too_large' },
+    ],
     ['a body that is too big', { status: 413, body: '<html>' }, { kind: 'too_large' }],
     [
       'a fault of Braze’s',
@@ -259,6 +264,12 @@ describe('a configuration', () => {
   ];
   it.each(cases)('with %s is an error before anything is sent', async (_name, part, code) => {
     await expect(run([ann], [], part)).rejects.toMatchObject({ kind: 'configuration', code });
+  });
+
+  it('may lower the number of objects in a request, not raise it', async () => {
+    const { limits } = await findService('braze', 'objects');
+    expect(limits?.({ ...CONFIG, batch_size: 50 })).toEqual({ rowsPerRequestMax: 50 });
+    expect(limits?.({ ...CONFIG, batch_size: 500 })).toEqual({ rowsPerRequestMax: 75 });
   });
 
   it('may write the host with https, and map an e-mail address and a phone number beside an external id', async () => {

@@ -50,25 +50,25 @@ describe('dinmo sync to Braze', () => {
         destinations: destination('braze_users', 'objects', '') + destination('braze_list', 'audiences', ''),
       });
       await shop.hold(people(1, 100));
-      const first = await shop.json('sync', '--select', 'vip.attributes');
-      expect(first).toMatchObject({ code: 0, activations: [{ accepted: { insert: 100 } }] });
+      expect(await shop.json('sync')).toMatchObject({
+        code: 0,
+        activations: [{ accepted: { insert: 100 } }, { accepted: { insert: 100 } }],
+      });
       expect(stateOf('braze_users')).toMatchObject({ requests: { total: 2, rows: 100 }, objects: [{ size: 100 }] });
 
-      const [one, ...others] = people(1, 100);
+      const [one, , ...others] = people(1, 100);
       await shop.hold([{ ...one, id: 1, name: 'Changed' }, ...others]);
-      expect(await shop.one('sync', '--select', 'vip.attributes')).toMatchObject({ accepted: { insert: 0, update: 1 } });
-      expect(await shop.one('sync', '--select', 'vip.attributes')).toMatchObject({ planned: { insert: 0, update: 0, delete: 0 } });
+      const { activations } = await shop.json('sync', '--allow-deletes');
+      expect(new Map(activations.map(({ activation, accepted }) => [activation, accepted]))).toEqual(
+        new Map([
+          ['vip.attributes', { insert: 0, update: 1, delete: 0 }],
+          ['vip.members', { insert: 0, update: 0, delete: 1 }],
+        ]),
+      );
+      await shop.json('sync');
+      // The row that changed, and nothing of the 98 others.
       expect(stateOf('braze_users').requests).toMatchObject({ total: 3, rows: 101 });
-
-      sandbox.setFaults({ poison: ['p3@example.com'] });
-      const members = await shop.one('sync', '--select', 'vip.members');
-      expect(members).toMatchObject({ code: 1, accepted: { insert: 99 }, rejected: 1 });
-      sandbox.setFaults({ poison: [] });
-      await shop.hold(others.slice(1));
-      await shop.one('sync', '--select', 'vip.members', '--allow-deletes');
-      const { audiences } = stateOf('braze_list');
-      expect(audiences).toMatchObject([{ name: 'vip_france', size: 98, removed: 2 }]);
-      expect(JSON.stringify(members)).not.toContain('p3@example.com');
+      expect(stateOf('braze_list').audiences).toMatchObject([{ name: 'vip_france', size: 99, removed: 1 }]);
     } finally {
       await shop.close();
     }
