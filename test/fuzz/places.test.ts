@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { dinmo } from '../cli/dinmo.ts';
@@ -102,6 +102,8 @@ describe('a file that is sound, as other editors and shells write it', () => {
     const opened = open();
     for (const file of [...Object.keys(EXPECTED), 'profiles.yml', 'models/schema.yml'])
       opened.write(file, WRITTEN[how]?.(opened.read(file)) ?? '');
+    // dbt read them as they are now.
+    utimesSync(join(opened.folder, 'target/manifest.json'), new Date(), new Date());
     const ended = await check(opened.folder);
     expect({ code: ended.code, codes: codesOf(ended) }, ended.stdout).toEqual({ code: 0, codes: [] });
   });
