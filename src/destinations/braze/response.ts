@@ -51,7 +51,10 @@ export function readAnswer(response: HttpResponse, now: number): Reading {
   if (body === null) return { kind: 'outcome', outcome: paused(foreignOutcome(response, now), pauseMs) };
   const message = scrub(readText(body['message']) ?? '');
   const { errors, unnamed } = readErrors(body);
-  const isTaken = status >= 200 && status < 300 && (message === 'success' || message === 'queued');
+  // The page of /users/delete has no message in its answer.
+  const isDone =
+    message === 'success' || message === 'queued' || (message === '' && readCount(body['deleted']) !== null);
+  const isTaken = status >= 200 && status < 300 && isDone;
   if (isTaken || (status === 400 && errors.length > 0)) {
     return { kind: 'answer', isRefused: !isTaken, body, message, errors, unnamed, pauseMs };
   }

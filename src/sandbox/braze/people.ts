@@ -46,7 +46,7 @@ export function deleteProfiles(profiles: Profiles, request: SandboxRequest, cont
     profiles.delete(profile);
     deleted += 1;
   }
-  return jsonAnswer(200, { deleted, message: 'success' }, { rows: names.length });
+  return jsonAnswer(200, { deleted }, { rows: names.length });
 }
 
 const GROUP_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
