@@ -1,4 +1,4 @@
-import { notAnAcknowledgement, readObject, readText, refused } from '../answer.ts';
+import { notAnAcknowledgement, readCount, readObject, readText, refused } from '../answer.ts';
 import type { BatchOutcome, Job, Receipt } from '../destination.ts';
 import type { SalesforceApi } from './connection.ts';
 import { parseCsv } from './csv.ts';
@@ -90,6 +90,8 @@ export async function pollJob(
     isWhole: state === 'JobComplete',
     isUpdate: operation === 'update',
     error: readText(info?.['errorMessage']),
+    processed: readCount(info?.['numberRecordsProcessed']) ?? Number.POSITIVE_INFINITY,
+    failed: readCount(info?.['numberRecordsFailed']) ?? 0,
   };
   return await readResults(api, path, { ended, ...given });
 }
@@ -106,6 +108,15 @@ interface Ended {
   readonly isWhole: boolean;
   readonly isUpdate: boolean;
   readonly error: string | null;
+  /** Rows that were looked at, and of them those that failed. */
+  readonly processed: number;
+  readonly failed: number;
+}
+
+/** A file without a header has no rows, where the job says that it has none to name. */
+function mayBeEmpty({ isWhole, processed, failed }: Ended, file: string): boolean {
+  if (!isWhole || file === 'unprocessedrecords') return true;
+  return file === 'failedResults' ? failed === 0 : processed <= failed;
 }
 
 /** The three files of results, the latter two where rows are left: each row stands in one of them. */
@@ -123,6 +134,7 @@ async function readResults(
     const answer = await api.call({ method: 'GET', path: `${path}/${file}`, signal });
     if (answer.kind === 'outcome') return answer.outcome;
     const table = readTable(answer.text, file === 'unprocessedrecords' ? [keyField] : ['sf__Id', keyField]);
+    if (table === null && answer.text.trim() === '' && mayBeEmpty(ended, file)) continue;
     if (table === null) return notAnAcknowledgement(`Salesforce answered without the job’s ${file}`);
     for (const row of table) {
       const key = row(keyField).trim();
