@@ -74,7 +74,7 @@ export async function createShop(): Promise<Workspace> {
 
 /** Lets the model of orders fail, so that one activation is blocked and the other is not. */
 export function breakOrders(shop: Workspace): void {
-  shop.edit('models/orders.sql', 'select *', "select cast('x' as integer) as broken, *");
+  shop.write('models/orders.sql', "select * from {{ ref('raw_orders') }} where no_such_column");
 }
 
 /** The simulated platforms, as `dinmo sandbox` starts them. */

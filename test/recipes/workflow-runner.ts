@@ -78,8 +78,8 @@ export class WorkflowRunner {
 
   async #step(step: Step, env: Readonly<Record<string, string>>): Promise<void> {
     const condition = step.if ?? 'success()';
-    const wanted = /\b(always|success)\(\)/.test(condition) ? condition : `success() && (${condition})`;
-    if (!this.#holds(wanted)) return;
+    if (this.#failed && !/\b(always|success)\(\)/.test(condition)) return;
+    if (!this.#holds(condition)) return;
     if (step.uses !== undefined) return await this.#use(step, env);
     if (step.run === undefined) throw new Error('a step that does nothing');
     const output = join(this.#world.folder, `runner/output-${this.#steps++}`);
@@ -128,9 +128,9 @@ export class WorkflowRunner {
     return !['', 'false'].includes(this.#value(expression));
   }
 
-  /** `a || b`, `a && b`, `a == b`, `a != b`, `'text'`, a name, `always()`, `success()`; brackets around the whole right side. */
+  /** `a || b`, `a && b`, `a == b`, `a != b`, `'text'`, a name, `always()`, `success()`; no brackets. */
   #value(expression: string): string {
-    const text = expression.trim().replace(/^\((.*)\)$/s, '$1');
+    const text = expression.trim();
     const [or, ...moreOr] = text.split('||');
     if (moreOr.length > 0) return this.#value(or ?? '') || this.#value(moreOr.join('||'));
     const [and, ...moreAnd] = text.split('&&');
