@@ -45,6 +45,7 @@ export interface SyncFlags extends ProjectFlags {
   readonly allowKeyChurn?: boolean;
   readonly resume?: boolean;
   readonly due?: boolean;
+  readonly threads?: number;
 }
 
 /** What every command takes. `output` is the `--output` of a command that has further forms. */
@@ -89,6 +90,11 @@ export function addRunResultsOption(command: Command): Command {
 /** What plan and sync take. */
 export function addDueOption(command: Command): Command {
   return command.option('--due', 'of these, only those whose schedule asks for a run since their last success');
+}
+
+/** What sync, run and retry take. */
+export function addThreadsOption(command: Command): Command {
+  return command.option('--threads <count>', 'accounts to sync side by side (default: 4)', readThreads);
 }
 
 /** Which activations a command is about. */
@@ -152,6 +158,12 @@ function readSeconds(value: string): number {
   throw new InvalidArgumentError('Give seconds, from 0 to 86400.');
 }
 
+function readThreads(value: string): number {
+  const count = Number(value);
+  if (/^\d+$/.test(value) && count >= 1 && count <= 64) return count;
+  throw new InvalidArgumentError('Give a number from 1 to 64.');
+}
+
 /** The flags as the public API takes them. Throws DinmoError `sandbox-not-local`. */
 export function toCommandOptions(shell: Shell, flags: ProjectFlags): CommandOptions {
   const { projectDir, profilesDir, profile, target, targetPath, vars, runResults, sources, select, exclude } = flags;
@@ -168,10 +180,10 @@ export function toCommandOptions(shell: Shell, flags: ProjectFlags): CommandOpti
 
 /** The flags of plan, sync, run and retry as the public API takes them. Throws DinmoError `sandbox-not-local`. */
 export function toSyncOptions(shell: Shell, flags: SyncFlags): SyncOptions {
-  const { fullRefresh, resendEvents, gate, allowDeletes, allowEmpty, allowKeyChurn, resume, due } = flags;
+  const { fullRefresh, resendEvents, gate, allowDeletes, allowEmpty, allowKeyChurn, resume, due, threads } = flags;
   return {
     ...toCommandOptions(shell, flags),
-    ...withoutUndefined({ fullRefresh, resendEvents, allowDeletes, allowEmpty, allowKeyChurn, resume, due }),
+    ...withoutUndefined({ fullRefresh, resendEvents, allowDeletes, allowEmpty, allowKeyChurn, resume, due, threads }),
     noGate: !gate,
   };
 }

@@ -103,7 +103,7 @@ export function createTokens(
 ): Tokens {
   let held: Held | null = null;
   let fetching: Promise<TokenResult> | null = null;
-  const fetch = async (): Promise<TokenResult> => {
+  const ask = async (): Promise<TokenResult> => {
     const result = await fetchToken({ http, clock }, strategy);
     if (result.kind === 'outcome') return result;
     registerSecret(result.token.value);
@@ -111,7 +111,7 @@ export function createTokens(
     return result;
   };
   const fresh = (): Promise<TokenResult> => {
-    fetching ??= fetch().finally(() => {
+    fetching ??= ask().finally(() => {
       fetching = null;
     });
     return fetching;

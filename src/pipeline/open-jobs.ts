@@ -1,4 +1,3 @@
-import PQueue from 'p-queue';
 import type { Operation } from '../artifacts/annotation.ts';
 import type { Clock } from '../clock.ts';
 import { completed } from '../delivery/attempt.ts';
@@ -58,8 +57,7 @@ export async function askForJobs(input: OpenJobsInput): Promise<number> {
   const changes = noted.flatMap(({ spans }) => spans).reduce((sum, { lo, hi }) => sum + hi - lo + 1, 0);
   const { session, pacer } = await input.open(changes);
   try {
-    const asking = new PQueue({ concurrency: input.facts.jobs?.openMax ?? 1 });
-    const ends = await Promise.all(noted.map((job) => asking.add(() => ask(input, job, { session, pacer }))));
+    const ends = await Promise.all(noted.map((job) => ask(input, job, { session, pacer })));
     const open = ends.filter((end) => end !== null);
     const refusal = open.find((job) => job.refusal !== null)?.refusal;
     if (refusal) throw new DinmoError({ ...refusal, kind: 'destination' });

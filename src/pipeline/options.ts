@@ -42,6 +42,8 @@ export interface SyncOptions extends CommandOptions {
   readonly resume?: boolean;
   /** Of the selected activations only those whose schedule asks for a run since their last success. */
   readonly due?: boolean;
+  /** Accounts that are synced side by side. Default 4; a plan takes one activation after another. */
+  readonly threads?: number;
 }
 
 /** Options of status. */

@@ -8,6 +8,7 @@ import type { DueReport } from '../report/due-report.ts';
 import { failureJson } from '../report/failure.ts';
 import type { SqlDialect } from '../warehouse/dialect.ts';
 import { loadDialect } from '../warehouse/registry.ts';
+import { Turns } from '../warehouse/turns.ts';
 import type { Warehouse } from '../warehouse/warehouse.ts';
 import { alertFailure, alertResults } from './alerts.ts';
 import { type Context, connectWarehouse, loadContext, requireSound, selectActivations } from './context.ts';
@@ -16,6 +17,7 @@ import { stopwatch, tellFinished, tellStarted } from './events.ts';
 import type { Equipment } from './execute.ts';
 import { staleViews } from './generate.ts';
 import { untilInterrupted } from './interruption.ts';
+import { lanesOf, takeLanes } from './lanes.ts';
 import { type CommandOptions, clockOf, loggerOf } from './options.ts';
 import { findOrphans, openStorage, type Storage, viewStorage } from './storage.ts';
 import { type ActivationResult, failedResult, plainResult } from './verdict.ts';
@@ -38,6 +40,8 @@ export interface Conduct {
   readonly alerts?: boolean;
   /** `write`: state is made and moved. `read`: nothing is written. */
   readonly access: 'read' | 'write';
+  /** Accounts that are taken side by side; the activations of one account come one after another. Left out: 1. */
+  readonly threads?: number;
   /** Called before the warehouse is opened; throws DinmoError to stop the command. */
   readonly allow: (context: Context) => void;
   /** Which of the selected activations are taken, after a look at the state. Left out: all. */
@@ -53,8 +57,8 @@ export interface Choice {
 }
 
 /**
- * Reads the project, opens warehouse and state, and takes the selected activations one after another: what stops one does
- * not stop the others. Expected failures end up in the report, never as an exception.
+ * Reads the project, opens warehouse and state, and takes the selected activations, those of one account one after another:
+ * what stops one does not stop the others. Expected failures end up in the report, never as an exception.
  */
 export async function conduct(given: Conduct): Promise<SyncReport> {
   const logger = speakingOf(loggerOf(given.options), given.syncId === undefined ? {} : { sync_id: given.syncId });
@@ -87,7 +91,7 @@ export async function conduct(given: Conduct): Promise<SyncReport> {
       const bench: Bench = { context, warehouse, storage, dialect, equipment: { http, pacers: new Map() } };
       await input.before?.(bench, selected);
       const chosen = (await input.choose?.(bench, selected)) ?? { activations: selected };
-      for (const activation of chosen.activations) results.push(await one(input, bench, activation));
+      results.push(...(await takeAll(input, bench, chosen.activations)));
       const { ledger } = storage;
       if (input.alerts === true) await alertResults(context, { ledger, results, syncId: input.syncId ?? null });
       // What was left behind is an aside: that it cannot be counted does not change what became of the rest.
@@ -109,6 +113,21 @@ export async function conduct(given: Conduct): Promise<SyncReport> {
       exitCode: worst([thrown.exitCode, ...results.map(({ detail }) => detail.exitCode)]),
     };
   }
+}
+
+/** All of them, side by side where the command may. */
+async function takeAll(
+  input: Conduct,
+  bench: Bench,
+  activations: readonly Activation[],
+): Promise<readonly ActivationResult[]> {
+  const threads = input.threads ?? 1;
+  const lanes = threads === 1 || activations.length < 2 ? [] : await lanesOf(bench.context, activations);
+  const take = (own: Bench, activation: Activation): Promise<ActivationResult> => one(input, own, activation);
+  if (lanes.length > 1) return await takeLanes(bench, { lanes, threads, turns: new Turns() }, take);
+  const results: ActivationResult[] = [];
+  for (const activation of activations) results.push(await take(bench, activation));
+  return results;
 }
 
 async function warnOfStaleViews(context: Context): Promise<void> {

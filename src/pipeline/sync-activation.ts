@@ -1,23 +1,14 @@
 import { join } from 'node:path';
 import { type DeliveryOutcome, JOB_OPEN } from '../delivery/deliver.ts';
-import { collectCandidates, TEMPORARY } from '../diff/candidates.ts';
+import { collectCandidates } from '../diff/candidates.ts';
 import { type DeliveryPlan, invalidRows, NO_OPERATIONS } from '../diff/delivery-plan.ts';
 import type { DiffJob } from '../diff/job.ts';
 import { planDelivery } from '../diff/plan.ts';
-import {
-  CHANGE_COLUMNS,
-  CHANGE_IDENTIFIER_COLUMNS,
-  createTableAs,
-  plannedChanges,
-  type StateColumn,
-} from '../diff/state-tables.ts';
 import { DinmoError } from '../errors.ts';
 import { speakingOf } from '../log.ts';
 import { Lease, systemProcesses } from '../record/lease.ts';
-import type { Ledger } from '../record/ledger.ts';
 import { LocalJournal } from '../record/local-journal.ts';
 import type { Closing, SettledCounts } from '../record/settle.ts';
-import type { TableName, Warehouse } from '../warehouse/warehouse.ts';
 import {
   closeRun,
   countColumns,
@@ -29,6 +20,7 @@ import {
 } from './close-run.ts';
 import { stopwatch, tellPlan, tellSettled } from './events.ts';
 import { every, execute, pacerOf, refusedBy } from './execute.ts';
+import { discard, freeze } from './freeze.ts';
 import { untilInterrupted } from './interruption.ts';
 import { askForJobs } from './open-jobs.ts';
 import { openSession } from './open-session.ts';
@@ -58,7 +50,7 @@ export async function syncActivation(command: SyncRun, prepared: Prepared): Prom
   const { ledger } = command.storage;
   const { activation } = prepared;
   const clock = clockOf(command.options);
-  await ensureState(command, prepared);
+  await inTurn(command, () => ensureState(command, prepared));
   const runId = newId(clock.now());
   const logger = speakingOf(loggerOf(command.options), { run_id: runId });
   const run: SyncRun = { ...command, options: { ...command.options, logger } };
@@ -78,7 +70,7 @@ export async function syncActivation(command: SyncRun, prepared: Prepared): Prom
       findUnfinished(ledger, activation.id),
     );
     if (await areJobsOpen(run, prepared, { unfinished, lease })) return stillOpenResult(activation);
-    const begun = await untilInterrupted(ledger.warehouse, run.options.signal, async () => {
+    const plan = async (): Promise<Begun | { readonly result: ActivationResult }> => {
       await recover(ledger, prepared.tables, unfinished, {
         lease,
         finishedAt: new Date(clock.now()).toISOString(),
@@ -88,7 +80,8 @@ export async function syncActivation(command: SyncRun, prepared: Prepared): Prom
       const done = (await run.findDone?.()) ?? null;
       if (done !== null) return { result: plainResult(activation, 'skipped', done, 0) };
       return await begin(run, prepared, { runId, lease });
-    });
+    };
+    const begun = await inTurn(run, () => untilInterrupted(ledger.warehouse, run.options.signal, plan), lease);
     if ('result' in begun) return begun.result;
     return await send(run, prepared, { begun, lease });
   } finally {
@@ -128,6 +121,20 @@ async function areJobsOpen(
   } finally {
     heartbeat();
   }
+}
+
+/**
+ * Where other activations are under way beside this one: no two of them plan or settle at a time, since a warehouse may let only one
+ * of two transactions over the shared tables pass. The lease is kept while it waits.
+ */
+async function inTurn<T>(run: SyncRun, work: () => Promise<T>, lease?: Lease): Promise<T> {
+  const { turns } = run.equipment;
+  if (turns === undefined) return await work();
+  const heartbeat = lease === undefined ? () => {} : every(10_000, () => lease.renew());
+  return await turns.take(async () => {
+    heartbeat();
+    return await work();
+  });
 }
 
 /** The activation's row and its snapshot tables, under its own id if it was renamed. */
@@ -242,43 +249,6 @@ async function jobOf(run: SyncRun, prepared: Prepared, runId: string): Promise<D
   };
 }
 
-/** Nothing of the plan is sent: other activations must not see its changes. */
-export async function discard(ledger: Ledger, job: DiffJob): Promise<void> {
-  const { state } = ledger.warehouse;
-  const planned = plannedChanges(state, job);
-  await ledger.warehouse.run(
-    planned.schema === null ? state.dropTemporary(planned.name) : `drop table if exists ${state.table(planned)}`,
-  );
-}
-
-/** Writes down, beside its changes, the identifiers that would be sent: what a run that died has to be closed with. */
-export async function freeze(ledger: Ledger, job: DiffJob): Promise<void> {
-  const { warehouse } = ledger;
-  const carried =
-    job.facts.identifiers === null
-      ? ''
-      : ` union all select 'carried', c.key, c.kind, c.rank, c.value from ${TEMPORARY.carried} as c`;
-  const identifiers = `select 'new' as side, i.key, i.kind, i.rank, i.value from ${TEMPORARY.newIdentifiers} as i join ${TEMPORARY.actions} as a on a.n = i.n where a.action in ('insert', 'update')${carried}`;
-  if (warehouse.state.transactionsHold === 'rows') return await fill(warehouse, job, identifiers);
-  await warehouse.run(createTableAs(warehouse.state, job.tables.changeIdentifiers, identifiers));
-  // The rest would be held in memory while delivery goes on.
-  const { joined, actions, duplicates, ...spent } = TEMPORARY;
-  for (const name of Object.values(spent)) await warehouse.run(warehouse.state.dropTemporary(name));
-}
-
-/** The run's tables are there: what the plan left in those of the session becomes their rows. */
-async function fill(warehouse: Warehouse, { tables }: DiffJob, identifiers: string): Promise<void> {
-  const { state } = warehouse;
-  const put = async (table: TableName, shape: readonly StateColumn[], rows: string): Promise<void> => {
-    const columns = shape.map(({ name }) => name).join(', ');
-    // Left by a plan that never began.
-    await warehouse.run(`delete from ${state.table(table)} where true`);
-    await warehouse.run(`insert into ${state.table(table)} (${columns}) select ${columns} from ${rows}`);
-  };
-  await put(tables.changes, CHANGE_COLUMNS, plannedChanges(state, { tables }).name);
-  await put(tables.changeIdentifiers, CHANGE_IDENTIFIER_COLUMNS, `(${identifiers}) as i`);
-}
-
 /** A new name goes to the platform at once, not with the next change. */
 function hasNewAudienceName({ activation, state }: Prepared): boolean {
   return typeof state?.audienceId === 'string' && state.audience !== null && state.audience !== activation.audience;
@@ -320,7 +290,7 @@ async function send(
   run.options.progress?.({ activation: job.activationId, stage: 'record', done: plan.changes, total: plan.changes });
   const finishedAt = new Date(clock.now()).toISOString();
   let counted: SettledCounts | null = null;
-  const settled = await ledger.transaction(async () => {
+  const settle = async (): Promise<ActivationResult> => {
     await lease.verify();
     const counts: SettledCounts = await closeRun(ledger, job.tables, closing, true);
     const result = settledResult({
@@ -337,7 +307,8 @@ async function send(
     const success = result.report.status === 'succeeded' ? { last_success_at: finishedAt } : {};
     await lease.seal({ last_run_id: closing.runId, last_status: result.report.status, ...success });
     return result;
-  });
+  };
+  const settled = await inTurn(run, () => ledger.transaction(settle), lease);
   new LocalJournal(journalFolder(run), closing.runId).remove();
   if (counted !== null) tellSettled(logger, counted, settling());
   return settled;
@@ -358,11 +329,12 @@ async function leaveOpen(
   });
   const { status, reason } = result.report;
   loggerOf(run.options).info('run.left_open', { jobs: outcome.openJobs });
-  await ledger.transaction(async () => {
+  const note = async (): Promise<void> => {
     await lease.verify();
     await ledger.update('runs', { reason }, `run_id = ${ledger.text(runId)}`);
     await lease.seal({ last_run_id: runId, last_status: status });
-  });
+  };
+  await inTurn(run, () => ledger.transaction(note), lease);
   return result;
 }
 

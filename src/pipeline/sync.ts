@@ -5,6 +5,7 @@ import type { SyncReport } from '../report/activation-report.ts';
 import type { Context } from './context.ts';
 import { chooseDue, findDoneMeanwhile } from './due.ts';
 import { prepareTelling } from './events.ts';
+import { THREADS } from './lanes.ts';
 import { clockOf, type SyncOptions } from './options.ts';
 import { pausedResult } from './plan.ts';
 import { type Bench, conduct, loggerFrom } from './run-activations.ts';
@@ -20,6 +21,7 @@ export async function syncActivations(options: SyncOptions): Promise<SyncReport>
     options,
     syncId,
     alerts: true,
+    threads: options.threads ?? THREADS,
     access: 'write',
     allow: (context) => requireTarget(context, 'sync'),
     ...(options.due === true ? { choose: chooseDue(options) } : {}),
@@ -34,6 +36,7 @@ export async function retryActivations(options: SyncOptions): Promise<SyncReport
     options,
     syncId,
     alerts: true,
+    threads: options.threads ?? THREADS,
     access: 'write',
     allow: (context) => requireTarget(context, 'retry'),
     before: async ({ storage }, selected) => {

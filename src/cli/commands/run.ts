@@ -4,6 +4,7 @@ import {
   addGeneralOptions,
   addProjectOptions,
   addSyncOptions,
+  addThreadsOption,
   type SyncFlags,
   toCommandOptions,
   toSyncOptions,
@@ -25,7 +26,7 @@ export function runAllCommand(shell: Shell): Command {
       'Runs `dbt parse`, `dinmo check`, `dinmo generate`, `dbt build --select +tag:dinmo` and `dinmo sync`, one after another. What dbt prints goes to stderr.',
     )
     .option('--dbt <path>', 'the dbt to run (default: the one of VIRTUAL_ENV, of PATH, or of .venv)');
-  return addGeneralOptions(addSyncOptions(addProjectOptions(command))).action((flags: RunFlags) =>
+  return addGeneralOptions(addThreadsOption(addSyncOptions(addProjectOptions(command)))).action((flags: RunFlags) =>
     runCommand(shell, flags, { failed: stoppedBeforeAny, run: (session) => runAll(session, flags) }),
   );
 }
