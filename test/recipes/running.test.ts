@@ -117,6 +117,7 @@ describe.skipIf(process.env['DINMO_TEST_RECIPES'] === undefined)('recipes', () =
 
     it('builds and sends; a failed build leaves the sync out, which is materialised by itself', async () => {
       const at = fresh();
+      await at.dbt('parse', '-q');
       const first = await dagster(at, settings(at), 'job', 'execute', '-j', 'dbt_and_dinmo');
       expect([first.code, first.printed]).toEqual([
         0,
@@ -150,6 +151,8 @@ describe.skipIf(process.env['DINMO_TEST_RECIPES'] === undefined)('recipes', () =
           ...env,
           PREFECT_HOME: join(at.folder, 'prefect'),
           DO_NOT_TRACK: '1',
+          // Its temporary server takes a while on a busy machine.
+          PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: '120',
           PREFECT_SERVER_ANALYTICS_ENABLED: 'false',
         },
       });
