@@ -57,7 +57,8 @@ const count = (value: unknown): number => {
 /** Braze refuses objects by their index; a row is one object here. */
 const tracked: FuzzedService['acknowledged'] = (exchanges, { operation, rows }) => {
   const answer = parse(exchanges.at(-1)?.body);
-  const isTaken = answer['message'] === 'success' || answer['message'] === 'queued';
+  const isCounted = operation === 'delete' && answer['message'] === undefined && count(answer['deleted']) >= 0;
+  const isTaken = answer['message'] === 'success' || answer['message'] === 'queued' || isCounted;
   const errors = listOf(answer['errors']).map(membersOf);
   const names = (row: OutgoingRow) => !errors.some(({ index }) => count(index) === rows.indexOf(row));
   return { most: isTaken ? rows.length - errors.length : 0, ...(operation === 'delete' ? {} : { names }) };

@@ -2,13 +2,10 @@ import { DinmoError } from '../../errors.ts';
 import { exchange } from '../answer.ts';
 import type { FieldValue, ServiceContext } from '../destination.ts';
 import { renderJson } from '../json.ts';
-import { type Reading, readAnswer } from './response.ts';
+import { type BrazePath, type Reading, readAnswer } from './response.ts';
 
 /** Of an instance: rest.iad-01.braze.com, rest.fra-02.braze.eu. https://www.braze.com/docs/api/basics#endpoints */
 const REST_HOST = /^rest\.[a-z]{2,4}-\d{2}\.braze\.(com|eu)$/;
-
-/** The paths that are used, all of them POST. */
-export type BrazePath = '/users/track' | '/users/delete' | '/v2/subscription/status/set';
 
 /** Talks to Braze's REST API for one sync. Never throws. */
 export interface BrazeApi {
@@ -33,7 +30,7 @@ export function createApi(context: Context): BrazeApi {
         body: renderJson(body),
         ...(signal === undefined ? {} : { signal }),
       });
-      return result.kind === 'outcome' ? result : readAnswer(result.response, context.clock.now());
+      return result.kind === 'outcome' ? result : readAnswer(result.response, context.clock.now(), path);
     },
   };
 }

@@ -14,6 +14,9 @@ import {
 import type { BatchOutcome, Receipt } from '../destination.ts';
 import type { HttpResponse } from '../http.ts';
 
+/** The paths that are used, all of them POST. */
+export type BrazePath = '/users/track' | '/users/delete' | '/v2/subscription/status/set';
+
 /** One entry of `errors`: which object of the request it is about. */
 export interface ObjectError {
   /** `attributes`, `events` or `purchases`. */
@@ -42,18 +45,18 @@ const PAUSE_MAX_MS = 15 * 60_000;
 /**
  * Reads any answer of Braze's REST API ("API errors and responses"): `{message: "success"}` with 2xx, also with `errors` of
  * single objects, the others being applied; `queued` (202) while Braze is under maintenance; any other message is a failure,
- * whatever the status. 400 with named objects is an answer too: none of the request was applied.
+ * whatever the status. The page of /users/delete has a count in place of the message. 400 with named objects is an answer
+ * too: none of the request was applied.
  */
-export function readAnswer(response: HttpResponse, now: number): Reading {
+export function readAnswer(response: HttpResponse, now: number, path: BrazePath): Reading {
   const { status } = response;
   const pauseMs = readPause(response, now);
   const body = readObject(response.json());
   if (body === null) return { kind: 'outcome', outcome: paused(foreignOutcome(response, now), pauseMs) };
   const message = scrub(readText(body['message']) ?? '');
   const { errors, unnamed } = readErrors(body);
-  // The page of /users/delete has no message in its answer.
-  const isDone =
-    message === 'success' || message === 'queued' || (message === '' && readCount(body['deleted']) !== null);
+  const isCount = path === '/users/delete' && body['message'] === undefined && readCount(body['deleted']) !== null;
+  const isDone = message === 'success' || message === 'queued' || isCount;
   const isTaken = status >= 200 && status < 300 && isDone;
   if (isTaken || (status === 400 && errors.length > 0)) {
     return { kind: 'answer', isRefused: !isTaken, body, message, errors, unnamed, pauseMs };
