@@ -17,7 +17,9 @@ type Context = Pick<ServiceContext, 'config' | 'credentials' | 'http' | 'clock'>
 
 /** Throws DinmoError `invalid-rest-endpoint` where the setting is no REST host of Braze's: the key goes nowhere else. */
 export function createApi(context: Context): BrazeApi {
-  const base = (context.baseUrl ?? restUrl(context.config)).replace(/\/+$/, '');
+  // Looked at in a rehearsal, too.
+  const own = restUrl(context.config);
+  const base = (context.baseUrl ?? own).replace(/\/+$/, '');
   return {
     async post(path, body, signal) {
       const result = await exchange(context.http, {
