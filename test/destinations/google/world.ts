@@ -32,7 +32,7 @@ export type Reply = { readonly status: number; readonly body: unknown };
 
 /** The simulated API in this process, on a clock of its own; every request is held against Google's discovery document. */
 export class World {
-  readonly clock = virtualClock(NOON);
+  readonly clock: ServiceContext['clock'];
   /** Google's clock is this much ahead of ours. */
   aheadMs = 0;
   readonly simulated: SimulatedDestination = google.open(null);
@@ -43,6 +43,10 @@ export class World {
   unlucky = 0;
   /** Answers that stand in for the platform's, for requests whose path contains the text; each is used once. */
   readonly scripted: { readonly path: string; readonly reply: Reply }[] = [];
+
+  constructor(clock = virtualClock(NOON)) {
+    this.clock = clock;
+  }
 
   readonly http: HttpClient = {
     request: async (request) => {

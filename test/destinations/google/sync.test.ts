@@ -1,0 +1,171 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ServiceKind } from '../../../src/artifacts/annotation.ts';
+import { eventId } from '../../../src/destinations/event-id.ts';
+import { audienceNormaliser } from '../../../src/destinations/google/normalise.ts';
+import { findService } from '../../../src/destinations/registry.ts';
+import type { Source } from '../../../src/diff/job.ts';
+import { type Sandbox, startSandbox } from '../../../src/sandbox/start.ts';
+import { type BenchActivation, Death, EngineBench } from '../../pipeline/engine-bench.ts';
+import { people, Shop } from '../../rules/shop.ts';
+import { makeBatch, makeRow } from '../rows.ts';
+import { AUDIENCE, CONVERSION, World } from './world.ts';
+
+/** Dies at each n-th await point; 1 is each. */
+const STRIDE = Number(process.env['DINMO_CRASH_STRIDE'] ?? 120);
+
+const SOURCE: Source = {
+  sql: 'select id as k0, email as i0, happened as t from rows',
+  keys: [{ name: 'id', sql: 'k0', dataType: 'BIGINT' }],
+  identifiers: [{ name: 'email_1', sql: 'i0', dataType: 'VARCHAR', kind: 'email', rank: 1, matching: true }],
+  fields: [],
+  eventTime: null,
+  destinationKey: null,
+};
+
+/** Google on the bench: each sync is a process of its own, with a session of its own. */
+class Activation {
+  readonly bench = new EngineBench();
+  readonly world = new World(this.bench.clock);
+  readonly service: ServiceKind;
+  #audienceId: string | null = null;
+
+  constructor(service: ServiceKind) {
+    this.service = service;
+    this.world.notReadyCalls = 1;
+  }
+
+  async sync(change: Partial<BenchActivation> & { readonly replace?: string } = {}): Promise<void> {
+    const { facts, normaliser, validate } = await findService('google', this.service);
+    const base = this.service === 'events' ? CONVERSION : AUDIENCE;
+    const { replace = 'delta', ...settings } = change;
+    const config = { ...base, replace };
+    const session = await this.world.open(this.service, {
+      ...{ config, audienceId: this.#audienceId, mode: change.mode ?? facts.defaultMode, activation: 'all.google' },
+    });
+    this.#audienceId = session.audienceId;
+    const eventTime = { name: 'event_time', sql: 't', dataType: 'TIMESTAMP' };
+    await this.bench.sync({
+      ...{ id: 'all.google', facts: { ...facts, limits: { ...facts.limits, rowsPerRequestMax: 4 } } },
+      source: this.service === 'events' ? { ...SOURCE, eventTime } : SOURCE,
+      ...(normaliser === null ? {} : { normaliser }),
+      validate: (row, now) => validate?.(row, now, config) ?? null,
+      send: (batch, signal) => session.send(batch, signal),
+      poll: (job, signal) => session.poll?.(job, signal) ?? Promise.reject(new Error('it has jobs')),
+      finish: () => session.finish(),
+      ...settings,
+    });
+  }
+
+  hold(emails: ReadonlyMap<number, string>): Promise<void> {
+    const rows = [...emails].map(([id, email]) => [id, email, '2026-03-01 11:00:00'] as const);
+    return this.bench.fill('rows', 'id bigint, email varchar, happened timestamp', rows);
+  }
+
+  /** Dies ever later, syncs again, and checks, until no death is met. */
+  async killed(
+    emailsOf: (round: number) => ReadonlyMap<number, string>,
+    check: (round: number) => void,
+  ): Promise<void> {
+    for (let round = 0, ended = false; !ended; round++) {
+      await this.hold(emailsOf(round));
+      let step = 0;
+      this.bench.mayDie = (where) => {
+        if (++step > round * STRIDE) throw new Death(where);
+      };
+      ended = await this.sync().then(
+        () => true,
+        () => false,
+      );
+      this.bench.mayDie = () => {};
+      await this.sync();
+      check(round);
+      expect(this.world.violations).toEqual([]);
+    }
+  }
+}
+
+const hashOf = (email: string): string => audienceNormaliser.normalise('email', email, {}) ?? '';
+
+/** Some leave and some have another address with each round. */
+function members(round: number): ReadonlyMap<number, string> {
+  const ids = Array.from({ length: 14 }, (_, index) => index + 1).filter((id) => (id * 7 + round) % 4 !== 0);
+  return new Map(ids.map((id) => [id, `p${id}.${id % 3 === 0 ? round : 0}@shop.example`]));
+}
+
+describe('killed at any moment, with jobs that take their time, and run again', () => {
+  it('a list ends equal to the segment', async () => {
+    const activation = new Activation('audiences');
+    await activation.killed(members, (round) => {
+      expect(activation.world.held()).toEqual([...members(round).values()].map(hashOf).sort());
+    });
+    await activation.bench.close();
+  });
+
+  it('each event is one conversion', async () => {
+    const activation = new Activation('events');
+    const events = (round: number): ReadonlyMap<number, string> =>
+      new Map(Array.from({ length: 8 * (round + 1) }, (_, index) => [index + 1, `p${index + 1}@shop.example`]));
+    await activation.killed(events, (round) => {
+      const [set] = activation.world.simulated.holdings(1_000).events;
+      const held = set?.events.map((event) => event['transactionId']).sort();
+      expect(held).toEqual([...events(round).keys()].map((id) => eventId('all.google', '987', String(id))).sort());
+    });
+    await activation.bench.close();
+  });
+
+  it('a full sync by watermark leaves exactly the segment, without others’ members', async () => {
+    const activation = new Activation('audiences');
+    const { bench, world } = activation;
+    await activation.hold(members(0));
+    await activation.sync();
+    const other = await world.open('audiences');
+    const stranger = { kind: 'email', value: hashOf('stranger@shop.example'), rank: 1, recordId: null } as const;
+    await other.send(makeBatch([makeRow({ seq: 1, identifiers: [stranger] })]), new AbortController().signal);
+    expect(world.held()).toContain(stranger.value);
+    await bench.clock.sleep(3_600_000);
+    await activation.hold(members(1));
+    await activation.sync({ mode: 'full', replace: 'watermark' });
+    expect(world.held()).toEqual([...members(1).values()].map(hashOf).sort());
+    await bench.close();
+  });
+});
+
+describe('dinmo sync to Google', () => {
+  let sandbox: Sandbox;
+  beforeAll(async () => {
+    sandbox = await startSandbox();
+  });
+  afterAll(() => sandbox.close());
+
+  it('makes the list, and counts as accepted what has been processed', async () => {
+    const shop = await Shop.open();
+    try {
+      Object.assign(shop.workspace.env, {
+        G_REFRESH: 's3cr3t-google-7',
+        G_CLIENT: 'client',
+        G_SECRET: 's3cr3t-google-8',
+      });
+      shop.configure({
+        vip: '      google_ads: {audience: VIP France}',
+        destinations: `  google_ads:
+    platform: google
+    service: audiences
+    config: {customer_id: 123-456-7890, terms_accepted: true, consent_ad_user_data: granted, consent_ad_personalization: granted}
+    credentials: {refresh_token: "{{ env_var('G_REFRESH') }}", client_id: "{{ env_var('G_CLIENT') }}", client_secret: "{{ env_var('G_SECRET') }}"}
+    base_url: ${sandbox.baseUrl('google', 'google_ads')}
+`,
+      });
+      await shop.hold(people(1, 50));
+      expect(await shop.json('sync')).toMatchObject({ code: 0, activations: [{ accepted: { insert: 50 } }] });
+      const [state] = sandbox.state().destinations;
+      expect(state).toMatchObject({
+        audiences: [{ name: 'VIP France', size: 50, owner: 'accountTypes/GOOGLE_ADS/accounts/1234567890' }],
+        violations: { count: 0 },
+      });
+      // Token, look, create, send, ask.
+      expect(state?.requests.total).toBe(5);
+    } finally {
+      await shop.close();
+    }
+  });
+});
