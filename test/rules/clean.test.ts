@@ -24,10 +24,7 @@ const HELD = '      crm: {operations: [insert, update, delete], mapping: {email:
 const NOTHING = { code: 0, left_behind: [], tables: [] };
 
 async function tables(): Promise<readonly string[]> {
-  const rows = await shop.workspace.sql(
-    `select table_name from information_schema.tables where table_schema = 'main_DINMO_DELTA_STORAGE' order by 1`,
-  );
-  return rows.map((row) => String(row['table_name']));
+  return await shop.target.tables(shop.deltaStorage());
 }
 
 describe('clean', () => {
@@ -166,13 +163,12 @@ describe('clean', () => {
   test('goes on after a death: tables without a row, a row without tables, a run that was never closed', async () => {
     await shop.one('sync');
     shop.configure({ vip: '      other: {to: hook}' });
-    const schema = '"main_DINMO_DELTA_STORAGE"';
     const [snapshot = ''] = (await tables()).filter((name) => name.startsWith('snapshot_vip_hook'));
-    await shop.workspace.sql(
-      `drop table ${schema}."${snapshot}"`,
-      `create table ${schema}.changes_vip_long_gone_0123abcd as select 1 as seq`,
-      `create table ${schema}.notes_of_a_colleague as select 1 as n`,
-      `update ${schema}.runs set status = 'running', closing = '{}' where activation_id = 'vip.hook'`,
+    await shop.sql(
+      `drop table ${shop.stored(snapshot)}`,
+      `create table ${shop.stored('changes_vip_long_gone_0123abcd')} as select 1 as seq`,
+      `create table ${shop.stored('notes_of_a_colleague')} as select 1 as n`,
+      `update ${shop.stored('runs')} set status = 'running', closing = '{}' where activation_id = 'vip.hook'`,
     );
     expect(await clean()).toMatchObject({
       code: 1,
@@ -190,10 +186,10 @@ describe('clean', () => {
   });
 
   test('takes away all of a rehearsal whose sandbox is gone', async () => {
-    const schema = '"main_DINMO_DELTA_STORAGE_SANDBOX"';
-    await shop.workspace.sql(
-      `create schema ${schema}`,
-      `create table ${schema}.facts as select 'sandbox_instance' as name, 'gone' as value`,
+    const schema = `${shop.deltaStorage()}_SANDBOX`;
+    await shop.sql(
+      shop.target.state.createSchema({ database: null, schema }),
+      `create table ${shop.stored('facts', schema)} as select 'sandbox_instance' as name, 'gone' as value`,
     );
     await shop.one('sync');
     const before = await tables();

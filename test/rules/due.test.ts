@@ -19,7 +19,7 @@ afterAll(() => shop.close());
 beforeEach(async () => {
   shop.build();
   shop.hook.poison.clear();
-  await shop.workspace.sql('drop schema if exists "main_DINMO_DELTA_STORAGE" cascade');
+  await shop.sql(`drop schema if exists ${shop.target.state.identifier(shop.deltaStorage())} cascade`);
 });
 
 const options = () => ({
