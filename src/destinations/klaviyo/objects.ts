@@ -182,7 +182,7 @@ async function requestDeletion(
   { id }: { readonly id: string | null },
   signal: AbortSignal,
 ): Promise<Refusal | null> {
-  const profile = { data: { type: 'profile', id } };
+  const profile = { data: { type: 'profile', id, attributes: {} } };
   const body = renderJson({ data: { type: 'data-privacy-deletion-job', attributes: { profile } } });
   const answer = await api.call({ method: 'POST', path: 'data-privacy-deletion-jobs', body, signal });
   return answer.kind === 'value' || answer.status === 404 ? null : answer;

@@ -138,7 +138,9 @@ class Account implements SimulatedDestination {
 
   /** `POST /api/data-privacy-deletion-jobs`: by exactly one identifier; whether somebody has it or not, 202. */
   #delete(request: SandboxRequest, context: RequestContext): Answer {
-    const profile = z.strictObject({ data: z.strictObject({ type: z.literal('profile'), id: z.string().min(1) }) });
+    const profile = z.strictObject({
+      data: z.strictObject({ type: z.literal('profile'), id: z.string().min(1), attributes: z.strictObject({}) }),
+    });
     const data = z.strictObject({
       type: z.literal('data-privacy-deletion-job'),
       attributes: z.strictObject({ profile }),
