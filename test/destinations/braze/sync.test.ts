@@ -11,7 +11,7 @@ import { people, Shop } from '../../rules/shop.ts';
 import { makeContext } from '../rows.ts';
 
 /** Dies at each n-th await point; 1 is each. */
-const STRIDE = Number(process.env['DINMO_CRASH_STRIDE'] ?? 50);
+const STRIDE = Number(process.env['DINMO_CRASH_STRIDE'] ?? 60);
 
 let sandbox: Sandbox;
 let http: ClosableHttpClient;
@@ -138,7 +138,7 @@ async function killed(
       await hold(bench, service, round);
       let step = 0;
       bench.mayDie = (where) => {
-        if (++step > round * STRIDE) throw new Death(where);
+        if (++step > round * STRIDE + STRIDE / 2) throw new Death(where);
       };
       ended = await bench.sync(activation).then(
         () => true,
