@@ -140,18 +140,14 @@ describe('dinmo sync to Google', () => {
   it('makes the list, and counts as accepted what has been processed', async () => {
     const shop = await Shop.open();
     try {
-      Object.assign(shop.workspace.env, {
-        G_REFRESH: 's3cr3t-google-7',
-        G_CLIENT: 'client',
-        G_SECRET: 's3cr3t-google-8',
-      });
+      shop.workspace.env['G_KEY'] = 's3cr3t-google-7';
       shop.configure({
         vip: '      google_ads: {audience: VIP France}',
         destinations: `  google_ads:
     platform: google
     service: audiences
     config: {customer_id: 123-456-7890, terms_accepted: true, consent_ad_user_data: granted, consent_ad_personalization: granted}
-    credentials: {refresh_token: "{{ env_var('G_REFRESH') }}", client_id: "{{ env_var('G_CLIENT') }}", client_secret: "{{ env_var('G_SECRET') }}"}
+    credentials: {service_account_json: "{{ env_var('G_KEY') }}"}
     base_url: ${sandbox.baseUrl('google', 'google_ads')}
 `,
       });
