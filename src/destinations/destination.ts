@@ -26,9 +26,10 @@ export interface Service {
   readonly normaliser: Normaliser | null;
   /**
    * When an accepted row is safe with the platform. Left out: at once. `finish`: only when `finish()` has returned (files,
-   * which are published then), so that a run that ends before it has to treat its accepted rows as unknown.
+   * which are published then), so that a run that ends before it has to treat its accepted rows as unknown. `full-finish`: so in
+   * mode full only (a table that is replaced at the end), at once in the others.
    */
-  readonly acknowledges?: 'finish';
+  readonly acknowledges?: 'finish' | 'full-finish';
   /** Rows go out as the warehouse wrote them, key and fields side by side, whatever their identifiers: batches carry `text`. */
   readonly rowsAsText?: true;
   /**

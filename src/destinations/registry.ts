@@ -11,6 +11,7 @@ import { klaviyoFacts } from './klaviyo/facts.ts';
 import { metaFacts } from './meta/facts.ts';
 import { salesforceFacts } from './salesforce/facts.ts';
 import { slackFacts } from './slack/facts.ts';
+import { sqlFacts } from './sql/facts.ts';
 import { webhookFacts } from './webhook/facts.ts';
 import { zendeskFacts } from './zendesk/facts.ts';
 
@@ -30,6 +31,7 @@ const PLATFORMS: Readonly<Record<string, Entry>> = {
   meta: { facts: metaFacts, load: async () => (await import('./meta/index.ts')).meta },
   salesforce: { facts: salesforceFacts, load: async () => (await import('./salesforce/index.ts')).salesforce },
   slack: { facts: slackFacts, load: async () => (await import('./slack/index.ts')).slack },
+  sql: { facts: sqlFacts, load: async () => (await import('./sql/index.ts')).sql },
   webhook: { facts: webhookFacts, load: async () => (await import('./webhook/index.ts')).webhook },
   zendesk: { facts: zendeskFacts, load: async () => (await import('./zendesk/index.ts')).zendesk },
 };

@@ -70,7 +70,9 @@ export async function execute(execution: Execution): Promise<DeliveryOutcome> {
   // The plan's own tables are this session's: answers are written by another, while the next changes are read.
   const writer = await ledger.warehouse.another();
   const journal = journalOf(execution, writer);
-  const held = prepared.service.acknowledges === 'finish' ? new HeldJournal(journal) : null;
+  const { acknowledges } = prepared.service;
+  const atFinish = acknowledges === 'finish' || (acknowledges === 'full-finish' && prepared.activation.mode === 'full');
+  const held = atFinish ? new HeldJournal(journal) : null;
   const { service } = prepared;
   const { jobs } = service.facts;
   const known = { ...service.facts.limits, ...service.limits?.(prepared.endpoint.config, execution.changes) };

@@ -7,12 +7,13 @@ import { meta } from './meta/index.ts';
 import type { SimulatedPlatform } from './platform.ts';
 import { salesforce } from './salesforce/index.ts';
 import { slack } from './slack/index.ts';
+import { sql } from './sql/index.ts';
 import { webhook } from './webhook/index.ts';
 import { zendesk } from './zendesk/index.ts';
 
 /** The simulated platforms by name: one folder of this room each. */
 export const simulatedPlatforms: ReadonlyMap<string, SimulatedPlatform> = new Map(
-  [braze, files, google, hubspot, klaviyo, meta, salesforce, slack, webhook, zendesk].map((platform) => [
+  [braze, files, google, hubspot, klaviyo, meta, salesforce, slack, sql, webhook, zendesk].map((platform) => [
     platform.name,
     platform,
   ]),

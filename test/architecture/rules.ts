@@ -59,10 +59,10 @@ const OPENERS: Readonly<Record<string, string>> = {
 
 /** Where a package may be imported, as the start of a path in src/. Packages not listed are free. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  '@duckdb/node-api': ['warehouse/duckdb/', 'destinations/files/'],
+  '@duckdb/node-api': ['warehouse/duckdb/', 'destinations/files/', 'destinations/sql/'],
   '@google-cloud/bigquery': ['warehouse/bigquery/'],
   'snowflake-sdk': ['warehouse/snowflake/'],
-  pg: ['warehouse/postgres/'],
+  pg: ['warehouse/postgres/', 'destinations/sql/'],
   undici: ['destinations/http'],
   'libphonenumber-js': ['destinations/'],
   'p-queue': ['delivery/'],
