@@ -139,7 +139,7 @@ describe('the org', () => {
   });
 
   it('gives a token for a signed JWT', async () => {
-    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
     const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString().replaceAll('\n', '\\n');
     const org = orgs.make();
     const clock = { now: () => Date.now(), sleep: async () => {} };

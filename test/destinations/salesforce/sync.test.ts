@@ -8,7 +8,7 @@ import { people, Shop } from '../../rules/shop.ts';
 import { MEMBERS, OBJECTS, Orgs } from './org-bench.ts';
 
 /** Dies at each n-th await point; 1 is each. */
-const STRIDE = Number(process.env['DINMO_CRASH_STRIDE'] ?? 60);
+const STRIDE = Number(process.env['DINMO_CRASH_STRIDE'] ?? 250);
 
 let orgs: Orgs;
 beforeAll(async () => {
