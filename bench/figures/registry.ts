@@ -12,6 +12,7 @@ import { bytesWritten, planAndPromote } from './plan-and-promote.ts';
 import { poison } from './poison.ts';
 import { rateLimit } from './rate-limit.ts';
 import { secondSync1m, secondSync100k } from './second-sync.ts';
+import { sideBySide } from './side-by-side.ts';
 import { startUp } from './start-up.ts';
 import { statements } from './statements.ts';
 import { upgrade } from './upgrade.ts';
@@ -30,6 +31,7 @@ export const experiments: readonly Experiment[] = [
   secondSync100k,
   secondSync1m,
   rateLimit,
+  sideBySide,
   memory,
   poison,
   kills,

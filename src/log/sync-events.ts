@@ -56,6 +56,20 @@ export const ACTIVATION_EVENTS: readonly LogEventDoc[] = [
     rare: true,
   },
   {
+    event: 'job.recovered',
+    level: 'info',
+    keys: { rows: 'of the job', outcome: 'what became of it; open: given up' },
+    meaning: 'A job that an earlier run left open has ended: what it did is written down.',
+    rare: true,
+  },
+  {
+    event: 'run.left_open',
+    level: 'info',
+    keys: { jobs: 'how many are open' },
+    meaning: 'A job is still open at the platform: the run is closed by a later one, which asks for it first.',
+    rare: true,
+  },
+  {
     event: 'state.cleaned',
     level: 'info',
     keys: {},
@@ -131,10 +145,28 @@ export const DELIVERY_EVENTS: readonly LogEventDoc[] = [
     keys: {
       batch: 'the first and the last change, by number',
       rows: 'how many',
-      outcome: 'accepted, mixed, refused or deferred',
+      outcome: 'accepted, mixed, refused, deferred, or open (its job has not ended)',
       duration_ms: 'from the first request to the answer that counted, in milliseconds',
     },
     meaning: 'A batch has its outcome.',
+  },
+  {
+    event: 'job.submitted',
+    level: 'debug',
+    keys: { batch: 'the first and the last change, by number', after_ms: 'when to ask first; null: the usual delay' },
+    meaning: 'The platform took a batch as a job that ends later. Its handle is written down.',
+    rare: true,
+  },
+  {
+    event: 'job.polled',
+    level: 'debug',
+    keys: {
+      rows: 'of the job',
+      polls: 'how often it was asked for',
+      outcome: 'submitted: not done yet; retry: ask again',
+    },
+    meaning: 'A job was asked for.',
+    rare: true,
   },
   {
     event: 'request.retried',

@@ -74,8 +74,15 @@ export class Line {
       rows = 1000,
       bytes = 1_000_000,
       connections = 1,
+      homogeneity,
       ...more
-    }: Partial<SendContext> & { rows?: number; bytes?: number; connections?: number; retry?: RetryPolicy } = {},
+    }: Partial<SendContext> & {
+      rows?: number;
+      bytes?: number;
+      connections?: number;
+      retry?: RetryPolicy;
+      homogeneity?: (row: OutgoingChange) => string;
+    } = {},
   ): Promise<DeliveryOutcome> {
     const journal: DeliveryJournal = {
       intend: async (lo, hi) => {
@@ -116,6 +123,7 @@ export class Line {
       limits: { rowsPerRequestMax: rows, requestBytesMax: bytes, connectionsMax: connections },
       journal,
       send: this.context(more),
+      ...(homogeneity === undefined ? {} : { homogeneity }),
     };
     return await deliver(input);
   }
