@@ -10,7 +10,7 @@ import { sqlFacts } from './facts.ts';
 import { openPostgres } from './postgres.ts';
 import type { RowWriting } from './rows.ts';
 import { openSession } from './session.ts';
-import { audienceTable, type RowShape, requireName, requireTable, stagingName } from './table.ts';
+import { audienceTable, requireName, requireTable, stagingName } from './table.ts';
 
 function createService(facts: ServiceFacts): Service {
   return {
@@ -27,26 +27,31 @@ function createService(facts: ServiceFacts): Service {
 
 async function open(facts: ServiceFacts, context: ServiceContext): Promise<Session> {
   const database = await openDatabase(context);
-  const rehearsal = context.baseUrl !== null;
-  const schema = requireName('config.schema', String(context.config['schema'] ?? database.dialect.defaultSchema));
-  const audience = context.audienceId ?? audienceTable(context.audienceName ?? context.activation);
-  const isAudience = facts.service === 'audiences';
-  const name: TableName = {
-    schema,
-    name: isAudience ? audience : requireName('config.table', String(context.config['table'] ?? '')),
-  };
-  const own = OWN[facts.service](context, name);
   try {
-    const shape: RowShape = { keyColumn: own.writing.keyColumn, own: own.columns, columns: context.columns };
-    const create = rehearsal || context.config['create_table'] === true;
-    const table = await requireTable(database, name, { shape, create });
-    const staging = facts.replacesWhole && context.mode === 'full' ? stagingName(name, context.activation) : null;
-    const audienceId = isAudience ? audience : null;
-    return hideRowValues(await openSession({ database, table, writing: own.writing, staging, audienceId }));
+    return hideRowValues(await openTable(facts, context, database));
   } catch (thrown) {
     await database.close();
     throw thrown instanceof DinmoError ? thrown : openingError(database, thrown);
   }
+}
+
+async function openTable(facts: ServiceFacts, context: ServiceContext, database: SqlDatabase): Promise<Session> {
+  const { config } = context;
+  const schema = requireName('config.schema', String(config['schema'] ?? database.dialect.defaultSchema));
+  const isAudience = facts.service === 'audiences';
+  const audience = context.audienceId ?? audienceTable(context.audienceName ?? context.activation);
+  const name: TableName = {
+    schema,
+    name: isAudience ? audience : requireName('config.table', String(config['table'] ?? '')),
+  };
+  const { columns, writing } = OWN[facts.service](context, name);
+  const isRehearsal = context.baseUrl !== null;
+  const table = await requireTable(database, name, {
+    shape: { keyColumn: writing.keyColumn, own: columns, columns: context.columns },
+    create: isRehearsal || config['create_table'] === true,
+  });
+  const staging = facts.replacesWhole && context.mode === 'full' ? stagingName(name, context.activation) : null;
+  return await openSession({ database, table, writing, staging, audienceId: isAudience ? audience : null });
 }
 
 interface Own {
