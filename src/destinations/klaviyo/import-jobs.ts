@@ -8,6 +8,10 @@ import { type KlaviyoError, type Reading, type Refusal, readError } from './resp
 const ERRORS_MAX = 100;
 const PAGES_MAX = 100;
 
+/** A small job may be done soon. */
+const SMALL_JOB = 200;
+const SMALL_JOB_POLL_MS = 300;
+
 /**
  * `POST /api/profile-bulk-import-jobs`: profiles are made or updated by a job, and added to a list where one is given. `inRows`:
  * the profiles stand in the order of the batch's rows, one for each, so that an error's place names its row. It stands in the handle.
@@ -34,7 +38,8 @@ export async function submitImport(
   if (id === null || !/^[\w.:-]{1,200}$/.test(id)) {
     return notAnAcknowledgement('Klaviyo answered without the id of the import job');
   }
-  const outcome: BatchOutcome = { kind: 'submitted', handle: given.inRows ? id : `${id} *`, pollAfterMs: null };
+  const pollAfterMs = given.profiles.length <= SMALL_JOB ? SMALL_JOB_POLL_MS : null;
+  const outcome: BatchOutcome = { kind: 'submitted', handle: given.inRows ? id : `${id} *`, pollAfterMs };
   return withPause(outcome, answer.pauseMs);
 }
 

@@ -7,8 +7,8 @@ import { IDENTIFIERS, type ProfileFault, type ProfileInput, type Profiles, profi
 const PROFILES_MAX = 10_000;
 const BYTES_MAX = 5_000_000;
 const PROFILE_BYTES_MAX = 100_000;
-/** How often a job is asked for before it is complete: once queued, once processing. */
-const POLLS_UNTIL_DONE = 2;
+/** A job of more is still processing when it is first asked for. */
+const PROFILES_AT_ONCE = 1_000;
 const LIFETIME_MS = 7 * 24 * 60 * 60_000;
 
 const jobBody = z.strictObject({
@@ -128,7 +128,7 @@ export function poisonValues({ attributes }: ProfileInput): readonly string[] {
 }
 
 function describe(job: ImportJob, baseUrl: string): Record<string, unknown> {
-  const isDone = job.polls >= POLLS_UNTIL_DONE;
+  const isDone = job.polls > (job.total > PROFILES_AT_ONCE ? 1 : 0);
   const status = isDone ? 'complete' : job.polls === 0 ? 'queued' : 'processing';
   const time = new Date(job.createdAt).toISOString();
   return {

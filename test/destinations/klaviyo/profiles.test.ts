@@ -52,7 +52,7 @@ describe('an import job', () => {
     ]);
     const fields =
       '{"first_name":"Ann","phone_number":"06 12 34 56 78","location.city":"Lyon","location.zip":69001,"plan":"gold","points":12345678901234567890,"old":null}';
-    expect(await send([row(1, fields)])).toEqual({ kind: 'submitted', handle: 'job-1', pollAfterMs: null });
+    expect(await send([row(1, fields)])).toEqual({ kind: 'submitted', handle: 'job-1', pollAfterMs: 300 });
     expect(session.account).toBe('AbC123');
     expect(asked[1]).toMatchObject({
       method: 'POST',
