@@ -46,7 +46,7 @@ function rewriteActivations(folder: string, names: readonly string[]): void {
 
 async function wall(round: Round, { rows, wanted }: { readonly rows: number; readonly wanted: number }) {
   const folder = await project(round, { rows, wanted });
-  await round.sink.set({ latencyMs: LATENCY_MS, keep: false });
+  await round.sink.set({ latencyMs: LATENCY_MS });
   const { usage, report } = await dinmo(folder, ['sync', '--threads', '5']);
   must(report.status === 'succeeded', JSON.stringify(report));
   const { rows: taken } = await round.sink.counts();
