@@ -51,6 +51,15 @@ export interface Service {
   homogeneity?(row: OutgoingRow): string;
   /** Opens the service for one activation. Called once a sync, before the first batch; may call the platform (find or create the audience, check the account). */
   open(context: ServiceContext): Promise<Session>;
+  /**
+   * Asks the platform itself whether it would take these changes, for `plan --remote`: of each operation up to some hundred, as
+   * `send` would get them. Applies nothing and makes nothing, no audience either. `detail` is one sentence, without personal data.
+   * Left out: the platform has no means for it. Throws DinmoError.
+   */
+  validateRemote?(
+    context: ServiceContext,
+    rows: readonly OutgoingRow[],
+  ): Promise<{ readonly ok: boolean; readonly detail: string }>;
   /** Deletes an audience that was emptied, for `clean --delete-audience`. Left out: the service has no means for it. Throws DinmoError. */
   deleteAudience?(
     context: Pick<ServiceContext, 'config' | 'credentials' | 'baseUrl' | 'http' | 'logger' | 'clock'>,

@@ -2,8 +2,8 @@ import type { Session } from '../destinations/destination.ts';
 import type { DiffJob } from '../diff/job.ts';
 import { DinmoError } from '../errors.ts';
 import { type ActivationState, readActivationStates } from '../record/ledger.ts';
-import { clockOf, loggerOf } from './options.ts';
 import type { Prepared } from './prepare-run.ts';
+import { serviceContext } from './service-context.ts';
 import type { SyncRun } from './sync-run.ts';
 
 /** Opens the destination and records what it is known by from now on. A refusal is a value: the run is closed with it. */
@@ -13,35 +13,17 @@ export async function openSession(
   { job, changes }: { readonly job: DiffJob; readonly changes: number },
 ): Promise<Session | DinmoError> {
   const { ledger } = run.storage;
-  const { activation, endpoint, service, state } = prepared;
+  const { activation, service, state } = prepared;
   const where = `activation_id = ${ledger.text(activation.id)}`;
   if (service.facts.audience?.renamable === false && state?.audienceId && state.audience !== activation.audience)
     return audienceNotRenamable(prepared, state.audience);
   try {
-    const session = await service.open({
-      activation: activation.id,
-      syncId: run.syncId,
-      changes,
-      mode: activation.mode,
-      operations: activation.operations,
-      config: endpoint.config,
-      credentials: endpoint.credentials,
-      baseUrl: endpoint.baseUrl,
-      audienceName: activation.audience,
-      audienceId: state?.audienceId ?? null,
-      audienceNameBefore: state?.audience ?? null,
-      accountBefore: state?.account ?? null,
-      columns: job.source.fields.map(({ mapped, column }) => ({
-        field: mapped.field,
-        dataType: column?.dataType ?? 'VARCHAR',
-      })),
-      identifierKinds: activation.identifiers.map(({ kind, rank }) => ({ kind, rank })),
-      destinationKeyField: job.source.destinationKey?.name ?? null,
-      projectDir: run.context.project.dir,
-      http: run.equipment.http,
-      clock: clockOf(run.options),
-      logger: loggerOf(run.options),
-    });
+    const session = await service.open(
+      serviceContext(prepared, {
+        ...{ job, changes, syncId: run.syncId, projectDir: run.context.project.dir },
+        ...{ http: run.equipment.http, options: run.options },
+      }),
+    );
     if (session.account !== null && state?.account && state.account !== session.account) {
       await session.abandon();
       return accountChanged(prepared);

@@ -42,6 +42,8 @@ export interface SyncOptions extends CommandOptions {
   readonly resume?: boolean;
   /** Of the selected activations only those whose schedule asks for a run since their last success. */
   readonly due?: boolean;
+  /** `plan`: also asks each platform that has a means for it whether it would take the first changes; nothing is applied. */
+  readonly remote?: boolean;
   /** Accounts that are synced side by side. Default 4; a plan takes one activation after another. */
   readonly threads?: number;
 }

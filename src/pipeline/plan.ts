@@ -1,6 +1,7 @@
 import { planAlone } from '../diff/plan.ts';
 import type { Activation } from '../knowledge/store.ts';
 import type { SyncReport } from '../report/activation-report.ts';
+import { askRemote } from './ask-remote.ts';
 import { findUnfinished, tablesForPlan } from './close-run.ts';
 import { chooseDue } from './due.ts';
 import { prepareTelling, stopwatch, tellPlan } from './events.ts';
@@ -8,7 +9,7 @@ import { untilInterrupted } from './interruption.ts';
 import { loggerOf, type SyncOptions } from './options.ts';
 import { buildJob } from './prepare-run.ts';
 import { type Bench, conduct } from './run-activations.ts';
-import { type ActivationResult, plainResult, plannedResult, verdictsOf } from './verdict.ts';
+import { type ActivationResult, plainResult, plannedResult, verdictsOf, withRemote } from './verdict.ts';
 
 /** What each destination would receive: nothing is sent, nothing is written, no lock is taken. Works on every target. */
 export async function planActivations(options: SyncOptions): Promise<SyncReport> {
@@ -25,10 +26,13 @@ export async function planActivations(options: SyncOptions): Promise<SyncReport>
 /** What one activation would send, as `plan` says it. */
 export async function planOne(
   options: SyncOptions,
-  { context, storage, warehouse, dialect }: Pick<Bench, 'context' | 'storage' | 'warehouse' | 'dialect'>,
+  bench: Pick<Bench, 'context' | 'storage' | 'warehouse' | 'dialect'> & Partial<Pick<Bench, 'equipment'>>,
   activation: Activation,
 ): Promise<ActivationResult> {
-  const prepared = await prepareTelling({ context, storage }, { activation, secrets: 'unused' });
+  const { context, storage, warehouse, dialect, equipment } = bench;
+  const isAsked = options.remote === true && equipment !== undefined;
+  const secrets = isAsked ? 'needed' : 'unused';
+  const prepared = await prepareTelling({ context, storage }, { activation, secrets });
   if (prepared.state?.paused === true && options.resume !== true) return pausedResult(activation);
   const { ledger, existing } = storage;
   const passed = stopwatch();
@@ -52,7 +56,13 @@ export async function planOne(
   const bytes = await warehouse.estimate?.(job.source.sql);
   const plan = await planAlone(warehouse, job);
   tellPlan(loggerOf(context.options), plan, passed());
-  const planned = plannedResult(prepared, plan, verdictsOf(plan, prepared.gate, options));
+  const local = plannedResult(prepared, plan, verdictsOf(plan, prepared.gate, options));
+  const planned = isAsked
+    ? withRemote(
+        local,
+        await askRemote({ context, equipment, warehouse }, prepared, { job, changes: plan.changes, options }),
+      )
+    : local;
   return bytes === undefined ? planned : { ...planned, report: { ...planned.report, bytes } };
 }
 

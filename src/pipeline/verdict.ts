@@ -4,7 +4,12 @@ import type { GateVerdict } from '../diff/gate.ts';
 import type { DinmoError, ExitCode } from '../errors.ts';
 import type { Activation } from '../knowledge/store.ts';
 import type { SettledCounts } from '../record/settle.ts';
-import type { ActivationDetail, ActivationReport, ActivationStatus } from '../report/activation-report.ts';
+import type {
+  ActivationDetail,
+  ActivationReport,
+  ActivationStatus,
+  RemoteVerdict,
+} from '../report/activation-report.ts';
 import { failureText } from '../report/failure.ts';
 import type { SyncOptions } from './options.ts';
 import type { Prepared } from './prepare-run.ts';
@@ -137,6 +142,12 @@ export function plannedResult(prepared: Prepared, plan: DeliveryPlan, verdicts: 
     report: plannedReport(prepared, plan, 'planned', noteOf(plan)),
     detail: detailOf(prepared, plan, { exitCode: 0, overridden: verdicts.overridden, durationMs: null }),
   };
+}
+
+/** The same with the platform's own word: what it would not take makes the exit code 1. */
+export function withRemote({ report, detail }: ActivationResult, remote: RemoteVerdict): ActivationResult {
+  const exitCode = remote.ok ? detail.exitCode : (Math.max(detail.exitCode, 1) as ExitCode);
+  return { report: { ...report, remote }, detail: { ...detail, exitCode } };
 }
 
 /** A run that was left open: what it sent is counted when it is closed. */

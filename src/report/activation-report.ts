@@ -25,6 +25,17 @@ export interface ActivationReport {
   readonly reason: string | null;
   /** `plan`, where the warehouse bills by what it reads: bytes that one look at the rows of the activation would read. Else it is left out. */
   readonly bytes?: number;
+  /** `plan --remote`: what the platform says of the first changes. Else it is left out. */
+  readonly remote?: RemoteVerdict;
+}
+
+/** A platform's own word on changes that it was shown, none of which was applied. */
+export interface RemoteVerdict {
+  /** False where there was nothing to ask, or no means to. */
+  readonly asked: boolean;
+  readonly ok: boolean;
+  /** One sentence, no personal data. */
+  readonly detail: string;
 }
 
 /** What a person is told beside the counts; not part of the stable JSON. */

@@ -1,5 +1,11 @@
 import type { OperationCounts } from '../diff/delivery-plan.ts';
-import type { ActivationDetail, ActivationReport, ActivationStatus, SyncReport } from './activation-report.ts';
+import type {
+  ActivationDetail,
+  ActivationReport,
+  ActivationStatus,
+  RemoteVerdict,
+  SyncReport,
+} from './activation-report.ts';
 import { dueJson, renderDue } from './due-report.ts';
 import { formatBytes, formatCount, formatDuration, formatMany, renderTable, type TableColumn, wrap } from './layout.ts';
 import type { Style } from './style.ts';
@@ -83,8 +89,14 @@ function notesOf(activation: ActivationReport, detail: ActivationDetail | undefi
   return [
     ...(counts.length === 0 ? [] : [counts.join(' · ')]),
     ...(activation.bytes === undefined ? [] : [`its rows are ${formatBytes(activation.bytes)} to read`]),
+    ...(activation.remote === undefined ? [] : [remoteNote(activation.remote)]),
     ...(activation.reason === null ? [] : [activation.reason]),
   ];
+}
+
+function remoteNote({ asked, ok, detail }: RemoteVerdict): string {
+  if (!asked) return `not asked: ${detail}`;
+  return `${ok ? 'the platform would take them' : 'the platform would refuse'}: ${detail}`;
 }
 
 function invalidNote(activation: ActivationReport, detail: ActivationDetail | undefined): readonly string[] {
@@ -144,6 +156,7 @@ export function syncJson(report: Pick<SyncReport, 'activations' | 'error' | 'due
       unchanged: activation.unchanged,
       reason: activation.reason,
       ...(activation.bytes === undefined ? {} : { bytes: activation.bytes }),
+      ...(activation.remote === undefined ? {} : { remote: activation.remote }),
     })),
     ...(report.due === undefined ? {} : { due: dueJson(report.due) }),
     // Set only when the command stopped before it computed any activation.

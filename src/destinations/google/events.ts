@@ -4,7 +4,7 @@ import { hideRowValues } from '../row-values.ts';
 import { digitsOf, renderDestination } from './account.ts';
 import { createApi, type GoogleApi } from './api.ts';
 import { renderEvent, validateEvent } from './event.ts';
-import { type Ingestion, ingest, type JsonObject } from './ingest.ts';
+import { type Ingestion, ingest, type JsonObject, validate } from './ingest.ts';
 import { encode, encodingOf } from './members.ts';
 import { eventNormaliser, sha256 } from './normalise.ts';
 import { askStatus } from './status.ts';
@@ -15,6 +15,9 @@ export function createEvents(facts: ServiceFacts): Service {
     normaliser: eventNormaliser,
     validate: (row, now, config) => (config === undefined ? null : validateEvent(row, { config, now })),
     open: async (context) => hideRowValues(createSession(createApi(context), context, facts.limits.rowsPerRequestMax)),
+    async validateRemote(context, rows) {
+      return await validate(rows, ingestionOf(context), createApi(context));
+    },
     async verify(context) {
       const { config } = context;
       const emailAddress = encode(sha256('doctor@example.com'), config);
@@ -43,15 +46,17 @@ function renderBody(config: ServiceContext['config'], events: readonly JsonObjec
   };
 }
 
-function createSession(api: GoogleApi, context: ServiceContext, itemsMax: number): Session {
-  const { config, clock, logger } = context;
-  const ingestion: Ingestion = {
+function ingestionOf(context: ServiceContext): Pick<Ingestion, 'path' | 'items' | 'body'> {
+  return {
     path: '/events:ingest',
     items: (row) => [renderEvent(row, context)],
-    body: (events) => renderBody(config, events),
-    itemsMax,
-    waits: config['confirm'] !== 'taken',
+    body: (events) => renderBody(context.config, events),
   };
+}
+
+function createSession(api: GoogleApi, context: ServiceContext, itemsMax: number): Session {
+  const { config, clock, logger } = context;
+  const ingestion: Ingestion = { ...ingestionOf(context), itemsMax, waits: config['confirm'] !== 'taken' };
   return {
     audienceId: null,
     account: null,

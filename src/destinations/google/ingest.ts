@@ -78,6 +78,28 @@ function settled(batch: Batch, left: ReadonlyMap<number, NamedItem>): BatchOutco
   return { kind: 'receipts', receipts };
 }
 
+/**
+ * Asks with `validateOnly` whether Google would take the rows: nothing is applied. It says only what a request is refused for at
+ * once; what the processing finds later it does not say.
+ */
+export async function validate(
+  rows: readonly OutgoingRow[],
+  ingestion: Pick<Ingestion, 'path' | 'items' | 'body'>,
+  api: GoogleApi,
+): Promise<{ readonly ok: boolean; readonly detail: string }> {
+  const items = rows.flatMap((row) => ingestion.items(row));
+  if (items.length === 0) return { ok: true, detail: 'nothing of it is sent' };
+  const body = { ...ingestion.body(items), validateOnly: true };
+  const answer = await api.call({ method: 'POST', path: ingestion.path, body });
+  if (answer.kind === 'value') return { ok: true, detail: `${rows.length} shown to ${ingestion.path}` };
+  if (answer.kind === 'outcome') {
+    return { ok: false, detail: 'message' in answer.outcome ? answer.outcome.message : 'no answer' };
+  }
+  // Google's own words may repeat a value of the row.
+  const codes = [...new Set(answer.items.map(({ code }) => code))].join(', ');
+  return { ok: false, detail: `${answer.items.length} of the ${rows.length} shown to ${ingestion.path} (${codes})` };
+}
+
 /** One row may be several items. */
 function tooMany(batch: Batch, count: number): BatchOutcome {
   const message = `${count} items are more than one request takes`;

@@ -152,14 +152,30 @@ describe('dinmo sync to Google', () => {
 `,
       });
       await shop.hold(people(1, 50));
+      expect(await shop.json('plan', '--remote')).toMatchObject({
+        code: 0,
+        activations: [{ status: 'planned', remote: { asked: true, ok: true } }],
+      });
+      expect(sandbox.state().destinations[0]?.audiences).toEqual([]);
       expect(await shop.json('sync')).toMatchObject({ code: 0, activations: [{ accepted: { insert: 50 } }] });
       const [state] = sandbox.state().destinations;
       expect(state).toMatchObject({
         audiences: [{ name: 'VIP France', size: 50, owner: 'accountTypes/GOOGLE_ADS/accounts/1234567890' }],
         violations: { count: 0 },
       });
-      // Token, look, create, send, ask.
-      expect(state?.requests.total).toBe(5);
+      await shop.hold(people(2, 51));
+      expect(await shop.json('plan', '--remote', '--allow-deletes')).toMatchObject({
+        code: 0,
+        activations: [
+          { planned: { insert: 1, delete: 1 }, remote: { ok: true, detail: expect.stringContaining('1 shown') } },
+        ],
+      });
+      expect(sandbox.state().destinations[0]?.audiences[0]?.size).toBe(50);
+      sandbox.setFaults({ poison: [hashOf('p51@example.com')] });
+      expect(await shop.json('plan', '--remote', '--allow-deletes')).toMatchObject({
+        code: 1,
+        activations: [{ remote: { ok: false, detail: expect.stringContaining('google-invalid-format') } }],
+      });
     } finally {
       await shop.close();
     }
