@@ -86,6 +86,18 @@ const SERVICES: readonly FuzzedService[] = [
     },
   },
   {
+    platform: 'salesforce',
+    service: 'objects',
+    config: {
+      ...{ instance_url: 'https://acme.my.salesforce.com', object: 'Contact', external_id_field: 'Email' },
+      ...{ api: 'collections', write: 'upsert', api_percent_max: 95 },
+    },
+    operations: ['insert', 'delete'],
+    row: matched,
+    acknowledged: (exchanges, batch) =>
+      batch.operation === 'delete' ? queried(exchanges, batch) : upserted(exchanges, batch),
+  },
+  {
     platform: 'meta',
     service: 'audiences',
     config: { ad_account_id: '1234567890' },
@@ -164,6 +176,26 @@ function found(exchanges: readonly Exchanged[], batch: Batch) {
   return { most: isWhole ? batch.rows.length : 0 };
 }
 
+/** Salesforce answers by the order of the records, and says of each that it succeeded. */
+function upserted(exchanges: readonly Exchanged[], batch: Batch) {
+  const writes = exchanges.filter(({ request }) => request.url.includes('/composite/sobjects/'));
+  const names = (row: OutgoingRow) =>
+    writes.some(({ request, body }) => {
+      const records = listOf(parse(String(request.body))['records']).map(membersOf);
+      const results = listOf(parseAny(body)).map(membersOf);
+      const { success, id } = results[records.findIndex(({ Email }) => Email === row.key)] ?? {};
+      return success === true && textOf(id) !== '' && results.length === records.length;
+    });
+  return { most: batch.rows.length, names };
+}
+
+/** Who is not in the answer to a query counts as gone. */
+function queried(exchanges: readonly Exchanged[], batch: Batch) {
+  const queries = exchanges.filter(({ request }) => request.url.includes('/query'));
+  const isWhole = queries.some(({ body }) => Array.isArray(parse(body)['records']) && parse(body)['done'] === true);
+  return { most: isWhole ? batch.rows.length : 0 };
+}
+
 type Json = Readonly<Record<string, unknown>>;
 const membersOf = (value: unknown): Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
@@ -171,10 +203,13 @@ const textOf = (value: unknown): string =>
   typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 function parse(text: string | undefined): Json {
+  return membersOf(parseAny(text));
+}
+function parseAny(text: string | undefined): unknown {
   try {
-    return membersOf(JSON.parse(text ?? ''));
+    return JSON.parse(text ?? '');
   } catch {
-    return {};
+    return null;
   }
 }
 
@@ -215,7 +250,7 @@ async function fuzz({ given, service, http, seed }: Fuzzing, batch: Batch): Prom
   const texts: string[] = logger.lines;
   const context = makeContext({
     config: given.config,
-    credentials: { access_token: TOKEN, secret: TOKEN },
+    credentials: { access_token: TOKEN, secret: TOKEN, client_id: 'the-app', client_secret: TOKEN },
     audienceName: 'VIP',
     operations: service.facts.operations,
     identifierKinds: service.facts.service === 'audiences' ? [{ kind: 'email', rank: 1 }] : [],

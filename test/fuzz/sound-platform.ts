@@ -12,6 +12,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 export function soundAnswer(platform: string, request: HttpRequest): SoundAnswer {
   const { pathname } = new URL(request.url);
+  if (platform === 'salesforce') return salesforce(request);
   const sent = request.body === undefined ? {} : (JSON.parse(String(request.body)) as Json);
   if (platform === 'webhook') return rows(200, { rejected: [] });
   if (platform === 'braze') return rows(201, braze(sent));
@@ -21,6 +22,28 @@ export function soundAnswer(platform: string, request: HttpRequest): SoundAnswer
 function braze(sent: Json): Json {
   const counted = Object.entries(sent).map(([array, objects]) => [`${array}_processed`, listOf(objects).length]);
   return { message: 'success', deleted: Object.values(sent).flatMap(listOf).length, ...Object.fromEntries(counted) };
+}
+
+function salesforce({ method, url, body }: HttpRequest): SoundAnswer {
+  const { pathname, searchParams } = new URL(url);
+  const id = 'https://login.salesforce.com/id/00D000000000001AAA/005000000000001AAA';
+  if (pathname.endsWith('/oauth2/token')) return opening({ access_token: 'token', token_type: 'Bearer', id });
+  if (pathname.endsWith('/query')) {
+    const values = [...(searchParams.get('q') ?? '').matchAll(/'([^']*)'/g)].map(([, value]) => value);
+    const records = values.map((Email, index) => ({
+      Id: `003${index}`,
+      Email,
+      CreatedDate: '2026-06-01T00:00:00.000+0000',
+    }));
+    return rows(200, { totalSize: records.length, done: true, records });
+  }
+  const items =
+    method === 'DELETE' ? (searchParams.get('ids') ?? '').split(',') : listOf(JSON.parse(String(body))['records']);
+  const made = method === 'DELETE' ? {} : { created: true };
+  return rows(
+    200,
+    items.map((_, index) => ({ id: `003${index}`, success: true, errors: [], ...made })),
+  );
 }
 
 function graph(method: string, path: string, sent: Json): SoundAnswer {
