@@ -1,3 +1,4 @@
+import type { Clock } from '../../clock.ts';
 import { exchange, readArray, readObject, readText } from '../answer.ts';
 import type { BatchOutcome, ServiceContext } from '../destination.ts';
 import type { HttpRequest } from '../http.ts';
@@ -39,11 +40,20 @@ export function createApi(
   };
 }
 
-/** The account's public id (`GET /api/accounts`), which only the key knows; null where it may not ask (scope accounts:read). */
-export async function readAccount(api: KlaviyoApi): Promise<string | null> {
-  const answer = await api.call({ method: 'GET', path: 'accounts' });
-  if (answer.kind === 'outcome') return null;
-  return readText(readObject(readArray(answer.value['data'])[0])?.['id']);
+const TRIES_MAX = 3;
+
+/**
+ * The account's public id (`GET /api/accounts`), which only the key knows; null where it may not ask (scope accounts:read).
+ * One request a second is allowed, and several activations may open at once.
+ */
+export async function readAccount(api: KlaviyoApi, clock: Clock): Promise<string | null> {
+  for (let tries = 1; ; tries++) {
+    const answer = await api.call({ method: 'GET', path: 'accounts' });
+    if (answer.kind === 'value') return readText(readObject(readArray(answer.value['data'])[0])?.['id']);
+    if (answer.status !== 429 || tries === TRIES_MAX) return null;
+    const wanted = answer.outcome.kind === 'retry' ? answer.outcome.afterMs : null;
+    await clock.sleep(Math.min(wanted ?? 1_000, 10_000));
+  }
 }
 
 /** `doctor`: whether the key may read what the service is about. */

@@ -35,7 +35,7 @@ export function createAudiences(facts: ServiceFacts): Service {
     },
     async open(context) {
       const api = createApi(context);
-      const account = await readAccount(api);
+      const account = await readAccount(api, context.clock);
       const isOther = account !== null && context.accountBefore !== null && account !== context.accountBefore;
       // In another account the recorded id is somebody else's list: it is not renamed.
       const listId = await openList(api, isOther ? { ...context, audienceNameBefore: null } : context);

@@ -15,7 +15,7 @@ export function createEvents(facts: ServiceFacts): Service {
     validate: validateEvent,
     async open(context) {
       const api = createApi(context);
-      return hideRowValues(createSession(api, context, await readAccount(api)));
+      return hideRowValues(createSession(api, context, await readAccount(api, context.clock)));
     },
     verify: (context) => verifyRead(context, 'metrics?fields[metric]=name', 'the key reads metrics'),
   };

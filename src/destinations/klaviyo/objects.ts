@@ -32,7 +32,7 @@ export function createObjects(facts: ServiceFacts): Service {
     homogeneity: (row) => (needsOwnRequest(row) ? 'single' : ''),
     async open(context) {
       const api = createApi(context);
-      return hideRowValues(createSession({ api, context }, await readAccount(api)));
+      return hideRowValues(createSession({ api, context }, await readAccount(api, context.clock)));
     },
     verify: (context) => verifyRead(context, 'profiles?page[size]=1', 'the key reads profiles'),
   };

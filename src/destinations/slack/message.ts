@@ -30,7 +30,7 @@ export function renderMessage(row: OutgoingRow, config: Config): string {
 
 /** One message for many events: a title, a line for each that is shown, and how many more there are. */
 export function renderDigest(rows: readonly OutgoingRow[], count: number, config: Config): string {
-  const title = typeof config['title'] === 'string' ? config['title'] : '{count} new events';
+  const title = typeof config['title'] === 'string' ? config['title'] : `{count} new event${count === 1 ? '' : 's'}`;
   const head = title.replaceAll('{count}', formatCount(count));
   const lines: string[] = [];
   let characters = head.length;
