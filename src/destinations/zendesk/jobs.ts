@@ -13,6 +13,8 @@ interface Handle {
 }
 
 const HANDLE_MAX = 1_000;
+/** Small jobs end at once. */
+const FIRST_POLL_MS = 500;
 const HANDLE_PART = /^[\w-]{1,64}$/;
 
 /** `<job>` or `<job>:<id>,<id>`; null where it would be too long, or the parts are not what Zendesk gives. */
@@ -32,7 +34,7 @@ export function submittedJob(answer: Reading, abandoned: readonly string[] = [])
   const id = readText(readObject(answer.value['job_status'])?.['id']);
   const handle = id === null ? null : renderHandle({ job: id, abandoned });
   if (handle === null) return notAnAcknowledgement('Zendesk answered 2xx without the id of a job');
-  return { kind: 'submitted', handle, pollAfterMs: null };
+  return { kind: 'submitted', handle, pollAfterMs: FIRST_POLL_MS };
 }
 
 /**
