@@ -53,10 +53,10 @@ const WORDS: readonly (readonly [says: RegExp, purpose: string])[] = [
   [/^update \S*activations\S* set .lease_owner. = /i, 'takes the lock'],
   [/^select run_id, closing/, 'looks for a run that died'],
   [
-    /^select count\(\*\) as row_count, \w+\(fast\)/,
+    /^select count\(\*\) as row_count, \w+\((?:\w+\()?fast\b/,
     'is anything different at all? Rows and digest of the snapshot, and its flags',
   ],
-  [/^select count\(\*\) as row_count, \w+\(c_fast\)/, 'the same of the segment, which is read for it once'],
+  [/^select count\(\*\) as row_count, \w+\((?:\w+\()?c_fast\b/, 'the same of the segment, which is read for it once'],
   [/^select count\(\*\) as row_count from \S*snapshot_/i, 'what activations without a block left behind'],
   [/^select count\(\*\) as row_count from \(/, 'counts the segment: it is empty only if the warehouse says 0'],
   [/^analyze/, 'statistics for the planner'],

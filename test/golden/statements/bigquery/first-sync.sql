@@ -58,6 +58,16 @@ create table if not exists `shop`.`main_DINMO_DELTA_STORAGE`.`receipts` (
 );
 
 -- makes a table of the delta storage, where it is missing
+create table if not exists `shop`.`main_DINMO_DELTA_STORAGE`.`jobs` (
+  `run_id` string,
+  `handle` string,
+  `batch_id` string,
+  `operation` string,
+  `spans` string,
+  `submitted_at` timestamp
+);
+
+-- makes a table of the delta storage, where it is missing
 create table if not exists `shop`.`main_DINMO_DELTA_STORAGE`.`node_results` (
   `unique_id` string,
   `kind` string,

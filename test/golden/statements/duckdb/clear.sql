@@ -46,7 +46,7 @@ begin transaction;
 
 -- 11.
 -- is anything different at all? Rows and digest of the snapshot, and its flags
-select count(*) as row_count, bit_xor(fast) as digest,
+select count(*) as row_count, bit_xor(hash(fast)) as digest,
       exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" where owed) as owed,
       exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where dirty) as dirty, exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where departed) as departed,
       exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where hash_mark <> hash('dinmo', 1, 1.5::double, true, date '2000-01-01')) or exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where hash_mark is null) as stale
@@ -256,7 +256,7 @@ begin transaction;
 
 -- 40.
 -- is anything different at all? Rows and digest of the snapshot, and its flags
-select count(*) as row_count, bit_xor(fast) as digest,
+select count(*) as row_count, bit_xor(hash(fast)) as digest,
       exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" where owed) as owed,
       exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where dirty) as dirty, exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where departed) as departed,
       exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where hash_mark <> hash('dinmo', 1, 1.5::double, true, date '2000-01-01')) or exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where hash_mark is null) as stale

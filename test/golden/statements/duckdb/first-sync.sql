@@ -66,6 +66,17 @@ create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."receipts" (
 
 -- 8.
 -- makes a table of the delta storage, where it is missing
+create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."jobs" (
+  "run_id" varchar,
+  "handle" varchar,
+  "batch_id" varchar,
+  "operation" varchar,
+  "spans" varchar,
+  "submitted_at" timestamp with time zone
+);
+
+-- 9.
+-- makes a table of the delta storage, where it is missing
 create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."node_results" (
   "unique_id" varchar,
   "kind" varchar,
@@ -75,14 +86,14 @@ create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."node_results" (
   "built_from" varchar
 );
 
--- 9.
+-- 10.
 -- makes a table of the delta storage, where it is missing
 create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."facts" (
   "name" varchar,
   "value" varchar
 );
 
--- 10.
+-- 11.
 -- makes a table of the delta storage, where it is missing
 create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."runs" (
   "run_id" varchar,
@@ -114,7 +125,7 @@ create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."runs" (
   "closing" varchar
 );
 
--- 11.
+-- 12.
 -- makes a table of the delta storage, where it is missing
 create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."rejections" (
   "activation_id" varchar,
@@ -130,35 +141,35 @@ create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."rejections" (
   "fingerprint" uhugeint
 );
 
--- 12.
+-- 13.
 -- what earlier commands knew of dbt’s results
 select * from "shop"."main_DINMO_DELTA_STORAGE"."node_results";
 
--- 13.
+-- 14.
 -- begins a transaction
 begin transaction;
-
--- 14.
--- remembers dbt’s results for the gate
-delete from "shop"."main_DINMO_DELTA_STORAGE"."node_results" where true;
 
 -- 15.
 -- remembers dbt’s results for the gate
--- append to "shop"."main_DINMO_DELTA_STORAGE"."node_results";
+delete from "shop"."main_DINMO_DELTA_STORAGE"."node_results" where true;
 
 -- 16.
+-- remembers dbt’s results for the gate
+-- append to "shop"."main_DINMO_DELTA_STORAGE"."node_results";
+
+-- 17.
 -- commits: all of it or nothing
 commit;
 
--- 17.
+-- 18.
 -- which activations have state
 select * from "shop"."main_DINMO_DELTA_STORAGE"."activations" order by activation_id;
 
--- 18.
+-- 19.
 -- begins a transaction
 begin transaction;
 
--- 19.
+-- 20.
 -- makes a table of the delta storage, where it is missing
 create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" (
   "key" varchar,
@@ -175,7 +186,7 @@ create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_6
   "run_id" varchar
 );
 
--- 20.
+-- 21.
 -- makes a table of the delta storage, where it is missing
 create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" (
   "key" varchar,
@@ -187,27 +198,27 @@ create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ad
   "owed" boolean
 );
 
--- 21.
+-- 22.
 -- the activation’s row
 insert into "shop"."main_DINMO_DELTA_STORAGE"."activations" ("activation_id", "table_suffix", "destination", "platform", "service", "entity", "core", "audience", "mode", "paused", "fence") values ('vip.ads', 'vip_ads_645eeb63', 'ads', 'meta', 'audiences', 'person', '{"ad_account_id":"77001","host":"<destination>"}', 'vip', 'delta', false, 0);
 
--- 22.
+-- 23.
 -- commits: all of it or nothing
 commit;
 
--- 23.
+-- 24.
 -- who holds the lock of the activation
 select * from "shop"."main_DINMO_DELTA_STORAGE"."activations" where activation_id = 'vip.ads';
 
--- 24.
+-- 25.
 -- takes the lock
 update "shop"."main_DINMO_DELTA_STORAGE"."activations" set "lease_owner" = '<run>', "lease_host" = '<host>', "lease_pid" = <pid>, "lease_started" = '<started>', "lease_expires_at" = timestamptz '<instant>', "fence" = 1 where activation_id = 'vip.ads' and coalesce(fence, 0) = 0;
 
--- 25.
+-- 26.
 -- looks for a run that died
 select run_id, closing from "shop"."main_DINMO_DELTA_STORAGE"."runs" where activation_id = 'vip.ads' and status = 'running' order by started_at;
 
--- 26.
+-- 27.
 -- the types of the mapped columns (and on BigQuery the bytes); no row is read
 describe select p.* from (
 select
@@ -217,19 +228,19 @@ select
 from "shop"."main_DINMO_SEGMENTS"."segment_vip" as person
 ) as p;
 
--- 27.
+-- 28.
 -- begins a transaction
 begin transaction;
 
--- 28.
+-- 29.
 -- is anything different at all? Rows and digest of the snapshot, and its flags
-select count(*) as row_count, bit_xor(fast) as digest,
+select count(*) as row_count, bit_xor(hash(fast)) as digest,
       exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" where owed) as owed,
       exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where dirty) as dirty, exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where departed) as departed,
       exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where hash_mark <> hash('dinmo', 1, 1.5::double, true, date '2000-01-01')) or exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where hash_mark is null) as stale
     from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63";
 
--- 29.
+-- 30.
 -- counts the segment: it is empty only if the warehouse says 0
 select count(*) as row_count from (select p.* from (
 select
@@ -239,7 +250,7 @@ select
 from "shop"."main_DINMO_SEGMENTS"."segment_vip" as person
 ) as p) as src;
 
--- 30.
+-- 31.
 -- the rows that differ, with the content that is sent: the one join of segment and snapshot
 create or replace temporary table "dinmo_joined" as select c_key, c_fast, s_join, c_join, case when c_fast is not null then made_fields end as fields, case when c_fast is not null then made_event_time end as event_time, case when c_fast is not null then made_raw_0 end as raw_0, case when c_fast is not null then made_raw_1 end as raw_1, case when c_fast is not null then md5_number(concat_ws(chr(31), '208361017363065', made_fields, made_fingerprinted, made_event_time)) end as strong from (select cast(k0 as varchar) as c_key, c_fast, s_join, c_join, '{}' as made_fields, cast(null as varchar) as made_event_time, cast(i0 as varchar) as made_raw_0, cast(i1 as varchar) as made_raw_1, cast(json_object('0', i0, '1', i1) as varchar) as made_fingerprinted from (select cur.*, hash(cast(k0 as varchar)) as c_join from (select src.*, hash(cast(k0 as varchar), 208361017363065, i0, i1) as c_fast from (select p.* from (
 select
@@ -249,36 +260,36 @@ select
 from "shop"."main_DINMO_SEGMENTS"."segment_vip" as person
 ) as p) as src) as cur) as c full join (select key_hash as s_join, fast as s_fast, dirty as s_dirty, departed as s_departed from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63") as s on c.c_join = s.s_join where s_join is null or c_fast is null or s_dirty or s_departed or c_fast <> s_fast) as found;
 
--- 31.
+-- 32.
 -- what the snapshot knows of those rows
 create or replace temporary table "dinmo_held_rows" as select key as s_key, key_hash as s_key_hash, strong as s_strong, dirty as s_dirty, departed as s_departed, record_id as s_record_id, created as s_created, unsure_since as s_unsure_since, owner_key as s_owner_key from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where key_hash in (select s_join from dinmo_joined where s_join is not null);
 
--- 32.
+-- 33.
 -- how many differ, and whether hashes of keys met wrongly
 select count(*) as row_count, (select count(*) from dinmo_joined as j join dinmo_held_rows as h on h.s_key_hash = j.s_join where c_fast is not null and c_key is distinct from s_key)
       + (select count(*) - count(distinct s_key_hash) from dinmo_held_rows) as collisions, count(*) - count(s_join) as fresh, count(*) - count(c_fast) as gone from dinmo_joined;
 
--- 33.
+-- 34.
 -- whether keys may occur twice
 select c_join from dinmo_joined where c_fast is not null and s_join is null and c_key is not null group by c_join having count(*) > 1 limit 1;
 
--- 34.
+-- 35.
 -- keys that occur more than once
 create or replace temporary table "dinmo_duplicates" as select cast(null as varchar) as "key", cast(null as bigint) as "copies" from (select 1 as one) as nothing where false;
 
--- 35.
+-- 36.
 -- commits: all of it or nothing
 commit;
 
--- 36.
+-- 37.
 -- begins a transaction
 begin transaction;
 
--- 37.
+-- 38.
 -- nothing is written unless the lock is still ours
 select 1 as held from "shop"."main_DINMO_DELTA_STORAGE"."activations" where activation_id = 'vip.ads' and fence = 1 and lease_owner = '<run>';
 
--- 38.
+-- 39.
 -- what each of these rows is: insert, update, leaver …
 create or replace temporary table "dinmo_candidates" as select
       case
@@ -296,33 +307,33 @@ create or replace temporary table "dinmo_candidates" as select
       from dinmo_joined as j left join dinmo_held_rows as h on h.s_key_hash = j.s_join
     ) as e;
 
--- 39.
+-- 40.
 -- identifiers, normalised and hashed in this process
 create or replace temporary table "dinmo_prepared" as select cast(null as bigint) as "n", cast(null as varchar) as "invalid", cast(null as boolean) as "leaves", cast(null as varchar) as "wire_ids" from (select 1 as one) as nothing where false;
 
--- 40.
+-- 41.
 -- identifiers, normalised and hashed in this process
 create or replace temporary table "dinmo_new_identifiers" as select cast(null as bigint) as "n", cast(null as varchar) as "key", cast(null as varchar) as "kind", cast(null as integer) as "rank", cast(null as varchar) as "value" from (select 1 as one) as nothing where false;
 
--- 41.
+-- 42.
 -- where the numbers of rows begin
 select cast(min(rowid) as varchar) as first from dinmo_joined;
 
--- 42.
+-- 43.
 -- a page of 20,000 rows whose identifiers are normalised
 select c.n, c.key, fields, event_time, raw_0, raw_1
     from (select n, key from dinmo_candidates where n between 0 and 19999 and kind in ('insert', 'update') and key is not null) as c
     join (select rowid - 0 as n, fields as fields, event_time, raw_0, raw_1 from dinmo_joined where rowid between 0 and 19999) as j on j.n = c.n;
 
--- 43.
+-- 44.
 -- identifiers, normalised and hashed in this process
 -- append to "dinmo_prepared";
 
--- 44.
+-- 45.
 -- identifiers, normalised and hashed in this process
 -- append to "dinmo_new_identifiers";
 
--- 45.
+-- 46.
 -- what is done about each row
 create or replace temporary table "dinmo_actions" as with judged as (
   select c.n, c.kind, c.key, c.owner_key, c.fast, c.strong, c.s_key, c.s_dirty, c.s_departed, c.s_record_id, c.s_created, c.s_unsure_since, c.s_owner_key, p.invalid, coalesce(p.leaves, false) as leaves, p.wire_ids, coalesce(r.r_parked and r.r_strong = c.strong, false) as parked
@@ -356,7 +367,7 @@ decided as (
 )
 select d.*, cast(null as varchar) as previous_key, cast(null as varchar) as in_place_id, false as may_delete from decided as d;
 
--- 46.
+-- 47.
 -- identifiers that a remaining member holds: no removal carries them
 create or replace temporary table "dinmo_claimed" as select kind, value from (
   select i.kind, i.value from dinmo_new_identifiers as i join dinmo_actions as a on a.n = i.n where a.action in ('insert', 'update', 'parked', 'skip')
@@ -364,7 +375,7 @@ create or replace temporary table "dinmo_claimed" as select kind, value from (
   select i.kind, i.value from "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" as i where not i.owed and i.key not in (select key from dinmo_actions where action in ('update', 'delete') and key is not null)
 ) as held group by kind, value;
 
--- 47.
+-- 48.
 -- identifiers that removals carry
 create or replace temporary table "dinmo_carried" as select i.key, i.kind, i.rank, i.value, i.record_id, coalesce(a.action, 'owed') as action, a.n
   from "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" as i
@@ -373,25 +384,25 @@ create or replace temporary table "dinmo_carried" as select i.key, i.kind, i.ran
     and not exists (select 1 from dinmo_claimed as h where h.kind = i.kind and h.value = i.value)
     and not (coalesce(a.action, 'owed') = 'update' and exists (select 1 from dinmo_new_identifiers as x where x.n = a.n and x.kind = i.kind and x.value = i.value));
 
--- 48.
+-- 49.
 -- identifiers that removals carry
 create or replace temporary table "dinmo_wire" as select key, '[' || string_agg('[' || to_json(cast(kind as varchar))::varchar || ',' || cast(rank as varchar) || ',' || to_json(cast(value as varchar))::varchar || ',' || coalesce(to_json(cast(record_id as varchar))::varchar, 'null') || ']', ',' order by kind, rank, value) || ']' as wire_ids from dinmo_carried group by key;
 
--- 49.
+-- 50.
 -- members whose identifiers changed
 create or replace temporary table "dinmo_changed" as select distinct a.n from dinmo_actions as a join "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" as i on i.key = a.key
     where a.action = 'update' and not exists (select 1 from dinmo_new_identifiers as x where x.n = a.n and x.kind = i.kind and x.value = i.value);
 
--- 50.
+-- 51.
 -- which kinds of changes there are
 select action, count(*) as row_count, min(n) as first, max(n) as last from dinmo_actions group by action;
 
--- 51.
+-- 52.
 -- freezes the changes, or clears them away
 create or replace table "shop"."main_DINMO_DELTA_STORAGE"."changes_vip_ads_645eeb63" as select row_number() over () as seq, arranged.* from (select * from (select 0 as place, kind.* from (select 1 as phase, cast('insert' as enum('insert', 'update', 'delete')) as op, cast('whole' as enum('whole', 'remove', 'add', 'owed', 'free')) as part, cast('insert' as enum('insert', 'update', 'delete')) as wire, ((a.s_key is null or a.s_unsure_since is not null) and a.action <> 'rekey') as fresh, a.wire_ids, a.key, a.fast, a.strong, a.s_record_id as record_id, cast(null as varchar) as previous_key, false as may_delete, cast(null as timestamp with time zone) as created_since, a.owner_key, a.n from dinmo_actions as a left join dinmo_wire as c on c.key = a.key where a.action = 'insert' and true) as kind union all select 1 as place, kind.* from (select 2 as phase, cast('delete' as enum('insert', 'update', 'delete')) as op, cast('owed' as enum('whole', 'remove', 'add', 'owed', 'free')) as part, cast('delete' as enum('insert', 'update', 'delete')) as wire, cast(null as boolean) as fresh, c.wire_ids, c.key, cast(null as ubigint) as fast, cast(null as uhugeint) as strong, cast(null as varchar) as record_id, cast(null as varchar) as previous_key, false as may_delete, cast(null as timestamp with time zone) as created_since, cast(null as varchar) as owner_key, cast(null as bigint) as n
   from dinmo_wire as c where c.key not in (select key from dinmo_actions where action in ('update', 'delete') and key is not null)) as kind) as unordered order by place, n) as arranged;
 
--- 52.
+-- 53.
 -- every count of the plan, for the guards and for people
 select 'op' as figure, cast(op as varchar) as name, count(*) as row_count from "shop"."main_DINMO_DELTA_STORAGE"."changes_vip_ads_645eeb63" where part <> 'remove' group by op
     union all select 'half' as figure, cast(null as varchar) as name, count(*) as row_count from "shop"."main_DINMO_DELTA_STORAGE"."changes_vip_ads_645eeb63" where part = 'remove'
@@ -409,78 +420,78 @@ select 'op' as figure, cast(op as varchar) as name, count(*) as row_count from "
     union all select 'unsound' as figure, cast(null as varchar) as name, count(*) as row_count from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where not departed and key in (select key from dinmo_duplicates)
       and key not in (select s_key from dinmo_actions where s_key is not null);
 
--- 53.
+-- 54.
 -- freezes the identifiers that would be sent, or clears them away
 create or replace table "shop"."main_DINMO_DELTA_STORAGE"."change_identifiers_vip_ads_645eeb63" as select 'new' as side, i.key, i.kind, i.rank, i.value from dinmo_new_identifiers as i join dinmo_actions as a on a.n = i.n where a.action in ('insert', 'update') union all select 'carried', c.key, c.kind, c.rank, c.value from dinmo_carried as c;
 
--- 54.
+-- 55.
 -- a temporary table is given back
 drop table if exists temp.main."dinmo_held_rows";
 
--- 55.
+-- 56.
 -- a temporary table is given back
 drop table if exists temp.main."dinmo_candidates";
 
--- 56.
+-- 57.
 -- a temporary table is given back
 drop table if exists temp.main."dinmo_prepared";
 
--- 57.
+-- 58.
 -- a temporary table is given back
 drop table if exists temp.main."dinmo_new_identifiers";
 
--- 58.
+-- 59.
 -- a temporary table is given back
 drop table if exists temp.main."dinmo_claimed";
 
--- 59.
+-- 60.
 -- a temporary table is given back
 drop table if exists temp.main."dinmo_carried";
 
--- 60.
+-- 61.
 -- a temporary table is given back
 drop table if exists temp.main."dinmo_wire";
 
--- 61.
+-- 62.
 -- a temporary table is given back
 drop table if exists temp.main."dinmo_changed";
 
--- 62.
+-- 63.
 -- the run’s row: from its first one on another process can close the run
 insert into "shop"."main_DINMO_DELTA_STORAGE"."runs" ("run_id", "sync_id", "activation_id", "destination", "mode", "target", "invocation_id", "started_at", "gate", "tool_version", "planned_insert", "planned_update", "planned_delete", "accepted_insert", "accepted_update", "accepted_delete", "rejected", "deferred", "unknown", "invalid", "unchanged", "segment_rows", "overrides", "status", "closing") values ('<run>', '<run>', 'vip.ads', 'ads', 'delta', 'dev', 'build', timestamptz '<instant>', 'open', '<version>', 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, null, 'running', '{"activationId":"vip.ads","runId":"<run>","normaliserVersion":1,"attempts":5,"matchesPeople":true}');
 
--- 63.
+-- 64.
 -- the activation’s row
 update "shop"."main_DINMO_DELTA_STORAGE"."activations" set "mode" = 'delta', "fence" = 1 where activation_id = 'vip.ads' and fence = 1 and lease_owner = '<run>';
 
--- 64.
+-- 65.
 -- the activation’s row
 update "shop"."main_DINMO_DELTA_STORAGE"."activations" set "first_synced_at" = timestamptz '<instant>' where activation_id = 'vip.ads' and first_synced_at is null;
 
--- 65.
+-- 66.
 -- commits: all of it or nothing
 commit;
 
--- 66.
+-- 67.
 -- which activations have state
 select * from "shop"."main_DINMO_DELTA_STORAGE"."activations" order by activation_id;
 
--- 67.
+-- 68.
 -- the activation’s row
 update "shop"."main_DINMO_DELTA_STORAGE"."activations" set "audience" = 'vip', "audience_id" = '6000000001', "account" = null where activation_id = 'vip.ads';
 
--- 68.
+-- 69.
 -- the pages of the changes
 select phase, min(seq) as lo, max(seq) as hi, min(n) as first, max(n) as last, min(wire) as wire, coalesce(bool_and(coalesce(fresh, false)), false) as fresh,
       count(*) = max(seq) - min(seq) + 1 and min(n - seq) = max(n - seq) and min(wire) = max(wire) and min(wire) <> 'delete'
         and (coalesce(bool_and(coalesce(fresh, false)), false) or coalesce(bool_and(coalesce(not fresh, false)), false)) and coalesce(bool_and(coalesce(part = 'whole', false)), false) as alike
     from "shop"."main_DINMO_DELTA_STORAGE"."changes_vip_ads_645eeb63" group by phase, floor((seq - 1) / 10000) order by 1, 2;
 
--- 69.
+-- 70.
 -- where the numbers of rows begin
 select cast(min(rowid) as varchar) as first from dinmo_joined;
 
--- 70.
+-- 71.
 -- a page of 10,000 changes with their content
 select c.seq, c.part, c.wire, c.key, c.key as key_json,
       case when c.wire <> 'delete' then fields end as fields, event_time,
@@ -488,27 +499,27 @@ select c.seq, c.part, c.wire, c.key, c.key as key_json,
     from "shop"."main_DINMO_DELTA_STORAGE"."changes_vip_ads_645eeb63" as c left join (select *, rowid - 0 as row_n from dinmo_joined where rowid between 0 and 3) as j on j.row_n = c.n
     where c.seq between 1 and 4 and c.part <> 'free' order by seq;
 
--- 71.
+-- 72.
 -- what may go out, before it does; gone at settlement
 insert into "shop"."main_DINMO_DELTA_STORAGE"."sends" values ('<run>', 1, 4);
 
--- 72.
+-- 73.
 -- what was answered; gone at settlement
 insert into "shop"."main_DINMO_DELTA_STORAGE"."receipts" values ('<run>', 1, 4, 'accepted', null, null, null, null, null, null);
 
--- 73.
+-- 74.
 -- a temporary table is given back
 drop table if exists temp.main."dinmo_joined";
 
--- 74.
+-- 75.
 -- begins a transaction
 begin transaction;
 
--- 75.
+-- 76.
 -- nothing is written unless the lock is still ours
 select 1 as held from "shop"."main_DINMO_DELTA_STORAGE"."activations" where activation_id = 'vip.ads' and fence = 1 and lease_owner = '<run>';
 
--- 76.
+-- 77.
 -- what the answers cover, and what else settlement has to know
 select coalesce(sum(hi - lo + 1), 0) as answered, count(*) = 0 or coalesce(bool_and(coalesce(lo > coalesce(before, 0), false)), false) as once,
       count(*) = 0 or coalesce(bool_and(coalesce(status = 'accepted' and record_id is null and created is null and record_created_at is null, false)), false) as plain,
@@ -520,7 +531,7 @@ select coalesce(sum(hi - lo + 1), 0) as answered, count(*) = 0 or coalesce(bool_
       exists (select 1 from dinmo_actions where action = 'depart') as has_depart
     from (select *, lag(hi) over (order by lo) as before from "shop"."main_DINMO_DELTA_STORAGE"."receipts" where run_id = '<run>') as answers;
 
--- 77.
+-- 78.
 -- what became of each change
 create or replace temporary table "dinmo_settled" as with outcomes as (select c.seq, c.op, c.part, c.key, c.fast, c.strong, c.record_id, c.previous_key, c.may_delete, c.owner_key, case when c.part = 'free' then 'accepted' else 'accepted' end as status, cast(null as varchar) as code, cast(null as varchar) as message, cast(null as varchar) as new_record_id, cast(null as boolean) as new_created, cast(null as timestamp with time zone) as record_created_at from "shop"."main_DINMO_DELTA_STORAGE"."changes_vip_ads_645eeb63" as c),
 verdicts as (
@@ -547,39 +558,39 @@ select v.seq, v.op, v.part, v.key, v.fast, v.strong, v.record_id, v.previous_key
   end as status
 from verdicts as v;
 
--- 78.
+-- 79.
 -- the same, counted
 select op, status, verdict, moves, count(*) as row_count from (select op, status, verdict, previous_key is not null as moves from dinmo_settled) as s group by op, status, verdict, moves;
 
--- 79.
+-- 80.
 -- record ids of single identifiers
 create or replace temporary table "dinmo_records" as select cast(null as varchar) as "kind", cast(null as varchar) as "value", cast(null as varchar) as "record_id" from (select 1 as one) as nothing where false;
 
--- 80.
+-- 81.
 -- identifiers as they are on the platform now
 delete from "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" as i where exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."change_identifiers_vip_ads_645eeb63" as c where c.side = 'carried' and c.key = i.key and c.kind = i.kind and c.value = i.value)
       and (i.key in (select key from dinmo_settled where removal = 'accepted' or (part <> 'owed' and verdict = 'gone')) or (i.owed and i.key in (select key from dinmo_settled where verdict = 'owed_gone')));
 
--- 81.
+-- 82.
 -- identifiers as they are on the platform now
 update "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" as i set owed = true where not i.owed and i.key in (select key from dinmo_settled where part <> 'owed' and verdict in ('present', 'gone', 'absent'))
       and not exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."change_identifiers_vip_ads_645eeb63" as c where c.side = 'new' and c.key = i.key and c.kind = i.kind and c.value = i.value and c.key in (select key from dinmo_settled where part <> 'owed' and verdict in ('present')));
 
--- 82.
+-- 83.
 -- identifiers as they are on the platform now
 delete from "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" as i where i.key in (select key from dinmo_settled where part <> 'owed' and verdict in ('present', 'dirty')) and exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."change_identifiers_vip_ads_645eeb63" as c where c.side = 'new' and c.key = i.key and c.kind = i.kind and c.value = i.value);
 
--- 83.
+-- 84.
 -- identifiers as they are on the platform now
 insert into "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" (key, kind, rank, value, normaliser, record_id, owed)
       select c.key, c.kind, c.rank, c.value, 1, l.record_id, false from "shop"."main_DINMO_DELTA_STORAGE"."change_identifiers_vip_ads_645eeb63" as c left join (select kind, value, max(record_id) as record_id from dinmo_records group by kind, value) as l on l.kind = c.kind and l.value = c.value
       where c.side = 'new' and c.key in (select key from dinmo_settled where part <> 'owed' and verdict in ('present', 'dirty'));
 
--- 84.
+-- 85.
 -- the snapshot takes what was acknowledged
 delete from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where key in (select key from dinmo_settled where part <> 'owed' and verdict in ('present', 'dirty', 'moving', 'gone', 'absent'));
 
--- 85.
+-- 86.
 -- the snapshot takes what was acknowledged
 insert into "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" (key, key_hash, hash_mark, fast, strong, dirty, departed, record_id, created, unsure_since, owner_key, run_id) select key, hash(key), hash('dinmo', 1, 1.5::double, true, date '2000-01-01'), fast, strong, dirty, departed, record_id, created, unsure_since, owner_key, run_id from (select s.key, s.fast, s.strong, s.verdict <> 'present' as dirty, false as departed,
         case when s.verdict <> 'moving' then coalesce(s.new_record_id, s.record_id, q.record_id) end as record_id,
@@ -595,43 +606,43 @@ insert into "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" (key, 
         left join "shop"."main_DINMO_DELTA_STORAGE"."runs" as r on r.run_id = '<run>'
       where s.part <> 'owed' and s.verdict in ('present', 'dirty', 'moving')) as next;
 
--- 86.
+-- 87.
 -- identifiers as they are on the platform now
 delete from "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" as o where o.owed and exists (
       select 1 from "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" as i join "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" as s on s.key = i.key and not s.dirty where not i.owed and i.kind = o.kind and i.value = o.value);
 
--- 87.
+-- 88.
 -- the snapshot takes what was acknowledged
 update "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" set key_hash = hash(key), hash_mark = hash('dinmo', 1, 1.5::double, true, date '2000-01-01') where hash_mark is distinct from hash('dinmo', 1, 1.5::double, true, date '2000-01-01');
 
--- 88.
+-- 89.
 -- what may go out, before it does; gone at settlement
 delete from "shop"."main_DINMO_DELTA_STORAGE"."sends" where run_id not in (select run_id from "shop"."main_DINMO_DELTA_STORAGE"."runs" where status = 'running' and run_id <> '<run>');
 
--- 89.
+-- 90.
 -- what was answered; gone at settlement
 delete from "shop"."main_DINMO_DELTA_STORAGE"."receipts" where run_id not in (select run_id from "shop"."main_DINMO_DELTA_STORAGE"."runs" where status = 'running' and run_id <> '<run>');
 
--- 90.
+-- 91.
 -- a temporary table is given back
 drop table if exists "shop"."main_DINMO_DELTA_STORAGE"."changes_vip_ads_645eeb63";
 
--- 91.
+-- 92.
 -- a temporary table is given back
 drop table if exists "shop"."main_DINMO_DELTA_STORAGE"."change_identifiers_vip_ads_645eeb63";
 
--- 92.
+-- 93.
 -- the run’s row: from its first one on another process can close the run
 update "shop"."main_DINMO_DELTA_STORAGE"."runs" set "accepted_insert" = 4, "accepted_update" = 0, "accepted_delete" = 0, "rejected" = 0, "deferred" = 0, "unknown" = 0, "status" = 'succeeded', "reason" = null, "finished_at" = timestamptz '<instant>' where run_id = '<run>' and status = 'running';
 
--- 93.
+-- 94.
 -- the activation’s row
 update "shop"."main_DINMO_DELTA_STORAGE"."activations" set "last_run_id" = '<run>', "last_status" = 'succeeded', "last_success_at" = timestamptz '<instant>', "fence" = 1 where activation_id = 'vip.ads' and fence = 1 and lease_owner = '<run>';
 
--- 94.
+-- 95.
 -- commits: all of it or nothing
 commit;
 
--- 95.
+-- 96.
 -- gives the lock back
 update "shop"."main_DINMO_DELTA_STORAGE"."activations" set "lease_owner" = null, "lease_host" = null, "lease_pid" = null, "lease_started" = '<started>', "lease_expires_at" = null where activation_id = 'vip.ads' and fence = 1;

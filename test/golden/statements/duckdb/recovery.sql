@@ -171,7 +171,7 @@ begin transaction;
 
 -- 31.
 -- is anything different at all? Rows and digest of the snapshot, and its flags
-select count(*) as row_count, bit_xor(fast) as digest,
+select count(*) as row_count, bit_xor(hash(fast)) as digest,
       exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" where owed) as owed,
       exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where dirty) as dirty, exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where departed) as departed,
       exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where hash_mark <> hash('dinmo', 1, 1.5::double, true, date '2000-01-01')) or exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where hash_mark is null) as stale
@@ -179,7 +179,7 @@ select count(*) as row_count, bit_xor(fast) as digest,
 
 -- 32.
 -- the same of the segment, which is read for it once
-select count(*) as row_count, bit_xor(c_fast) as digest from (select src.*, hash(cast(k0 as varchar), 208361017363065, i0, i1) as c_fast from (select p.* from (
+select count(*) as row_count, bit_xor(hash(c_fast)) as digest from (select src.*, hash(cast(k0 as varchar), 208361017363065, i0, i1) as c_fast from (select p.* from (
 select
   person.id as k0,
   person.email as i0,

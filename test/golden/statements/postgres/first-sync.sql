@@ -69,6 +69,17 @@ create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."receipts" (
 
 -- 8.
 -- makes a table of the delta storage, where it is missing
+create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."jobs" (
+  "run_id" text,
+  "handle" text,
+  "batch_id" text,
+  "operation" text,
+  "spans" text,
+  "submitted_at" timestamp with time zone
+);
+
+-- 9.
+-- makes a table of the delta storage, where it is missing
 create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."node_results" (
   "unique_id" text,
   "kind" text,
@@ -78,14 +89,14 @@ create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."node_results" (
   "built_from" text
 );
 
--- 9.
+-- 10.
 -- makes a table of the delta storage, where it is missing
 create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."facts" (
   "name" text,
   "value" text
 );
 
--- 10.
+-- 11.
 -- makes a table of the delta storage, where it is missing
 create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."runs" (
   "run_id" text,
@@ -117,7 +128,7 @@ create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."runs" (
   "closing" text
 );
 
--- 11.
+-- 12.
 -- makes a table of the delta storage, where it is missing
 create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."rejections" (
   "activation_id" text,
@@ -133,35 +144,35 @@ create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."rejections" (
   "fingerprint" uuid
 );
 
--- 12.
+-- 13.
 -- what earlier commands knew of dbt’s results
 select * from "shop"."main_DINMO_DELTA_STORAGE"."node_results";
 
--- 13.
+-- 14.
 -- begins a transaction
 begin isolation level repeatable read;
-
--- 14.
--- remembers dbt’s results for the gate
-delete from "shop"."main_DINMO_DELTA_STORAGE"."node_results" where true;
 
 -- 15.
 -- remembers dbt’s results for the gate
--- append to "shop"."main_DINMO_DELTA_STORAGE"."node_results";
+delete from "shop"."main_DINMO_DELTA_STORAGE"."node_results" where true;
 
 -- 16.
+-- remembers dbt’s results for the gate
+-- append to "shop"."main_DINMO_DELTA_STORAGE"."node_results";
+
+-- 17.
 -- commits: all of it or nothing
 commit;
 
--- 17.
+-- 18.
 -- which activations have state
 select * from "shop"."main_DINMO_DELTA_STORAGE"."activations" order by activation_id;
 
--- 18.
+-- 19.
 -- begins a transaction
 begin isolation level repeatable read;
 
--- 19.
+-- 20.
 -- makes a table of the delta storage, where it is missing
 create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" (
   "key" text,
@@ -178,7 +189,7 @@ create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_6
   "run_id" text
 );
 
--- 20.
+-- 21.
 -- makes a table of the delta storage, where it is missing
 create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" (
   "key" text,
@@ -190,27 +201,27 @@ create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ad
   "owed" boolean
 );
 
--- 21.
+-- 22.
 -- the activation’s row
 insert into "shop"."main_DINMO_DELTA_STORAGE"."activations" ("activation_id", "table_suffix", "destination", "platform", "service", "entity", "core", "audience", "mode", "paused", "fence") values ('vip.ads', 'vip_ads_645eeb63', 'ads', 'meta', 'audiences', 'person', '{"ad_account_id":"77001","host":"<destination>"}', 'vip', 'delta', false, 0);
 
--- 22.
+-- 23.
 -- commits: all of it or nothing
 commit;
 
--- 23.
+-- 24.
 -- who holds the lock of the activation
 select * from "shop"."main_DINMO_DELTA_STORAGE"."activations" where activation_id = 'vip.ads';
 
--- 24.
+-- 25.
 -- takes the lock
 update "shop"."main_DINMO_DELTA_STORAGE"."activations" set "lease_owner" = '<run>', "lease_host" = '<host>', "lease_pid" = <pid>, "lease_started" = '<started>', "lease_expires_at" = timestamptz '<instant>', "fence" = 1 where activation_id = 'vip.ads' and coalesce(fence, 0) = 0;
 
--- 25.
+-- 26.
 -- looks for a run that died
 select run_id, closing from "shop"."main_DINMO_DELTA_STORAGE"."runs" where activation_id = 'vip.ads' and status = 'running' order by started_at;
 
--- 26.
+-- 27.
 -- the types of the mapped columns (and on BigQuery the bytes); no row is read
 select * from (select p.* from (
 select
@@ -220,19 +231,19 @@ select
 from "shop"."main_DINMO_SEGMENTS"."segment_vip" as person
 ) as p) as described limit 0;
 
--- 27.
+-- 28.
 -- begins a transaction
 begin isolation level repeatable read;
 
--- 28.
+-- 29.
 -- is anything different at all? Rows and digest of the snapshot, and its flags
-select count(*) as row_count, bit_xor(fast) as digest,
+select count(*) as row_count, bit_xor(hashint8extended(fast, 0)) as digest,
       exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" where owed) as owed,
       exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where dirty) as dirty, exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where departed) as departed,
       exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where hash_mark <> hash_record_extended(row(cast('dinmo' as text), 1, cast(1.5 as float8), true, date '2000-01-01'), 0)) or exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where hash_mark is null) as stale
     from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63";
 
--- 29.
+-- 30.
 -- counts the segment: it is empty only if the warehouse says 0
 select count(*) as row_count from (select p.* from (
 select
@@ -242,7 +253,7 @@ select
 from "shop"."main_DINMO_SEGMENTS"."segment_vip" as person
 ) as p) as src;
 
--- 30.
+-- 31.
 -- a temporary table is given back
 drop table if exists pg_temp."dinmo_joined";
 
@@ -261,7 +272,7 @@ analyze pg_temp."dinmo_joined";
 -- rows of a page are found by their number
 create unique index on pg_temp."dinmo_joined" (stored_n);
 
--- 31.
+-- 32.
 -- a temporary table is given back
 drop table if exists pg_temp."dinmo_held_rows";
 
@@ -271,16 +282,16 @@ create temporary table "dinmo_held_rows" as select key as s_key, key_hash as s_k
 -- statistics for the planner
 analyze pg_temp."dinmo_held_rows";
 
--- 32.
+-- 33.
 -- how many differ, and whether hashes of keys met wrongly
 select count(*) as row_count, (select count(*) from dinmo_joined as j join dinmo_held_rows as h on h.s_key_hash = j.s_join where c_fast is not null and c_key is distinct from s_key)
       + (select count(*) - count(distinct s_key_hash) from dinmo_held_rows) as collisions, count(*) - count(s_join) as fresh, count(*) - count(c_fast) as gone from dinmo_joined;
 
--- 33.
+-- 34.
 -- whether keys may occur twice
 select c_join from dinmo_joined where c_fast is not null and s_join is null and c_key is not null group by c_join having count(*) > 1 limit 1;
 
--- 34.
+-- 35.
 -- a temporary table is given back
 drop table if exists pg_temp."dinmo_duplicates";
 
@@ -290,19 +301,19 @@ create temporary table "dinmo_duplicates" as select cast(null as text) as "key",
 -- statistics for the planner
 analyze pg_temp."dinmo_duplicates";
 
--- 35.
+-- 36.
 -- commits: all of it or nothing
 commit;
 
--- 36.
+-- 37.
 -- begins a transaction
 begin isolation level repeatable read;
 
--- 37.
+-- 38.
 -- nothing is written unless the lock is still ours
 select 1 as held from "shop"."main_DINMO_DELTA_STORAGE"."activations" where activation_id = 'vip.ads' and fence = 1 and lease_owner = '<run>';
 
--- 38.
+-- 39.
 -- a temporary table is given back
 drop table if exists pg_temp."dinmo_candidates";
 
@@ -326,7 +337,7 @@ create temporary table "dinmo_candidates" as select
 -- statistics for the planner
 analyze pg_temp."dinmo_candidates";
 
--- 39.
+-- 40.
 -- a temporary table is given back
 drop table if exists pg_temp."dinmo_prepared";
 
@@ -336,7 +347,7 @@ create temporary table "dinmo_prepared" as select cast(null as bigint) as "n", c
 -- statistics for the planner
 analyze pg_temp."dinmo_prepared";
 
--- 40.
+-- 41.
 -- a temporary table is given back
 drop table if exists pg_temp."dinmo_new_identifiers";
 
@@ -346,21 +357,21 @@ create temporary table "dinmo_new_identifiers" as select cast(null as bigint) as
 -- statistics for the planner
 analyze pg_temp."dinmo_new_identifiers";
 
--- 41.
+-- 42.
 -- a page of 20,000 rows whose identifiers are normalised
 select c.n, c.key, fields, event_time, raw_0, raw_1
     from (select n, key from dinmo_candidates where n between 0 and 19999 and kind in ('insert', 'update') and key is not null) as c
     join (select stored_n - 1 as n, fields as fields, event_time, raw_0, raw_1 from dinmo_joined where stored_n between 1 and 20000) as j on j.n = c.n;
 
--- 42.
+-- 43.
 -- identifiers, normalised and hashed in this process
 -- append to "pg_temp"."dinmo_prepared";
 
--- 43.
+-- 44.
 -- identifiers, normalised and hashed in this process
 -- append to "pg_temp"."dinmo_new_identifiers";
 
--- 44.
+-- 45.
 -- a temporary table is given back
 drop table if exists pg_temp."dinmo_actions";
 
@@ -400,7 +411,7 @@ select d.*, cast(null as text) as previous_key, cast(null as text) as in_place_i
 -- statistics for the planner
 analyze pg_temp."dinmo_actions";
 
--- 45.
+-- 46.
 -- a temporary table is given back
 drop table if exists pg_temp."dinmo_claimed";
 
@@ -414,7 +425,7 @@ create temporary table "dinmo_claimed" as select kind, value from (
 -- statistics for the planner
 analyze pg_temp."dinmo_claimed";
 
--- 46.
+-- 47.
 -- a temporary table is given back
 drop table if exists pg_temp."dinmo_carried";
 
@@ -429,7 +440,7 @@ create temporary table "dinmo_carried" as select i.key, i.kind, i.rank, i.value,
 -- statistics for the planner
 analyze pg_temp."dinmo_carried";
 
--- 47.
+-- 48.
 -- a temporary table is given back
 drop table if exists pg_temp."dinmo_wire";
 
@@ -439,7 +450,7 @@ create temporary table "dinmo_wire" as select key, '[' || string_agg('[' || cast
 -- statistics for the planner
 analyze pg_temp."dinmo_wire";
 
--- 48.
+-- 49.
 -- a temporary table is given back
 drop table if exists pg_temp."dinmo_changed";
 
@@ -450,11 +461,11 @@ create temporary table "dinmo_changed" as select distinct a.n from dinmo_actions
 -- statistics for the planner
 analyze pg_temp."dinmo_changed";
 
--- 49.
+-- 50.
 -- which kinds of changes there are
 select action, count(*) as row_count, min(n) as first, max(n) as last from dinmo_actions group by action;
 
--- 50.
+-- 51.
 -- a temporary table is given back
 drop table if exists "shop"."main_DINMO_DELTA_STORAGE"."changes_vip_ads_645eeb63";
 
@@ -462,7 +473,7 @@ drop table if exists "shop"."main_DINMO_DELTA_STORAGE"."changes_vip_ads_645eeb63
 create table "shop"."main_DINMO_DELTA_STORAGE"."changes_vip_ads_645eeb63" as select row_number() over (order by place, n) as seq, arranged.* from (select 0 as place, kind.* from (select 1 as phase, cast('insert' as text) as op, cast('whole' as text) as part, cast('insert' as text) as wire, ((a.s_key is null or a.s_unsure_since is not null) and a.action <> 'rekey') as fresh, a.wire_ids, a.key, a.fast, a.strong, a.s_record_id as record_id, cast(null as text) as previous_key, false as may_delete, cast(null as timestamp with time zone) as created_since, a.owner_key, a.n from dinmo_actions as a left join dinmo_wire as c on c.key = a.key where a.action = 'insert' and true) as kind union all select 1 as place, kind.* from (select 2 as phase, cast('delete' as text) as op, cast('owed' as text) as part, cast('delete' as text) as wire, cast(null as boolean) as fresh, c.wire_ids, c.key, cast(null as bigint) as fast, cast(null as uuid) as strong, cast(null as text) as record_id, cast(null as text) as previous_key, false as may_delete, cast(null as timestamp with time zone) as created_since, cast(null as text) as owner_key, cast(null as bigint) as n
   from dinmo_wire as c where c.key not in (select key from dinmo_actions where action in ('update', 'delete') and key is not null)) as kind) as arranged order by place, n;
 
--- 51.
+-- 52.
 -- every count of the plan, for the guards and for people
 select 'op' as figure, cast(op as text) as name, count(*) as row_count from "shop"."main_DINMO_DELTA_STORAGE"."changes_vip_ads_645eeb63" where part <> 'remove' group by op
     union all select 'half' as figure, cast(null as text) as name, count(*) as row_count from "shop"."main_DINMO_DELTA_STORAGE"."changes_vip_ads_645eeb63" where part = 'remove'
@@ -480,77 +491,77 @@ select 'op' as figure, cast(op as text) as name, count(*) as row_count from "sho
     union all select 'unsound' as figure, cast(null as text) as name, count(*) as row_count from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where not departed and key in (select key from dinmo_duplicates)
       and key not in (select s_key from dinmo_actions where s_key is not null);
 
--- 52.
+-- 53.
 -- a temporary table is given back
 drop table if exists "shop"."main_DINMO_DELTA_STORAGE"."change_identifiers_vip_ads_645eeb63";
 
 -- freezes the identifiers that would be sent, or clears them away
 create table "shop"."main_DINMO_DELTA_STORAGE"."change_identifiers_vip_ads_645eeb63" as select 'new' as side, i.key, i.kind, i.rank, i.value from dinmo_new_identifiers as i join dinmo_actions as a on a.n = i.n where a.action in ('insert', 'update') union all select 'carried', c.key, c.kind, c.rank, c.value from dinmo_carried as c;
 
--- 53.
+-- 54.
 -- a temporary table is given back
 drop table if exists pg_temp."dinmo_held_rows";
 
--- 54.
+-- 55.
 -- a temporary table is given back
 drop table if exists pg_temp."dinmo_candidates";
 
--- 55.
+-- 56.
 -- a temporary table is given back
 drop table if exists pg_temp."dinmo_prepared";
 
--- 56.
+-- 57.
 -- a temporary table is given back
 drop table if exists pg_temp."dinmo_new_identifiers";
 
--- 57.
+-- 58.
 -- a temporary table is given back
 drop table if exists pg_temp."dinmo_claimed";
 
--- 58.
+-- 59.
 -- a temporary table is given back
 drop table if exists pg_temp."dinmo_carried";
 
--- 59.
+-- 60.
 -- a temporary table is given back
 drop table if exists pg_temp."dinmo_wire";
 
--- 60.
+-- 61.
 -- a temporary table is given back
 drop table if exists pg_temp."dinmo_changed";
 
--- 61.
+-- 62.
 -- the run’s row: from its first one on another process can close the run
 insert into "shop"."main_DINMO_DELTA_STORAGE"."runs" ("run_id", "sync_id", "activation_id", "destination", "mode", "target", "invocation_id", "started_at", "gate", "tool_version", "planned_insert", "planned_update", "planned_delete", "accepted_insert", "accepted_update", "accepted_delete", "rejected", "deferred", "unknown", "invalid", "unchanged", "segment_rows", "overrides", "status", "closing") values ('<run>', '<run>', 'vip.ads', 'ads', 'delta', 'dev', 'build', timestamptz '<instant>', 'open', '<version>', 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, null, 'running', '{"activationId":"vip.ads","runId":"<run>","normaliserVersion":1,"attempts":5,"matchesPeople":true}');
 
--- 62.
+-- 63.
 -- the activation’s row
 update "shop"."main_DINMO_DELTA_STORAGE"."activations" set "mode" = 'delta', "fence" = 1 where activation_id = 'vip.ads' and fence = 1 and lease_owner = '<run>';
 
--- 63.
+-- 64.
 -- the activation’s row
 update "shop"."main_DINMO_DELTA_STORAGE"."activations" set "first_synced_at" = timestamptz '<instant>' where activation_id = 'vip.ads' and first_synced_at is null;
 
--- 64.
+-- 65.
 -- commits: all of it or nothing
 commit;
 
--- 65.
+-- 66.
 -- which activations have state
 select * from "shop"."main_DINMO_DELTA_STORAGE"."activations" order by activation_id;
 
--- 66.
+-- 67.
 -- the activation’s row
 update "shop"."main_DINMO_DELTA_STORAGE"."activations" set "audience" = 'vip', "audience_id" = '6000000001', "account" = null where activation_id = 'vip.ads';
 
--- 67.
+-- 68.
 -- the pages of the changes
 select phase, min(seq) as lo, max(seq) as hi, min(n) as first, max(n) as last, min(wire) as wire, coalesce(bool_and(coalesce(fresh, false)), false) as fresh,
       count(*) = max(seq) - min(seq) + 1 and min(n - seq) = max(n - seq) and min(wire) = max(wire) and min(wire) <> 'delete'
         and (coalesce(bool_and(coalesce(fresh, false)), false) or coalesce(bool_and(coalesce(not fresh, false)), false)) and coalesce(bool_and(coalesce(part = 'whole', false)), false) as alike
     from "shop"."main_DINMO_DELTA_STORAGE"."changes_vip_ads_645eeb63" group by phase, floor((seq - 1) / 10000) order by 1, 2;
 
--- 68.
+-- 69.
 -- a page of 10,000 changes with their content
 select c.seq, c.part, c.wire, c.key, c.key as key_json,
       case when c.wire <> 'delete' then fields end as fields, event_time,
@@ -558,27 +569,27 @@ select c.seq, c.part, c.wire, c.key, c.key as key_json,
     from "shop"."main_DINMO_DELTA_STORAGE"."changes_vip_ads_645eeb63" as c left join (select *, stored_n - 1 as row_n from dinmo_joined where stored_n between 1 and 4) as j on j.row_n = c.n
     where c.seq between 1 and 4 and c.part <> 'free' order by seq;
 
--- 69.
+-- 70.
 -- what may go out, before it does; gone at settlement
 insert into "shop"."main_DINMO_DELTA_STORAGE"."sends" values ('<run>', 1, 4);
 
--- 70.
+-- 71.
 -- what was answered; gone at settlement
 insert into "shop"."main_DINMO_DELTA_STORAGE"."receipts" values ('<run>', 1, 4, 'accepted', null, null, null, null, null, null);
 
--- 71.
+-- 72.
 -- a temporary table is given back
 drop table if exists pg_temp."dinmo_joined";
 
--- 72.
+-- 73.
 -- begins a transaction
 begin isolation level repeatable read;
 
--- 73.
+-- 74.
 -- nothing is written unless the lock is still ours
 select 1 as held from "shop"."main_DINMO_DELTA_STORAGE"."activations" where activation_id = 'vip.ads' and fence = 1 and lease_owner = '<run>';
 
--- 74.
+-- 75.
 -- what the answers cover, and what else settlement has to know
 select coalesce(sum(hi - lo + 1), 0) as answered, count(*) = 0 or coalesce(bool_and(coalesce(lo > coalesce(before, 0), false)), false) as once,
       count(*) = 0 or coalesce(bool_and(coalesce(status = 'accepted' and record_id is null and created is null and record_created_at is null, false)), false) as plain,
@@ -590,7 +601,7 @@ select coalesce(sum(hi - lo + 1), 0) as answered, count(*) = 0 or coalesce(bool_
       exists (select 1 from dinmo_actions where action = 'depart') as has_depart
     from (select *, lag(hi) over (order by lo) as before from "shop"."main_DINMO_DELTA_STORAGE"."receipts" where run_id = '<run>') as answers;
 
--- 75.
+-- 76.
 -- a temporary table is given back
 drop table if exists pg_temp."dinmo_settled";
 
@@ -623,11 +634,11 @@ from verdicts as v;
 -- statistics for the planner
 analyze pg_temp."dinmo_settled";
 
--- 76.
+-- 77.
 -- the same, counted
 select op, status, verdict, moves, count(*) as row_count from (select op, status, verdict, previous_key is not null as moves from dinmo_settled) as s group by op, status, verdict, moves;
 
--- 77.
+-- 78.
 -- a temporary table is given back
 drop table if exists pg_temp."dinmo_records";
 
@@ -637,31 +648,31 @@ create temporary table "dinmo_records" as select cast(null as text) as "kind", c
 -- statistics for the planner
 analyze pg_temp."dinmo_records";
 
--- 78.
+-- 79.
 -- identifiers as they are on the platform now
 delete from "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" as i where exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."change_identifiers_vip_ads_645eeb63" as c where c.side = 'carried' and c.key = i.key and c.kind = i.kind and c.value = i.value)
       and (i.key in (select key from dinmo_settled where removal = 'accepted' or (part <> 'owed' and verdict = 'gone')) or (i.owed and i.key in (select key from dinmo_settled where verdict = 'owed_gone')));
 
--- 79.
+-- 80.
 -- identifiers as they are on the platform now
 update "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" as i set owed = true where not i.owed and i.key in (select key from dinmo_settled where part <> 'owed' and verdict in ('present', 'gone', 'absent'))
       and not exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."change_identifiers_vip_ads_645eeb63" as c where c.side = 'new' and c.key = i.key and c.kind = i.kind and c.value = i.value and c.key in (select key from dinmo_settled where part <> 'owed' and verdict in ('present')));
 
--- 80.
+-- 81.
 -- identifiers as they are on the platform now
 delete from "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" as i where i.key in (select key from dinmo_settled where part <> 'owed' and verdict in ('present', 'dirty')) and exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."change_identifiers_vip_ads_645eeb63" as c where c.side = 'new' and c.key = i.key and c.kind = i.kind and c.value = i.value);
 
--- 81.
+-- 82.
 -- identifiers as they are on the platform now
 insert into "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" (key, kind, rank, value, normaliser, record_id, owed)
       select c.key, c.kind, c.rank, c.value, 1, l.record_id, false from "shop"."main_DINMO_DELTA_STORAGE"."change_identifiers_vip_ads_645eeb63" as c left join (select kind, value, max(record_id) as record_id from dinmo_records group by kind, value) as l on l.kind = c.kind and l.value = c.value
       where c.side = 'new' and c.key in (select key from dinmo_settled where part <> 'owed' and verdict in ('present', 'dirty'));
 
--- 82.
+-- 83.
 -- the snapshot takes what was acknowledged
 delete from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where key in (select key from dinmo_settled where part <> 'owed' and verdict in ('present', 'dirty', 'moving', 'gone', 'absent'));
 
--- 83.
+-- 84.
 -- the snapshot takes what was acknowledged
 insert into "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" (key, key_hash, hash_mark, fast, strong, dirty, departed, record_id, created, unsure_since, owner_key, run_id) select key, hashtextextended(key, 0), hash_record_extended(row(cast('dinmo' as text), 1, cast(1.5 as float8), true, date '2000-01-01'), 0), fast, strong, dirty, departed, record_id, created, unsure_since, owner_key, run_id from (select s.key, s.fast, s.strong, s.verdict <> 'present' as dirty, false as departed,
         case when s.verdict <> 'moving' then coalesce(s.new_record_id, s.record_id, q.record_id) end as record_id,
@@ -677,43 +688,43 @@ insert into "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" (key, 
         left join "shop"."main_DINMO_DELTA_STORAGE"."runs" as r on r.run_id = '<run>'
       where s.part <> 'owed' and s.verdict in ('present', 'dirty', 'moving')) as next;
 
--- 84.
+-- 85.
 -- identifiers as they are on the platform now
 delete from "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" as o where o.owed and exists (
       select 1 from "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" as i join "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" as s on s.key = i.key and not s.dirty where not i.owed and i.kind = o.kind and i.value = o.value);
 
--- 85.
+-- 86.
 -- the snapshot takes what was acknowledged
 update "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" set key_hash = hashtextextended(key, 0), hash_mark = hash_record_extended(row(cast('dinmo' as text), 1, cast(1.5 as float8), true, date '2000-01-01'), 0) where hash_mark is distinct from hash_record_extended(row(cast('dinmo' as text), 1, cast(1.5 as float8), true, date '2000-01-01'), 0);
 
--- 86.
+-- 87.
 -- what may go out, before it does; gone at settlement
 delete from "shop"."main_DINMO_DELTA_STORAGE"."sends" where run_id not in (select run_id from "shop"."main_DINMO_DELTA_STORAGE"."runs" where status = 'running' and run_id <> '<run>');
 
--- 87.
+-- 88.
 -- what was answered; gone at settlement
 delete from "shop"."main_DINMO_DELTA_STORAGE"."receipts" where run_id not in (select run_id from "shop"."main_DINMO_DELTA_STORAGE"."runs" where status = 'running' and run_id <> '<run>');
 
--- 88.
+-- 89.
 -- a temporary table is given back
 drop table if exists "shop"."main_DINMO_DELTA_STORAGE"."changes_vip_ads_645eeb63";
 
--- 89.
+-- 90.
 -- a temporary table is given back
 drop table if exists "shop"."main_DINMO_DELTA_STORAGE"."change_identifiers_vip_ads_645eeb63";
 
--- 90.
+-- 91.
 -- the run’s row: from its first one on another process can close the run
 update "shop"."main_DINMO_DELTA_STORAGE"."runs" set "accepted_insert" = 4, "accepted_update" = 0, "accepted_delete" = 0, "rejected" = 0, "deferred" = 0, "unknown" = 0, "status" = 'succeeded', "reason" = null, "finished_at" = timestamptz '<instant>' where run_id = '<run>' and status = 'running';
 
--- 91.
+-- 92.
 -- the activation’s row
 update "shop"."main_DINMO_DELTA_STORAGE"."activations" set "last_run_id" = '<run>', "last_status" = 'succeeded', "last_success_at" = timestamptz '<instant>', "fence" = 1 where activation_id = 'vip.ads' and fence = 1 and lease_owner = '<run>';
 
--- 92.
+-- 93.
 -- commits: all of it or nothing
 commit;
 
--- 93.
+-- 94.
 -- gives the lock back
 update "shop"."main_DINMO_DELTA_STORAGE"."activations" set "lease_owner" = null, "lease_host" = null, "lease_pid" = null, "lease_started" = '<started>', "lease_expires_at" = null where activation_id = 'vip.ads' and fence = 1;

@@ -42,7 +42,7 @@ begin isolation level repeatable read;
 
 -- 10.
 -- is anything different at all? Rows and digest of the snapshot, and its flags
-select count(*) as row_count, bit_xor(fast) as digest,
+select count(*) as row_count, bit_xor(hashint8extended(fast, 0)) as digest,
       exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" where owed) as owed,
       exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where dirty) as dirty, exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where departed) as departed,
       exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where hash_mark <> hash_record_extended(row(cast('dinmo' as text), 1, cast(1.5 as float8), true, date '2000-01-01'), 0)) or exists (select 1 from "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_645eeb63" where hash_mark is null) as stale
@@ -50,7 +50,7 @@ select count(*) as row_count, bit_xor(fast) as digest,
 
 -- 11.
 -- the same of the segment, which is read for it once
-select count(*) as row_count, bit_xor(c_fast) as digest from (select src.*, hash_record_extended(row(cast(k0 as text), 208361017363065, i0, i1), 0) as c_fast from (select p.* from (
+select count(*) as row_count, bit_xor(hashint8extended(c_fast, 0)) as digest from (select src.*, hash_record_extended(row(cast(k0 as text), 208361017363065, i0, i1), 0) as c_fast from (select p.* from (
 select
   person.id as k0,
   person.email as i0,

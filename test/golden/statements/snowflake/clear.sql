@@ -35,7 +35,7 @@ from "shop"."main_DINMO_SEGMENTS"."segment_vip" as person
 
 -- 8.
 -- is anything different at all? Rows and digest of the snapshot, and its flags
-select count(*) as row_count, bitxor_agg(fast) as digest,
+select count(*) as row_count, bitxor_agg(hash(fast)) as digest,
       exists (select 1 from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."IDENTIFIERS_VIP_ADS_645EEB63" where owed) as owed,
       exists (select 1 from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63" where dirty) as dirty, exists (select 1 from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63" where departed) as departed,
       exists (select 1 from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63" where hash_mark <> hash('dinmo', 1, 1.5::float, true, to_date('2000-01-01'))) or exists (select 1 from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63" where hash_mark is null) as stale
@@ -224,7 +224,7 @@ from "shop"."main_DINMO_SEGMENTS"."segment_vip" as person
 
 -- 33.
 -- is anything different at all? Rows and digest of the snapshot, and its flags
-select count(*) as row_count, bitxor_agg(fast) as digest,
+select count(*) as row_count, bitxor_agg(hash(fast)) as digest,
       exists (select 1 from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."IDENTIFIERS_VIP_ADS_645EEB63" where owed) as owed,
       exists (select 1 from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63" where dirty) as dirty, exists (select 1 from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63" where departed) as departed,
       exists (select 1 from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63" where hash_mark <> hash('dinmo', 1, 1.5::float, true, to_date('2000-01-01'))) or exists (select 1 from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63" where hash_mark is null) as stale

@@ -70,6 +70,17 @@ create table if not exists "SHOP"."MAIN_DINMO_DELTA_STORAGE"."RECEIPTS" (
 
 -- 9.
 -- makes a table of the delta storage, where it is missing
+create table if not exists "SHOP"."MAIN_DINMO_DELTA_STORAGE"."JOBS" (
+  "RUN_ID" varchar,
+  "HANDLE" varchar,
+  "BATCH_ID" varchar,
+  "OPERATION" varchar,
+  "SPANS" varchar,
+  "SUBMITTED_AT" timestamp_ntz
+);
+
+-- 10.
+-- makes a table of the delta storage, where it is missing
 create table if not exists "SHOP"."MAIN_DINMO_DELTA_STORAGE"."NODE_RESULTS" (
   "UNIQUE_ID" varchar,
   "KIND" varchar,
@@ -79,14 +90,14 @@ create table if not exists "SHOP"."MAIN_DINMO_DELTA_STORAGE"."NODE_RESULTS" (
   "BUILT_FROM" varchar
 );
 
--- 10.
+-- 11.
 -- makes a table of the delta storage, where it is missing
 create table if not exists "SHOP"."MAIN_DINMO_DELTA_STORAGE"."FACTS" (
   "NAME" varchar,
   "VALUE" varchar
 );
 
--- 11.
+-- 12.
 -- makes a table of the delta storage, where it is missing
 create table if not exists "SHOP"."MAIN_DINMO_DELTA_STORAGE"."RUNS" (
   "RUN_ID" varchar,
@@ -118,7 +129,7 @@ create table if not exists "SHOP"."MAIN_DINMO_DELTA_STORAGE"."RUNS" (
   "CLOSING" varchar
 );
 
--- 12.
+-- 13.
 -- makes a table of the delta storage, where it is missing
 create table if not exists "SHOP"."MAIN_DINMO_DELTA_STORAGE"."REJECTIONS" (
   "ACTIVATION_ID" varchar,
@@ -134,31 +145,31 @@ create table if not exists "SHOP"."MAIN_DINMO_DELTA_STORAGE"."REJECTIONS" (
   "FINGERPRINT" varchar(32)
 );
 
--- 13.
+-- 14.
 -- what earlier commands knew of dbt’s results
 select * from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."NODE_RESULTS";
 
--- 14.
+-- 15.
 -- begins a transaction
 begin;
 
--- 15.
+-- 16.
 -- remembers dbt’s results for the gate
 delete from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."NODE_RESULTS" where true;
 
--- 16.
+-- 17.
 -- remembers dbt’s results for the gate
 insert into "SHOP"."MAIN_DINMO_DELTA_STORAGE"."NODE_RESULTS" select cast(item.value[0]::varchar as varchar), cast(item.value[1]::varchar as varchar), cast(item.value[2]::varchar as varchar), cast(item.value[3]::varchar as timestamp_ntz), cast(item.value[4]::varchar as varchar), cast(item.value[5]::varchar as varchar) from table(flatten(input => parse_json(?))) as item;
 
--- 17.
+-- 18.
 -- commits: all of it or nothing
 commit;
 
--- 18.
+-- 19.
 -- which activations have state
 select * from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."ACTIVATIONS" order by activation_id;
 
--- 19.
+-- 20.
 -- makes a table of the delta storage, where it is missing
 create table if not exists "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63" (
   "KEY" varchar,
@@ -175,7 +186,7 @@ create table if not exists "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_6
   "RUN_ID" varchar
 );
 
--- 20.
+-- 21.
 -- makes a table of the delta storage, where it is missing
 create table if not exists "SHOP"."MAIN_DINMO_DELTA_STORAGE"."IDENTIFIERS_VIP_ADS_645EEB63" (
   "KEY" varchar,
@@ -187,7 +198,7 @@ create table if not exists "SHOP"."MAIN_DINMO_DELTA_STORAGE"."IDENTIFIERS_VIP_AD
   "OWED" boolean
 );
 
--- 21.
+-- 22.
 -- makes a table of the delta storage, where it is missing
 create table if not exists "SHOP"."MAIN_DINMO_DELTA_STORAGE"."CHANGES_VIP_ADS_645EEB63" (
   "SEQ" number(38,0),
@@ -209,7 +220,7 @@ create table if not exists "SHOP"."MAIN_DINMO_DELTA_STORAGE"."CHANGES_VIP_ADS_64
   "N" number(38,0)
 );
 
--- 22.
+-- 23.
 -- makes a table of the delta storage, where it is missing
 create table if not exists "SHOP"."MAIN_DINMO_DELTA_STORAGE"."CHANGE_IDENTIFIERS_VIP_ADS_645EEB63" (
   "SIDE" varchar,
@@ -219,31 +230,31 @@ create table if not exists "SHOP"."MAIN_DINMO_DELTA_STORAGE"."CHANGE_IDENTIFIERS
   "VALUE" varchar
 );
 
--- 23.
+-- 24.
 -- begins a transaction
 begin;
 
--- 24.
+-- 25.
 -- the activation’s row
 insert into "SHOP"."MAIN_DINMO_DELTA_STORAGE"."ACTIVATIONS" ("ACTIVATION_ID", "TABLE_SUFFIX", "DESTINATION", "PLATFORM", "SERVICE", "ENTITY", "CORE", "AUDIENCE", "MODE", "PAUSED", "FENCE") values ('vip.ads', 'vip_ads_645eeb63', 'ads', 'meta', 'audiences', 'person', '{"ad_account_id":"77001","host":"<destination>"}', 'vip', 'delta', false, 0);
 
--- 25.
+-- 26.
 -- commits: all of it or nothing
 commit;
 
--- 26.
+-- 27.
 -- who holds the lock of the activation
 select * from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."ACTIVATIONS" where activation_id = 'vip.ads';
 
--- 27.
+-- 28.
 -- takes the lock
 update "SHOP"."MAIN_DINMO_DELTA_STORAGE"."ACTIVATIONS" set "LEASE_OWNER" = '<run>', "LEASE_HOST" = '<host>', "LEASE_PID" = <pid>, "LEASE_STARTED" = '<started>', "LEASE_EXPIRES_AT" = cast('<instant>' as timestamp_ntz), "FENCE" = 1 where activation_id = 'vip.ads' and coalesce(fence, 0) = 0;
 
--- 28.
+-- 29.
 -- looks for a run that died
 select run_id, closing from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."RUNS" where activation_id = 'vip.ads' and status = 'running' order by started_at;
 
--- 29.
+-- 30.
 -- the types of the mapped columns (and on BigQuery the bytes); no row is read
 -- describe only
 select p.* from (
@@ -254,15 +265,15 @@ select
 from "shop"."main_DINMO_SEGMENTS"."segment_vip" as person
 ) as p;
 
--- 30.
+-- 31.
 -- is anything different at all? Rows and digest of the snapshot, and its flags
-select count(*) as row_count, bitxor_agg(fast) as digest,
+select count(*) as row_count, bitxor_agg(hash(fast)) as digest,
       exists (select 1 from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."IDENTIFIERS_VIP_ADS_645EEB63" where owed) as owed,
       exists (select 1 from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63" where dirty) as dirty, exists (select 1 from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63" where departed) as departed,
       exists (select 1 from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63" where hash_mark <> hash('dinmo', 1, 1.5::float, true, to_date('2000-01-01'))) or exists (select 1 from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63" where hash_mark is null) as stale
     from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63";
 
--- 31.
+-- 32.
 -- copies the mapped columns of the segment, since later looks at it could differ
 create or replace temporary table "DINMO_SEGMENT" as select p.* from (
 select
@@ -272,36 +283,36 @@ select
 from "shop"."main_DINMO_SEGMENTS"."segment_vip" as person
 ) as p;
 
--- 32.
+-- 33.
 -- counts the segment: it is empty only if the warehouse says 0
 select count(*) as row_count from (select * from dinmo_segment) as src;
 
--- 33.
+-- 34.
 -- the rows that differ, with the content that is sent: the one join of segment and snapshot
 create or replace temporary table "DINMO_JOINED" as select row_number() over (order by 1) as dinmo_row, made.* from (select c_key, c_fast, s_join, c_join, case when c_fast is not null then made_fields end as fields, case when c_fast is not null then made_event_time end as event_time, case when c_fast is not null then made_raw_0 end as raw_0, case when c_fast is not null then made_raw_1 end as raw_1, case when c_fast is not null then md5(coalesce('208361017363065' || chr(31), '') || coalesce(made_fields || chr(31), '') || coalesce(made_fingerprinted || chr(31), '') || coalesce(made_event_time || chr(31), '')) end as strong from (select cast(k0 as varchar) as c_key, c_fast, s_join, c_join, '{}' as made_fields, cast(null as varchar) as made_event_time, cast(i0 as varchar) as made_raw_0, cast(i1 as varchar) as made_raw_1, '{' || substr(',"0":' || coalesce(to_json(to_variant(cast(i0 as varchar))), 'null') || ',"1":' || coalesce(to_json(to_variant(cast(i1 as varchar))), 'null'), 2) || '}' as made_fingerprinted from (select cur.*, hash(cast(k0 as varchar)) as c_join from (select src.*, hash(cast(k0 as varchar), 208361017363065, i0, i1) as c_fast from (select * from dinmo_segment) as src) as cur) as c full join (select key_hash as s_join, fast as s_fast, dirty as s_dirty, departed as s_departed from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63") as s on c.c_join = s.s_join where s_join is null or c_fast is null or s_dirty or s_departed or c_fast <> s_fast) as found) as made;
 
--- 34.
+-- 35.
 -- what the snapshot knows of those rows
 create or replace temporary table "DINMO_HELD_ROWS" as select key as s_key, key_hash as s_key_hash, strong as s_strong, dirty as s_dirty, departed as s_departed, record_id as s_record_id, created as s_created, unsure_since as s_unsure_since, owner_key as s_owner_key from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63" where key_hash in (select s_join from dinmo_joined where s_join is not null);
 
--- 35.
+-- 36.
 -- how many differ, and whether hashes of keys met wrongly
 select count(*) as row_count, (select count(*) from dinmo_joined as j join dinmo_held_rows as h on h.s_key_hash = j.s_join where c_fast is not null and c_key is distinct from s_key)
       + (select count(*) - count(distinct s_key_hash) from dinmo_held_rows) as collisions, count(*) - count(s_join) as fresh, count(*) - count(c_fast) as gone from dinmo_joined;
 
--- 36.
+-- 37.
 -- whether keys may occur twice
 select c_join from dinmo_joined where c_fast is not null and s_join is null and c_key is not null group by c_join having count(*) > 1 limit 1;
 
--- 37.
+-- 38.
 -- keys that occur more than once
 create or replace temporary table "DINMO_DUPLICATES" as select cast(null as varchar) as "KEY", cast(null as number(38,0)) as "COPIES" from (select 1 as one) as nothing where false;
 
--- 38.
+-- 39.
 -- nothing is written unless the lock is still ours
 select 1 as held from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."ACTIVATIONS" where activation_id = 'vip.ads' and fence = 1 and lease_owner = '<run>';
 
--- 39.
+-- 40.
 -- what each of these rows is: insert, update, leaver …
 create or replace temporary table "DINMO_CANDIDATES" as select
       case
@@ -319,29 +330,29 @@ create or replace temporary table "DINMO_CANDIDATES" as select
       from dinmo_joined as j left join dinmo_held_rows as h on h.s_key_hash = j.s_join
     ) as e;
 
--- 40.
+-- 41.
 -- identifiers, normalised and hashed in this process
 create or replace temporary table "DINMO_PREPARED" as select cast(null as number(38,0)) as "N", cast(null as varchar) as "INVALID", cast(null as boolean) as "LEAVES", cast(null as varchar) as "WIRE_IDS" from (select 1 as one) as nothing where false;
 
--- 41.
+-- 42.
 -- identifiers, normalised and hashed in this process
 create or replace temporary table "DINMO_NEW_IDENTIFIERS" as select cast(null as number(38,0)) as "N", cast(null as varchar) as "KEY", cast(null as varchar) as "KIND", cast(null as number(38,0)) as "RANK", cast(null as varchar) as "VALUE" from (select 1 as one) as nothing where false;
 
--- 42.
+-- 43.
 -- a page of 20,000 rows whose identifiers are normalised
 select c.n, c.key, fields, event_time, raw_0, raw_1
     from (select n, key from dinmo_candidates where n between 0 and 19999 and kind in ('insert', 'update') and key is not null) as c
     join (select dinmo_row - 1 as n, fields as fields, event_time, raw_0, raw_1 from dinmo_joined where dinmo_row between 1 and 20000) as j on j.n = c.n;
 
--- 43.
+-- 44.
 -- identifiers, normalised and hashed in this process
 insert into "DINMO_PREPARED" select cast(item.value[0]::varchar as number(38,0)), cast(item.value[1]::varchar as varchar), cast(item.value[2]::varchar as boolean), cast(item.value[3]::varchar as varchar) from table(flatten(input => parse_json(?))) as item;
 
--- 44.
+-- 45.
 -- identifiers, normalised and hashed in this process
 insert into "DINMO_NEW_IDENTIFIERS" select cast(item.value[0]::varchar as number(38,0)), cast(item.value[1]::varchar as varchar), cast(item.value[2]::varchar as varchar), cast(item.value[3]::varchar as number(38,0)), cast(item.value[4]::varchar as varchar) from table(flatten(input => parse_json(?))) as item;
 
--- 45.
+-- 46.
 -- what is done about each row
 create or replace temporary table "DINMO_ACTIONS" as with judged as (
   select c.n, c.kind, c.key, c.owner_key, c.fast, c.strong, c.s_key, c.s_dirty, c.s_departed, c.s_record_id, c.s_created, c.s_unsure_since, c.s_owner_key, p.invalid, coalesce(p.leaves, false) as leaves, p.wire_ids, coalesce(r.r_parked and r.r_strong = c.strong, false) as parked
@@ -375,7 +386,7 @@ decided as (
 )
 select d.*, cast(null as varchar) as previous_key, cast(null as varchar) as in_place_id, false as may_delete from decided as d;
 
--- 46.
+-- 47.
 -- identifiers that a remaining member holds: no removal carries them
 create or replace temporary table "DINMO_CLAIMED" as select kind, value from (
   select i.kind, i.value from dinmo_new_identifiers as i join dinmo_actions as a on a.n = i.n where a.action in ('insert', 'update', 'parked', 'skip')
@@ -383,7 +394,7 @@ create or replace temporary table "DINMO_CLAIMED" as select kind, value from (
   select i.kind, i.value from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."IDENTIFIERS_VIP_ADS_645EEB63" as i where not i.owed and i.key not in (select key from dinmo_actions where action in ('update', 'delete') and key is not null)
 ) as held group by kind, value;
 
--- 47.
+-- 48.
 -- identifiers that removals carry
 create or replace temporary table "DINMO_CARRIED" as select i.key, i.kind, i.rank, i.value, i.record_id, coalesce(a.action, 'owed') as action, a.n
   from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."IDENTIFIERS_VIP_ADS_645EEB63" as i
@@ -392,25 +403,25 @@ create or replace temporary table "DINMO_CARRIED" as select i.key, i.kind, i.ran
     and not exists (select 1 from dinmo_claimed as h where h.kind = i.kind and h.value = i.value)
     and not (coalesce(a.action, 'owed') = 'update' and exists (select 1 from dinmo_new_identifiers as x where x.n = a.n and x.kind = i.kind and x.value = i.value));
 
--- 48.
+-- 49.
 -- identifiers that removals carry
 create or replace temporary table "DINMO_WIRE" as select key, '[' || listagg('[' || to_json(to_variant(kind)) || ',' || cast(rank as varchar) || ',' || to_json(to_variant(value)) || ',' || coalesce(to_json(to_variant(record_id)), 'null') || ']', ',') within group (order by kind, rank, value) || ']' as wire_ids from dinmo_carried group by key;
 
--- 49.
+-- 50.
 -- members whose identifiers changed
 create or replace temporary table "DINMO_CHANGED" as select distinct a.n from dinmo_actions as a join "SHOP"."MAIN_DINMO_DELTA_STORAGE"."IDENTIFIERS_VIP_ADS_645EEB63" as i on i.key = a.key
     where a.action = 'update' and not exists (select 1 from dinmo_new_identifiers as x where x.n = a.n and x.kind = i.kind and x.value = i.value);
 
--- 50.
+-- 51.
 -- which kinds of changes there are
 select action, count(*) as row_count, min(n) as first, max(n) as last from dinmo_actions group by action;
 
--- 51.
+-- 52.
 -- the changes, in order and numbered
 create or replace temporary table "DINMO_CHANGES" as select row_number() over (order by place, n) as seq, arranged.* from (select 0 as place, kind.* from (select 1 as phase, cast('insert' as varchar) as op, cast('whole' as varchar) as part, cast('insert' as varchar) as wire, ((a.s_key is null or a.s_unsure_since is not null) and a.action <> 'rekey') as fresh, a.wire_ids, a.key, a.fast, a.strong, a.s_record_id as record_id, cast(null as varchar) as previous_key, false as may_delete, cast(null as timestamp_ntz) as created_since, a.owner_key, a.n from dinmo_actions as a left join dinmo_wire as c on c.key = a.key where a.action = 'insert' and true) as kind union all select 1 as place, kind.* from (select 2 as phase, cast('delete' as varchar) as op, cast('owed' as varchar) as part, cast('delete' as varchar) as wire, cast(null as boolean) as fresh, c.wire_ids, c.key, cast(null as number(38,0)) as fast, cast(null as varchar(32)) as strong, cast(null as varchar) as record_id, cast(null as varchar) as previous_key, false as may_delete, cast(null as timestamp_ntz) as created_since, cast(null as varchar) as owner_key, cast(null as number(38,0)) as n
   from dinmo_wire as c where c.key not in (select key from dinmo_actions where action in ('update', 'delete') and key is not null)) as kind) as arranged order by seq;
 
--- 52.
+-- 53.
 -- every count of the plan, for the guards and for people
 select 'op' as figure, cast(op as varchar) as name, count(*) as row_count from "DINMO_CHANGES" where part <> 'remove' group by op
     union all select 'half' as figure, cast(null as varchar) as name, count(*) as row_count from "DINMO_CHANGES" where part = 'remove'
@@ -428,58 +439,58 @@ select 'op' as figure, cast(op as varchar) as name, count(*) as row_count from "
     union all select 'unsound' as figure, cast(null as varchar) as name, count(*) as row_count from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63" where not departed and key in (select key from dinmo_duplicates)
       and key not in (select s_key from dinmo_actions where s_key is not null);
 
--- 53.
+-- 54.
 -- begins a transaction
 begin;
 
--- 54.
+-- 55.
 -- freezes the changes, or clears them away
 delete from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."CHANGES_VIP_ADS_645EEB63" where true;
 
--- 55.
+-- 56.
 -- freezes the changes, or clears them away
 insert into "SHOP"."MAIN_DINMO_DELTA_STORAGE"."CHANGES_VIP_ADS_645EEB63" (seq, place, phase, op, part, wire, fresh, wire_ids, key, fast, strong, record_id, previous_key, may_delete, created_since, owner_key, n) select seq, place, phase, op, part, wire, fresh, wire_ids, key, fast, strong, record_id, previous_key, may_delete, created_since, owner_key, n from dinmo_changes;
 
--- 56.
+-- 57.
 -- freezes the identifiers that would be sent, or clears them away
 delete from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."CHANGE_IDENTIFIERS_VIP_ADS_645EEB63" where true;
 
--- 57.
+-- 58.
 -- freezes the identifiers that would be sent, or clears them away
 insert into "SHOP"."MAIN_DINMO_DELTA_STORAGE"."CHANGE_IDENTIFIERS_VIP_ADS_645EEB63" (side, key, kind, rank, value) select side, key, kind, rank, value from (select 'new' as side, i.key, i.kind, i.rank, i.value from dinmo_new_identifiers as i join dinmo_actions as a on a.n = i.n where a.action in ('insert', 'update') union all select 'carried', c.key, c.kind, c.rank, c.value from dinmo_carried as c) as i;
 
--- 58.
+-- 59.
 -- the run’s row: from its first one on another process can close the run
 insert into "SHOP"."MAIN_DINMO_DELTA_STORAGE"."RUNS" ("RUN_ID", "SYNC_ID", "ACTIVATION_ID", "DESTINATION", "MODE", "TARGET", "INVOCATION_ID", "STARTED_AT", "GATE", "TOOL_VERSION", "PLANNED_INSERT", "PLANNED_UPDATE", "PLANNED_DELETE", "ACCEPTED_INSERT", "ACCEPTED_UPDATE", "ACCEPTED_DELETE", "REJECTED", "DEFERRED", "UNKNOWN", "INVALID", "UNCHANGED", "SEGMENT_ROWS", "OVERRIDES", "STATUS", "CLOSING") values ('<run>', '<run>', 'vip.ads', 'ads', 'delta', 'dev', 'build', cast('<instant>' as timestamp_ntz), 'open', '<version>', 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, null, 'running', '{"activationId":"vip.ads","runId":"<run>","normaliserVersion":1,"attempts":5,"matchesPeople":true}');
 
--- 59.
+-- 60.
 -- the activation’s row
 update "SHOP"."MAIN_DINMO_DELTA_STORAGE"."ACTIVATIONS" set "MODE" = 'delta', "FENCE" = 1 where activation_id = 'vip.ads' and fence = 1 and lease_owner = '<run>';
 
--- 60.
+-- 61.
 -- the activation’s row
 update "SHOP"."MAIN_DINMO_DELTA_STORAGE"."ACTIVATIONS" set "FIRST_SYNCED_AT" = cast('<instant>' as timestamp_ntz) where activation_id = 'vip.ads' and first_synced_at is null;
 
--- 61.
+-- 62.
 -- commits: all of it or nothing
 commit;
 
--- 62.
+-- 63.
 -- which activations have state
 select * from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."ACTIVATIONS" order by activation_id;
 
--- 63.
+-- 64.
 -- the activation’s row
 update "SHOP"."MAIN_DINMO_DELTA_STORAGE"."ACTIVATIONS" set "AUDIENCE" = 'vip', "AUDIENCE_ID" = '6000000001', "ACCOUNT" = null where activation_id = 'vip.ads';
 
--- 64.
+-- 65.
 -- the pages of the changes
 select phase, min(seq) as lo, max(seq) as hi, min(n) as first, max(n) as last, min(wire) as wire, coalesce(booland_agg(coalesce(fresh, false)), false) as fresh,
       count(*) = max(seq) - min(seq) + 1 and min(n - seq) = max(n - seq) and min(wire) = max(wire) and min(wire) <> 'delete'
         and (coalesce(booland_agg(coalesce(fresh, false)), false) or coalesce(booland_agg(coalesce(not fresh, false)), false)) and coalesce(booland_agg(coalesce(part = 'whole', false)), false) as alike
     from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."CHANGES_VIP_ADS_645EEB63" group by phase, floor((seq - 1) / 10000) order by 1, 2;
 
--- 65.
+-- 66.
 -- a page of 10,000 changes with their content
 select c.seq, c.part, c.wire, c.key, c.key as key_json,
       case when c.wire <> 'delete' then fields end as fields, event_time,
@@ -487,23 +498,23 @@ select c.seq, c.part, c.wire, c.key, c.key as key_json,
     from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."CHANGES_VIP_ADS_645EEB63" as c left join (select *, dinmo_row - 1 as row_n from dinmo_joined where dinmo_row between 1 and 4) as j on j.row_n = c.n
     where c.seq between 1 and 4 and c.part <> 'free' order by seq;
 
--- 66.
+-- 67.
 -- what may go out, before it does; gone at settlement
 insert into "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SENDS" values ('<run>', 1, 4);
 
--- 67.
+-- 68.
 -- what was answered; gone at settlement
 insert into "SHOP"."MAIN_DINMO_DELTA_STORAGE"."RECEIPTS" values ('<run>', 1, 4, 'accepted', null, null, null, null, null, null);
 
--- 68.
+-- 69.
 -- a temporary table is given back
 drop table if exists "DINMO_JOINED";
 
--- 69.
+-- 70.
 -- nothing is written unless the lock is still ours
 select 1 as held from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."ACTIVATIONS" where activation_id = 'vip.ads' and fence = 1 and lease_owner = '<run>';
 
--- 70.
+-- 71.
 -- what the answers cover, and what else settlement has to know
 select coalesce(sum(hi - lo + 1), 0) as answered, count(*) = 0 or coalesce(booland_agg(coalesce(lo > coalesce(before, 0), false)), false) as once,
       count(*) = 0 or coalesce(booland_agg(coalesce(status = 'accepted' and record_id is null and created is null and record_created_at is null, false)), false) as plain,
@@ -515,7 +526,7 @@ select coalesce(sum(hi - lo + 1), 0) as answered, count(*) = 0 or coalesce(boola
       exists (select 1 from dinmo_actions where action = 'depart') as has_depart
     from (select *, lag(hi) over (order by lo) as before from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."RECEIPTS" where run_id = '<run>') as answers;
 
--- 71.
+-- 72.
 -- what became of each change
 create or replace temporary table "DINMO_SETTLED" as with outcomes as (select c.seq, c.op, c.part, c.key, c.fast, c.strong, c.record_id, c.previous_key, c.may_delete, c.owner_key, case when c.part = 'free' then 'accepted' else 'accepted' end as status, cast(null as varchar) as code, cast(null as varchar) as message, cast(null as varchar) as new_record_id, cast(null as boolean) as new_created, cast(null as timestamp_ntz) as record_created_at from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."CHANGES_VIP_ADS_645EEB63" as c),
 verdicts as (
@@ -542,43 +553,43 @@ select v.seq, v.op, v.part, v.key, v.fast, v.strong, v.record_id, v.previous_key
   end as status
 from verdicts as v;
 
--- 72.
+-- 73.
 -- the same, counted
 select op, status, verdict, moves, count(*) as row_count from (select op, status, verdict, previous_key is not null as moves from dinmo_settled) as s group by op, status, verdict, moves;
 
--- 73.
+-- 74.
 -- record ids of single identifiers
 create or replace temporary table "DINMO_RECORDS" as select cast(null as varchar) as "KIND", cast(null as varchar) as "VALUE", cast(null as varchar) as "RECORD_ID" from (select 1 as one) as nothing where false;
 
--- 74.
+-- 75.
 -- begins a transaction
 begin;
 
--- 75.
+-- 76.
 -- identifiers as they are on the platform now
 delete from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."IDENTIFIERS_VIP_ADS_645EEB63" as i where exists (select 1 from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."CHANGE_IDENTIFIERS_VIP_ADS_645EEB63" as c where c.side = 'carried' and c.key = i.key and c.kind = i.kind and c.value = i.value)
       and (i.key in (select key from dinmo_settled where removal = 'accepted' or (part <> 'owed' and verdict = 'gone')) or (i.owed and i.key in (select key from dinmo_settled where verdict = 'owed_gone')));
 
--- 76.
+-- 77.
 -- identifiers as they are on the platform now
 update "SHOP"."MAIN_DINMO_DELTA_STORAGE"."IDENTIFIERS_VIP_ADS_645EEB63" as i set owed = true where not i.owed and i.key in (select key from dinmo_settled where part <> 'owed' and verdict in ('present', 'gone', 'absent'))
       and not exists (select 1 from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."CHANGE_IDENTIFIERS_VIP_ADS_645EEB63" as c where c.side = 'new' and c.key = i.key and c.kind = i.kind and c.value = i.value and c.key in (select key from dinmo_settled where part <> 'owed' and verdict in ('present')));
 
--- 77.
+-- 78.
 -- identifiers as they are on the platform now
 delete from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."IDENTIFIERS_VIP_ADS_645EEB63" as i where i.key in (select key from dinmo_settled where part <> 'owed' and verdict in ('present', 'dirty')) and exists (select 1 from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."CHANGE_IDENTIFIERS_VIP_ADS_645EEB63" as c where c.side = 'new' and c.key = i.key and c.kind = i.kind and c.value = i.value);
 
--- 78.
+-- 79.
 -- identifiers as they are on the platform now
 insert into "SHOP"."MAIN_DINMO_DELTA_STORAGE"."IDENTIFIERS_VIP_ADS_645EEB63" (key, kind, rank, value, normaliser, record_id, owed)
       select c.key, c.kind, c.rank, c.value, 1, l.record_id, false from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."CHANGE_IDENTIFIERS_VIP_ADS_645EEB63" as c left join (select kind, value, max(record_id) as record_id from dinmo_records group by kind, value) as l on l.kind = c.kind and l.value = c.value
       where c.side = 'new' and c.key in (select key from dinmo_settled where part <> 'owed' and verdict in ('present', 'dirty'));
 
--- 79.
+-- 80.
 -- the snapshot takes what was acknowledged
 delete from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63" where key in (select key from dinmo_settled where part <> 'owed' and verdict in ('present', 'dirty', 'moving', 'gone', 'absent'));
 
--- 80.
+-- 81.
 -- the snapshot takes what was acknowledged
 insert into "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63" (key, key_hash, hash_mark, fast, strong, dirty, departed, record_id, created, unsure_since, owner_key, run_id) select key, hash(key), hash('dinmo', 1, 1.5::float, true, to_date('2000-01-01')), fast, strong, dirty, departed, record_id, created, unsure_since, owner_key, run_id from (select s.key, s.fast, s.strong, s.verdict <> 'present' as dirty, false as departed,
         case when s.verdict <> 'moving' then coalesce(s.new_record_id, s.record_id, q.record_id) end as record_id,
@@ -594,43 +605,43 @@ insert into "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63" (key, 
         left join "SHOP"."MAIN_DINMO_DELTA_STORAGE"."RUNS" as r on r.run_id = '<run>'
       where s.part <> 'owed' and s.verdict in ('present', 'dirty', 'moving')) as next;
 
--- 81.
+-- 82.
 -- identifiers as they are on the platform now
 delete from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."IDENTIFIERS_VIP_ADS_645EEB63" as o where o.owed and exists (
       select 1 from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."IDENTIFIERS_VIP_ADS_645EEB63" as i join "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63" as s on s.key = i.key and not s.dirty where not i.owed and i.kind = o.kind and i.value = o.value);
 
--- 82.
+-- 83.
 -- the snapshot takes what was acknowledged
 update "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63" set key_hash = hash(key), hash_mark = hash('dinmo', 1, 1.5::float, true, to_date('2000-01-01')) where hash_mark is distinct from hash('dinmo', 1, 1.5::float, true, to_date('2000-01-01'));
 
--- 83.
+-- 84.
 -- what may go out, before it does; gone at settlement
 delete from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SENDS" where run_id not in (select run_id from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."RUNS" where status = 'running' and run_id <> '<run>');
 
--- 84.
+-- 85.
 -- what was answered; gone at settlement
 delete from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."RECEIPTS" where run_id not in (select run_id from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."RUNS" where status = 'running' and run_id <> '<run>');
 
--- 85.
+-- 86.
 -- freezes the changes, or clears them away
 delete from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."CHANGES_VIP_ADS_645EEB63" where true;
 
--- 86.
+-- 87.
 -- freezes the identifiers that would be sent, or clears them away
 delete from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."CHANGE_IDENTIFIERS_VIP_ADS_645EEB63" where true;
 
--- 87.
+-- 88.
 -- the run’s row: from its first one on another process can close the run
 update "SHOP"."MAIN_DINMO_DELTA_STORAGE"."RUNS" set "ACCEPTED_INSERT" = 4, "ACCEPTED_UPDATE" = 0, "ACCEPTED_DELETE" = 0, "REJECTED" = 0, "DEFERRED" = 0, "UNKNOWN" = 0, "STATUS" = 'succeeded', "REASON" = null, "FINISHED_AT" = cast('<instant>' as timestamp_ntz) where run_id = '<run>' and status = 'running';
 
--- 88.
+-- 89.
 -- the activation’s row
 update "SHOP"."MAIN_DINMO_DELTA_STORAGE"."ACTIVATIONS" set "LAST_RUN_ID" = '<run>', "LAST_STATUS" = 'succeeded', "LAST_SUCCESS_AT" = cast('<instant>' as timestamp_ntz), "FENCE" = 1 where activation_id = 'vip.ads' and fence = 1 and lease_owner = '<run>';
 
--- 89.
+-- 90.
 -- commits: all of it or nothing
 commit;
 
--- 90.
+-- 91.
 -- gives the lock back
 update "SHOP"."MAIN_DINMO_DELTA_STORAGE"."ACTIVATIONS" set "LEASE_OWNER" = null, "LEASE_HOST" = null, "LEASE_PID" = null, "LEASE_STARTED" = '<started>', "LEASE_EXPIRES_AT" = null where activation_id = 'vip.ads' and fence = 1;

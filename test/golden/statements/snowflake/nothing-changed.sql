@@ -39,7 +39,7 @@ from "shop"."main_DINMO_SEGMENTS"."segment_vip" as person
 
 -- 9.
 -- is anything different at all? Rows and digest of the snapshot, and its flags
-select count(*) as row_count, bitxor_agg(fast) as digest,
+select count(*) as row_count, bitxor_agg(hash(fast)) as digest,
       exists (select 1 from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."IDENTIFIERS_VIP_ADS_645EEB63" where owed) as owed,
       exists (select 1 from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63" where dirty) as dirty, exists (select 1 from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63" where departed) as departed,
       exists (select 1 from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63" where hash_mark <> hash('dinmo', 1, 1.5::float, true, to_date('2000-01-01'))) or exists (select 1 from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."SNAPSHOT_VIP_ADS_645EEB63" where hash_mark is null) as stale
@@ -47,7 +47,7 @@ select count(*) as row_count, bitxor_agg(fast) as digest,
 
 -- 10.
 -- the same of the segment, which is read for it once
-select count(*) as row_count, bitxor_agg(c_fast) as digest from (select src.*, hash(cast(k0 as varchar), 208361017363065, i0, i1) as c_fast from (select p.* from (
+select count(*) as row_count, bitxor_agg(hash(c_fast)) as digest from (select src.*, hash(cast(k0 as varchar), 208361017363065, i0, i1) as c_fast from (select p.* from (
 select
   person.id as k0,
   person.email as i0,
