@@ -70,7 +70,9 @@ With \`--due\` there is also \`due\`: the time zone, and of each selected activa
 when, and the next instant.
 
 Every key is always present, null where it was not computed; but for \`bytes\`, which \`plan\` adds on BigQuery: what one look
-at the rows of the activation would read, by a dry run. \`error\` is set when the command stopped before it computed
+at the rows of the activation would read, by a dry run. And \`remote\`, with \`plan --remote\`: the first 100 changes of each
+phase were shown to the platform where it can be asked (Google), and this is what it says; nothing is applied, the gate and
+the guards count as before, and a refusal makes the exit code 1. It needs the credentials. \`error\` is set when the command stopped before it computed
 any activation; then \`activations\` is empty. Statuses: *planned* (\`plan\` only); *skipped*, nothing was meant to run;
 *blocked*, by gate, guard or lock; *failed*, refused, or the destination or warehouse failed; *partial*, some rows were
 rejected, deferred or unknown, or the run was interrupted; *succeeded* otherwise.
