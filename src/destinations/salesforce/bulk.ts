@@ -31,7 +31,7 @@ export async function submitJob(
   const made = await api.call({ method: 'POST', path: INGEST, body: JSON.stringify(wanted), signal });
   if (made.kind === 'outcome') return jobRefusal(made.outcome);
   const id = readText(readObject(made.json)?.['id']);
-  if (id === null) return notAnAcknowledgement('Salesforce answered 2xx without the id of the job');
+  if (id === null || id === '') return notAnAcknowledgement('Salesforce answered 2xx without the id of the job');
   const path = `${INGEST}/${encodeURIComponent(id)}`;
   const uploaded = await api.call({ method: 'PUT', path: `${path}/batches`, body: csv, isCsv: true, signal });
   if (uploaded.kind === 'outcome') {
@@ -184,7 +184,12 @@ function receiptOf(
   if (fault !== null) return faultReceipt(seq, fault);
   if (file === 'unprocessedrecords')
     return { seq, status: 'deferred', code: 'not-processed', message: error ?? 'Salesforce did not process the row' };
-  return { seq, status: 'accepted', recordId: row('sf__Id'), created: row('sf__Created').toLowerCase() === 'true' };
+  return {
+    seq,
+    status: 'accepted',
+    recordId: row('sf__Id') || null,
+    created: row('sf__Created').toLowerCase() === 'true',
+  };
 }
 
 /** The job as a whole was wrong: a column that is no field, a file that is no CSV. */

@@ -77,7 +77,7 @@ function readResult(value: unknown): Result | null {
   const result = readObject(value);
   const id = readText(result?.['id']);
   if (result?.['success'] === true)
-    return id === null ? null : { kind: 'done', id, created: result['created'] === true };
+    return id === null || id === '' ? null : { kind: 'done', id, created: result['created'] === true };
   if (result?.['success'] !== false) return null;
   const error = readObject(readArray(result['errors'])[0]);
   const message = readText(error?.['message']) ?? 'Refused by Salesforce';
