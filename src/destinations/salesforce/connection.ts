@@ -36,9 +36,11 @@ const TOKEN_LIFETIME_MS = 60 * 60_000;
  * (`instance_url`), which a moved org corrects; of a `base_url` it is that.
  */
 export function createApi(context: Context): SalesforceApi {
-  const home = trimmed(context.baseUrl ?? String(context.config['instance_url'] ?? ''));
-  const strategy = strategyOf(context, home);
-  const tokens = strategy === null ? null : createTokens(context, strategy);
+  const own = addressOf(context.config);
+  const home = context.baseUrl == null ? own : trimmed(context.baseUrl);
+  const strategy = strategyOf(context, { home, own });
+  const refusal = strategy === null ? NO_CREDENTIALS : own.startsWith('https://') ? null : NOT_HTTPS;
+  const tokens = strategy === null || refusal !== null ? null : createTokens(context, strategy);
   const baseOf = (token: Token): string => {
     const moved = readText(token.answer['instance_url']);
     return context.baseUrl == null && moved !== null && moved.startsWith('https://') ? trimmed(moved) : home;
@@ -48,7 +50,7 @@ export function createApi(context: Context): SalesforceApi {
   return {
     usage: () => usage,
     async call({ method, path, body, isCsv, signal }) {
-      if (tokens === null) return { kind: 'outcome', outcome: NO_CREDENTIALS, status: null };
+      if (tokens === null) return { kind: 'outcome', outcome: refusal ?? NO_CREDENTIALS, status: null };
       if (usage !== null && usage.used * 100 > usage.max * percentMax)
         return { kind: 'outcome', outcome: usedUp(usage, percentMax), status: null };
       const contentType = isCsv === true ? 'text/csv; charset=UTF-8' : 'application/json; charset=UTF-8';
@@ -65,7 +67,7 @@ export function createApi(context: Context): SalesforceApi {
     },
     account: () =>
       untilSettled(context, 'Signing in to Salesforce', async (): Promise<Step<string | null>> => {
-        if (tokens === null) return { kind: 'outcome', outcome: NO_CREDENTIALS };
+        if (tokens === null) return { kind: 'outcome', outcome: refusal ?? NO_CREDENTIALS };
         const taken = await tokens.take();
         return taken.kind === 'outcome' ? taken : { kind: 'value', value: orgOf(taken.token) };
       }),
@@ -89,14 +91,30 @@ function usedUp(
   );
 }
 
-function strategyOf({ config, credentials }: Context, home: string): TokenStrategy | null {
+const NOT_HTTPS = refused(
+  'instance-url-not-https',
+  'config.instance_url is no https address: the secret would go in clear',
+  'Give the My Domain address of the org: https://acme.my.salesforce.com',
+);
+
+/** The org’s own address, without a path; the scheme may be left out. */
+function addressOf(config: Context['config']): string {
+  const text = String(config['instance_url'] ?? '').trim();
+  const address = /^[a-z]+:\/\//i.test(text) ? text : `https://${text}`;
+  return URL.canParse(address) ? new URL(address).origin : '';
+}
+
+function strategyOf(
+  { config, credentials }: Context,
+  { home, own }: { readonly home: string; readonly own: string },
+): TokenStrategy | null {
   const url = `${home}/services/oauth2/token`;
   const clientId = credentials['client_id'] ?? '';
   const { client_secret: clientSecret, private_key: privateKey } = credentials;
   const { username } = config;
   if (privateKey !== undefined && username !== undefined) {
     // The audience is the org’s own address even where another one is spoken to.
-    const audience = String(config['audience'] ?? trimmed(String(config['instance_url'] ?? '')));
+    const audience = String(config['audience'] ?? own);
     const claims = { iss: clientId, sub: String(username), aud: audience };
     return { kind: 'jwt_bearer', url, privateKey, claims, lifetimeMs: TOKEN_LIFETIME_MS };
   }

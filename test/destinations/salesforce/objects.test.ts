@@ -138,6 +138,12 @@ describe('the org', () => {
     expect(await hosts('http://127.0.0.1:9')).toEqual(['127.0.0.1:9', '127.0.0.1:9']);
   });
 
+  it('is never told a secret in clear', async () => {
+    const opened = (instance_url: string) => orgs.make().open({ config: { ...OBJECTS, instance_url } });
+    await expect(opened('http://acme.my.salesforce.com')).rejects.toMatchObject({ code: 'instance-url-not-https' });
+    await expect(opened('acme.my.salesforce.com')).resolves.toMatchObject({ audienceId: null });
+  });
+
   it('gives a token for a signed JWT', async () => {
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
     const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString().replaceAll('\n', '\\n');
