@@ -13,6 +13,8 @@ type Json = Readonly<Record<string, unknown>>;
 export function soundAnswer(platform: string, request: HttpRequest): SoundAnswer {
   const { pathname } = new URL(request.url);
   if (platform === 'salesforce') return salesforce(request);
+  if (platform === 'google') return google(pathname);
+  if (platform === 'klaviyo') return klaviyo(pathname);
   const sent = request.body === undefined ? {} : (JSON.parse(String(request.body)) as Json);
   if (platform === 'webhook') return rows(200, { rejected: [] });
   if (platform === 'braze') return rows(201, braze(sent));
@@ -22,6 +24,26 @@ export function soundAnswer(platform: string, request: HttpRequest): SoundAnswer
 function braze(sent: Json): Json {
   const counted = Object.entries(sent).map(([array, objects]) => [`${array}_processed`, listOf(objects).length]);
   return { message: 'success', deleted: Object.values(sent).flatMap(listOf).length, ...Object.fromEntries(counted) };
+}
+
+function google(path: string): SoundAnswer {
+  if (path === '/token')
+    return opening({ access_token: 's3cr3t-google-token', token_type: 'Bearer', expires_in: 3599 });
+  if (/:(ingest|remove)$/.test(path)) return rows(200, { requestId: 'r-1' });
+  if (path.endsWith(':retrieve')) {
+    const errorInfo = {
+      errorCounts: [{ reason: 'PROCESSING_ERROR_REASON_NO_CONSENT', recordCount: '1', recordIndices: [0] }],
+    };
+    return rows(200, { requestStatusPerDestination: [{ requestStatus: 'PARTIAL_SUCCESS', errorInfo }] });
+  }
+  const list = { id: '7', displayName: 'VIP', ingestedUserListInfo: { uploadKeyTypes: ['CONTACT_ID'] } };
+  return opening({ userLists: [list], ...list });
+}
+
+/** Events are taken with 202 and no word more. */
+function klaviyo(path: string): SoundAnswer {
+  if (path.endsWith('/event-bulk-create-jobs')) return { status: 202, body: '', aboutRows: true };
+  return opening({ data: [{ type: 'account', id: 'AbC123' }] });
 }
 
 function salesforce({ method, url, body }: HttpRequest): SoundAnswer {
