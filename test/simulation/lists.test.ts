@@ -8,4 +8,4 @@ it('leaves lists of people equal to the segment, whatever happened', async () =>
     'foreign members or records',
     'new audience not ready',
   ]);
-}, 600_000);
+}, 1_800_000);

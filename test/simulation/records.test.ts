@@ -7,4 +7,4 @@ it('leaves objects and rows equal to the segments, whatever happened', async () 
     'mapping changed',
     'foreign members or records',
   ]);
-}, 600_000);
+}, 1_800_000);
