@@ -113,6 +113,11 @@ interface Ended {
   readonly failed: number;
 }
 
+/** A key as its cell may come back: spaces around it taken off, line ends as the file has them. */
+function cellOf(key: string): string {
+  return key.replaceAll(/\r\n?/g, '\n').toWellFormed().trim();
+}
+
 /** A file without a header has no rows, where the job says that it has none to name. */
 function mayBeEmpty({ isWhole, processed, failed }: Ended, file: string): boolean {
   if (!isWhole || file === 'unprocessedrecords') return true;
@@ -127,7 +132,7 @@ async function readResults(
 ): Promise<BatchOutcome> {
   const { job, keyField } = ended;
   const receipts = new Map<string, Receipt>();
-  const seqs = new Map(job.rows.map(({ key, seq }) => [key, seq]));
+  const seqs = new Map(job.rows.map(({ key, seq }) => [cellOf(key), seq]));
   const faults: RowFault[] = [];
   for (const file of ['successfulResults', 'failedResults', 'unprocessedrecords'] as const) {
     if (receipts.size === seqs.size) break;
@@ -137,7 +142,7 @@ async function readResults(
     if (table === null && answer.text.trim() === '' && mayBeEmpty(ended, file)) continue;
     if (table === null) return notAnAcknowledgement(`Salesforce answered without the job’s ${file}`);
     for (const row of table) {
-      const key = row(keyField).trim();
+      const key = cellOf(row(keyField));
       const seq = seqs.get(key);
       if (seq === undefined || receipts.has(key)) continue;
       const fault = file === 'failedResults' ? readFault(row('sf__Error')) : null;
@@ -156,7 +161,7 @@ async function readResults(
   }
   return {
     kind: 'receipts',
-    receipts: job.rows.map(({ key, seq }) => receipts.get(key) ?? missing(seq, ended)),
+    receipts: job.rows.map(({ key, seq }) => receipts.get(cellOf(key)) ?? missing(seq, ended)),
   };
 }
 

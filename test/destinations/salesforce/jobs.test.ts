@@ -84,6 +84,12 @@ describe('a job', () => {
     expect(JSON.stringify(outcome)).not.toMatch(/no address|nobody/);
   });
 
+  it('finds a key again that the file changed a little', async () => {
+    const session = await orgs.make().open({ config: BULK });
+    const rows = ['a\r\nb', 'tab\t', '"q", c'].map((key, index) => row(index + 1, {}, { key }));
+    expect(verdicts(await sendAndWait(session, rows))).toEqual(['accepted', 'accepted', 'accepted']);
+  });
+
   it('leaves rows that were locked to the next run', async () => {
     const org = orgs.make();
     const session = await org.open({ config: BULK });
