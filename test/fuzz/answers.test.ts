@@ -392,7 +392,6 @@ function isTolerated(platform: string, { request, status, body }: Exchanged): bo
 
 function accepted(outcome: BatchOutcome, batch: Batch): number {
   if (outcome.kind === 'accepted') return batch.rows.length;
-  if (outcome.kind === 'accepted') return batch.rows.length;
   if (outcome.kind === 'counted') return Math.min(outcome.accepted, batch.rows.length);
   return outcome.kind === 'receipts' ? outcome.receipts.filter(({ status }) => status === 'accepted').length : 0;
 }

@@ -20,6 +20,9 @@ export interface Ingestion {
   readonly waits: boolean;
 }
 
+/** What is written down and asked for later: a word of a line's length. */
+const REQUEST_ID = /^[\w.:/=+~-]{1,150}$/;
+
 /** Rows that Google names are left out, and the rest is sent again, at most so often: then the batch is halved. */
 const ROUNDS_MAX = 8;
 
@@ -43,7 +46,9 @@ export async function ingest(
     if (answer.kind === 'outcome') return answer.outcome;
     if (answer.kind === 'value') {
       const requestId = readText(answer.value['requestId']);
-      if (requestId === null || requestId === '') return notAnAcknowledgement('Google answered without a request id');
+      if (requestId === null || !REQUEST_ID.test(requestId)) {
+        return notAnAcknowledgement('Google answered without a request id');
+      }
       noteWarnings(answer.value, given.logger);
       if (!ingestion.waits) return settled(batch, left);
       const aligned = rendered.every((items) => items.length === 1);
