@@ -180,4 +180,40 @@ describe('dinmo sync to Google', () => {
       await shop.close();
     }
   });
+
+  it('sends nobody without consent, and takes out whoever withdraws it', async () => {
+    const shop = await Shop.open();
+    try {
+      shop.workspace.env['G_KEY'] = 's3cr3t-google-7';
+      shop.configure({
+        vip: '      consented: {mapping: {ad_user_data: name, ad_personalization: name}}',
+        destinations: `  consented:
+    platform: google
+    service: audiences
+    config: {customer_id: 123-456-7890, terms_accepted: true, confirm: taken}
+    credentials: {service_account_json: "{{ env_var('G_KEY') }}"}
+    base_url: ${sandbox.baseUrl('google', 'consented')}
+`,
+      });
+      const held = (): readonly string[] => {
+        const found = sandbox.state().destinations.find(({ destination }) => destination === 'consented');
+        return (found?.audiences ?? []).flatMap(({ members: some }) =>
+          some.flatMap((one) => one['emailAddress'] ?? []),
+        );
+      };
+      const agreed = people(1, 20, { name: 'granted' });
+      await shop.hold([...agreed, ...people(21, 22, { name: 'denied' }), ...people(23, 24)]);
+      expect(await shop.json('sync')).toMatchObject({ activations: [{ accepted: { insert: 20 }, invalid: 4 }] });
+      await shop.hold([...agreed.slice(1), ...people(1, 1, { name: 'denied' })]);
+      expect(await shop.json('sync')).toMatchObject({ activations: [{ accepted: { insert: 0, delete: 1 } }] });
+      expect([...held()].sort()).toEqual(
+        agreed
+          .slice(1)
+          .map(({ id }) => hashOf(`p${id}@example.com`))
+          .sort(),
+      );
+    } finally {
+      await shop.close();
+    }
+  });
 });
