@@ -250,6 +250,7 @@ export const ROW_CODES = [
     'No identifier that the service matches on is valid. What the destination holds for the row is removed.',
   ],
   ['invalid-email', 'The value of the id property is not an e-mail address.'],
+  ['invalid-external-id', 'The external id is empty, or longer than the platform takes.'],
   ['invalid-phone', 'The value of the id field is not a phone number in E.164.'],
   [
     'no-profile-id',

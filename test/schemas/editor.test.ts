@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { serviceLookup } from '../../src/destinations/registry.ts';
 import { LanguageServer } from './language-server.ts';
 
 const SCHEMAS = fileURLToPath(new URL('../../schemas', import.meta.url));
@@ -53,7 +54,7 @@ destinations:
       expect.stringMatching(/^6: Value is not accepted\. Valid values: .*"hubspot"/),
     ]);
     expect(await server.hover(path, place)).toContain('From an environment variable');
-    expect(await server.complete(path, { line: 5, character: 14 })).toEqual(['files', 'hubspot', 'meta', 'webhook']);
+    expect(await server.complete(path, { line: 5, character: 14 })).toEqual([...serviceLookup().platforms]);
   });
 
   test('validates, completes and explains a properties file of dbt', async () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { ClientConfig, Client as PgClient } from 'pg';
-import { DinmoError } from '../../errors.ts';
+import { DinmoError, messageOf } from '../../errors.ts';
 import type { ServiceContext } from '../destination.ts';
 import { columnType } from './column-type.ts';
 import { type Dialect, literal, quote, type SqlDatabase, type SqlRow } from './database.ts';
@@ -111,8 +111,21 @@ function readOptions({ config, credentials, projectDir }: Settings): Options {
       lock_timeout: 30_000,
     },
     sslmode: String(config['sslmode'] ?? 'prefer'),
-    ca: typeof ca === 'string' ? readFileSync(resolve(projectDir, ca), 'utf8') : null,
+    ca: typeof ca === 'string' ? readCertificates(resolve(projectDir, ca)) : null,
   };
+}
+
+function readCertificates(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (thrown) {
+    throw new DinmoError({
+      kind: 'configuration',
+      code: 'invalid-setting',
+      message: `config.sslrootcert: ${path} cannot be read (${messageOf(thrown)})`,
+      fix: 'Name a file with certificates in PEM.',
+    });
+  }
 }
 
 async function connect({ client: options, sslmode, ca }: Options): Promise<PgClient> {
