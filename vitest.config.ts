@@ -14,7 +14,8 @@ export default defineConfig({
     testTimeout: 240_000,
     hookTimeout: 300_000,
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than the smallest machine has cores: many tests wait for processes that they started.
+    maxWorkers: 3,
     reporters: ['default', new SummaryReporter()],
   },
 });
