@@ -76,10 +76,11 @@ async function sendBatch({ database, writing, staging }: SqlWork, target: Table,
 function replaceError(database: SqlDatabase, table: Table, thrown: unknown): DinmoError {
   if (thrown instanceof DinmoError) return thrown;
   const outcome = database.outcomeOf(thrown);
+  const said = 'message' in outcome ? outcome.message : 'no answer';
   return new DinmoError({
     kind: 'destination',
     code: 'table-not-replaced',
-    message: `The rows of ${tableText(table.name)} could not be replaced${'message' in outcome ? `: ${outcome.message}` : ''}`,
-    fix: outcome.kind === 'refused' ? outcome.fix : 'The table is as it was: run the sync again.',
+    message: `The rows of ${tableText(table.name)} could not be replaced: ${said}`,
+    fix: 'The table is as it was. Correct what the message names (rights, room, what depends on the table), and run the sync again.',
   });
 }

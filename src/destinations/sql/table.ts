@@ -71,8 +71,7 @@ export async function requireTable(
   const wanted = wantedColumns(database, shape);
   const found = await describe(database, name);
   if (found.length === 0) {
-    if (!create)
-      throw missing('table-missing', `there is no table ${tableText(name)}`, createText(name, wanted, shape));
+    if (!create) throw tableMissing(name, createText(name, wanted, shape));
     await database.query(`create schema if not exists ${quote(name.schema)}`);
     await database.query(createText(name, wanted, shape));
     await database.query(`comment on table ${tableText(name)} is ${literal(MADE_BY_US)}`);
@@ -84,7 +83,7 @@ export async function requireTable(
     );
     if (lacking.length > 0 && !create) {
       const names = lacking.map((column) => column.name).join(', ');
-      throw missing('column-missing', `the table ${tableText(name)} has no column ${names}`, add.join('; '));
+      throw columnMissing(name, names, add.join('; '));
     }
     for (const statement of add) await database.query(statement);
   }
@@ -109,12 +108,21 @@ function createText(name: TableName, columns: readonly TableColumn[], { keyColum
   return `create table ${tableText(name)} (${[...lines, `primary key (${quote(keyColumn)})`].join(', ')})`;
 }
 
-function missing(code: string, what: string, statement: string): DinmoError {
+function tableMissing(name: TableName, statement: string): DinmoError {
   return new DinmoError({
     kind: 'destination',
-    code,
-    message: `In the SQL destination, ${what}`,
+    code: 'table-missing',
+    message: `The SQL destination has no table ${tableText(name)}`,
     fix: `Set \`create_table: true\`, or run: ${statement}`,
+  });
+}
+
+function columnMissing(name: TableName, columns: string, statements: string): DinmoError {
+  return new DinmoError({
+    kind: 'destination',
+    code: 'column-missing',
+    message: `The table ${tableText(name)} of the SQL destination has no column ${columns}`,
+    fix: `Set \`create_table: true\`, or run: ${statements}`,
   });
 }
 

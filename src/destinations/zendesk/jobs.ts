@@ -8,7 +8,7 @@ import type { Reading } from './response.ts';
 /** What finds a job again, in another process too. */
 interface Handle {
   readonly job: string;
-  /** Records that their rows have left for others: they go once the job has ended well. */
+  /** Records that rows have left for others, as `<place of the row>-<id>`: each goes once its row was taken. */
   readonly abandoned: readonly string[];
 }
 
@@ -17,7 +17,7 @@ const HANDLE_MAX = 1_000;
 const FIRST_POLL_MS = 500;
 const HANDLE_PART = /^[\w-]{1,64}$/;
 
-/** `<job>` or `<job>:<id>,<id>`; null where it would be too long, or the parts are not what Zendesk gives. */
+/** `<job>` or `<job>:<place>-<id>,<place>-<id>`; null where it would be too long, or the parts are not what Zendesk gives. */
 function renderHandle({ job, abandoned }: Handle): string | null {
   const text = abandoned.length === 0 ? job : `${job}:${abandoned.join(',')}`;
   return text.length <= HANDLE_MAX && [job, ...abandoned].every((part) => HANDLE_PART.test(part)) ? text : null;

@@ -33,7 +33,7 @@ export async function submitUsers(work: UserWork, batch: Batch, signal: AbortSig
     const moved = await rekey({ ...work, type: 'users', signal }, row);
     if (moved.kind === 'outcome') return moved.outcome;
     if (moved.kind === 'taken' && work.mayDelete && row.mayDelete !== false && row.recordId !== null)
-      abandoned.push(row.recordId);
+      abandoned.push(`${batch.rows.indexOf(row)}-${row.recordId}`);
   }
   const users = batch.rows.map((row) => renderRecord('users', work.idField, row));
   const body = `{"users":[${users.join(',')}]}`;
@@ -52,9 +52,10 @@ export function finishUpsert(api: ZendeskApi): JobFinish {
     const ages = met.length === 0 ? null : await showMany(api, { type: 'users', by: 'ids', values: met }, signal);
     if (ages?.kind === 'outcome') return askAgain(ages.outcome);
     const createdAt = new Map(ages?.records.map((record) => [record.id, record.createdAt]));
-    if (abandoned.length > 0 && results.every((result) => result?.kind === 'done')) {
-      const left = await api.call({ method: 'DELETE', path: `/users/destroy_many?ids=${abandoned.join(',')}`, signal });
-      if (left.kind === 'outcome' && left.status !== 404) return askAgain(left.outcome);
+    const left = leftRecords(abandoned, results);
+    if (left.length > 0) {
+      const deleted = await api.call({ method: 'DELETE', path: `/users/destroy_many?ids=${left.join(',')}`, signal });
+      if (deleted.kind === 'outcome' && deleted.status !== 404) return askAgain(deleted.outcome);
     }
     const receipts = job.rows.map(({ seq }, index): Receipt => {
       const result = results[index] ?? null;
@@ -65,6 +66,14 @@ export function finishUpsert(api: ZendeskApi): JobFinish {
     });
     return { kind: 'receipts', receipts };
   };
+}
+
+/** The records whose rows another one has taken. */
+function leftRecords(abandoned: readonly string[], results: readonly (RowResult | null)[]): readonly string[] {
+  return abandoned.flatMap((text) => {
+    const [place = '', id = ''] = text.split('-');
+    return results[Number(place)]?.kind === 'done' ? [encodeURIComponent(id)] : [];
+  });
 }
 
 /** A question about an ended job that failed is asked again; the job itself is not at fault. */

@@ -298,7 +298,7 @@ describe('a user under a new address', () => {
     body: { error: 'RecordInvalid', description: 'no', details: { value: [{ description: 'taken' }] } },
   };
   it.each([
-    ['goes when the job has ended well', {}, {}, 'abc123:50'],
+    ['goes when the job has ended well', {}, {}, 'abc123:0-50'],
     ['stays without delete', {}, { operations: ['insert', 'update'] as const }, 'abc123'],
     ['stays where it was there before us', { mayDelete: false }, {}, 'abc123'],
   ])('that another user has is written there, and the old record %s', async (_name, row, part, handle) => {
@@ -308,7 +308,7 @@ describe('a user under a new address', () => {
 
   it('leaves the old record for a later process to delete', async () => {
     const { session, told } = await open([ended([{ id: 60, status: 'Updated' }]), queued]);
-    const outcome = await session.poll?.(jobOf([moved], 'abc123:50'), SIGNAL);
+    const outcome = await session.poll?.(jobOf([moved], 'abc123:0-50'), SIGNAL);
     expect(outcome).toMatchObject({ receipts: [{ status: 'accepted', recordId: '60' }] });
     expect(told()[1]?.[0]).toBe('DELETE /api/v2/users/destroy_many?ids=50');
   });
