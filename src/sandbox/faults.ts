@@ -54,7 +54,7 @@ const faultSettings = z.strictObject({
   poison: z.array(z.string()),
   /** reject: row by row, where the platform can say so. refuse: the whole request, for the sake of the row. */
   poisonAnswer: z.enum(['reject', 'refuse']),
-  /** Calls to a new Meta audience that answer 803. null: 1 while `rate` is above 0, else 0. */
+  /** Calls to a new Meta audience that answer 803, and questions about a Google request that answer PROCESSING. null: 1 while `rate` is above 0, else 0. */
   notReadyCalls: z.int().min(0).nullable(),
 });
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type Answer, jsonAnswer, type RequestContext, readJson, type SandboxRequest } from '../platform.ts';
 import type { AudienceState } from '../sandbox-state.ts';
@@ -62,7 +63,8 @@ const DAY_MS = 86_400_000;
 /** The Customer Match lists of all accounts (`accountTypes/…/accounts/…/userLists`, Data Manager API v1). */
 export class Lists {
   readonly #lists = new Map<string, UserList>();
-  #nextId = 9_000_000_001;
+  /** 0 before the first list. */
+  #nextId = 0;
 
   find(account: string, id: string): UserList | undefined {
     const list = this.#lists.get(id);
@@ -84,6 +86,8 @@ export class Lists {
       return googleError(context, { status: 'ALREADY_EXISTS', message, reason: 'DUPLICATE_USER_LIST_NAME' });
     }
     if (request.query.get('validateOnly') === 'true') return jsonAnswer(200, {});
+    // Ids are Google's own, so no two destinations of one account may come upon the same.
+    if (this.#nextId === 0) this.#nextId = firstId(context.destination);
     const id = String(this.#nextId++);
     const list: UserList = {
       ...{ id, account, displayName, keyType, membershipDays: seconds / 86_400, added: 0, removed: 0 },
@@ -165,6 +169,10 @@ export class Lists {
       this.#lists.set(list.id, restored);
     }
   }
+}
+
+function firstId(destination: string): number {
+  return 9_000_000_001 + createHash('sha256').update(destination).digest().readUIntBE(0, 3) * 1_000;
 }
 
 /** Adding somebody again only renews the membership. */

@@ -11,7 +11,7 @@ import { makeBatch, makeRow } from '../rows.ts';
 import { AUDIENCE, CONVERSION, World } from './world.ts';
 
 /** Dies at each n-th await point; 1 is each. */
-const STRIDE = Number(process.env['DINMO_CRASH_STRIDE'] ?? 120);
+const STRIDE = Number(process.env['DINMO_CRASH_STRIDE'] ?? 200);
 
 const SOURCE: Source = {
   sql: 'select id as k0, email as i0, happened as t from rows',
@@ -137,81 +137,74 @@ describe('dinmo sync to Google', () => {
   });
   afterAll(() => sandbox.close());
 
-  it('makes the list, and counts as accepted what has been processed', async () => {
+  const heldBy = (name: string): readonly string[] => {
+    const found = sandbox.state().destinations.find(({ destination }) => destination === name);
+    expect(found?.violations.count ?? 0).toBe(0);
+    return (found?.audiences ?? [])
+      .flatMap(({ members: some }) => some.flatMap((member) => member['emailAddress'] ?? []))
+      .sort();
+  };
+  const hashesOf = (some: readonly { readonly id: number | null }[]): readonly string[] =>
+    some.map(({ id }) => hashOf(`p${id}@example.com`)).sort();
+
+  it('asks first, makes lists, accepts what has been processed, and sends nobody without consent', async () => {
     const shop = await Shop.open();
     try {
       shop.workspace.env['G_KEY'] = 's3cr3t-google-7';
-      shop.configure({
-        vip: '      google_ads: {audience: VIP France}',
-        destinations: `  google_ads:
+      const destination = (name: string, config: string): string => `  ${name}:
     platform: google
     service: audiences
-    config: {customer_id: 123-456-7890, terms_accepted: true, consent_ad_user_data: granted, consent_ad_personalization: granted}
+    config: {customer_id: 123-456-7890, terms_accepted: true, ${config}}
     credentials: {service_account_json: "{{ env_var('G_KEY') }}"}
-    base_url: ${sandbox.baseUrl('google', 'google_ads')}
-`,
+    base_url: ${sandbox.baseUrl('google', name)}
+`;
+      const granted = 'consent_ad_user_data: granted, consent_ad_personalization: granted';
+      shop.configure({
+        vip: `      everybody: {audience: VIP France}
+      consented: {mapping: {ad_user_data: name, ad_personalization: name}}`,
+        destinations:
+          destination('everybody', granted) + destination('consented', 'login_customer_id: 99, confirm: taken'),
       });
-      await shop.hold(people(1, 50));
-      expect(await shop.json('plan', '--remote')).toMatchObject({
-        code: 0,
-        activations: [{ status: 'planned', remote: { asked: true, ok: true } }],
-      });
-      expect(sandbox.state().destinations[0]?.audiences).toEqual([]);
-      expect(await shop.json('sync')).toMatchObject({ code: 0, activations: [{ accepted: { insert: 50 } }] });
-      const [state] = sandbox.state().destinations;
-      expect(state).toMatchObject({
-        audiences: [{ name: 'VIP France', size: 50, owner: 'accountTypes/GOOGLE_ADS/accounts/1234567890' }],
-        violations: { count: 0 },
-      });
-      await shop.hold(people(2, 51));
-      expect(await shop.json('plan', '--remote', '--allow-deletes')).toMatchObject({
-        code: 0,
-        activations: [
-          { planned: { insert: 1, delete: 1 }, remote: { ok: true, detail: expect.stringContaining('1 shown') } },
-        ],
-      });
-      expect(sandbox.state().destinations[0]?.audiences[0]?.size).toBe(50);
-      sandbox.setFaults({ poison: [hashOf('p51@example.com')] });
-      expect(await shop.json('plan', '--remote', '--allow-deletes')).toMatchObject({
+      const agreed = people(1, 20, { name: 'granted' });
+      const others = [...people(21, 22, { name: 'denied' }), ...people(23, 24)];
+      await shop.hold([...agreed, ...others]);
+      const asked = await shop.json('plan', '--remote');
+      expect(asked).toMatchObject({ code: 0, activations: [1, 2].map(() => ({ remote: { asked: true, ok: true } })) });
+      expect(sandbox.state().destinations.flatMap(({ audiences }) => audiences)).toEqual([]);
+      const { activations } = await shop.json('sync');
+      expect(
+        new Map(activations.map(({ activation, accepted, invalid }) => [activation, [accepted?.insert, invalid]])),
+      ).toEqual(
+        new Map([
+          ['vip.everybody', [24, 0]],
+          ['vip.consented', [20, 4]],
+        ]),
+      );
+      expect(heldBy('everybody')).toEqual(hashesOf([...agreed, ...others]));
+      expect(heldBy('consented')).toEqual(hashesOf(agreed));
+
+      // One withdraws consent, one joins, and the platform is shown both before anything is sent.
+      await shop.hold([
+        ...agreed.slice(1),
+        ...people(1, 1, { name: 'denied' }),
+        ...people(25, 25, { name: 'granted' }),
+      ]);
+      const select = ['--select', '*.consented', '--allow-deletes'];
+      sandbox.setFaults({ poison: [hashOf('p25@example.com')] });
+      expect(await shop.json('plan', '--remote', ...select)).toMatchObject({
         code: 1,
         activations: [{ remote: { ok: false, detail: expect.stringContaining('google-invalid-format') } }],
       });
-    } finally {
-      await shop.close();
-    }
-  });
-
-  it('sends nobody without consent, and takes out whoever withdraws it', async () => {
-    const shop = await Shop.open();
-    try {
-      shop.workspace.env['G_KEY'] = 's3cr3t-google-7';
-      shop.configure({
-        vip: '      consented: {mapping: {ad_user_data: name, ad_personalization: name}}',
-        destinations: `  consented:
-    platform: google
-    service: audiences
-    config: {customer_id: 123-456-7890, terms_accepted: true, confirm: taken}
-    credentials: {service_account_json: "{{ env_var('G_KEY') }}"}
-    base_url: ${sandbox.baseUrl('google', 'consented')}
-`,
+      sandbox.setFaults({ poison: [] });
+      expect(await shop.json('plan', '--remote', ...select)).toMatchObject({
+        code: 0,
+        activations: [{ planned: { insert: 1, delete: 1 }, remote: { detail: expect.stringContaining('1 shown') } }],
       });
-      const held = (): readonly string[] => {
-        const found = sandbox.state().destinations.find(({ destination }) => destination === 'consented');
-        return (found?.audiences ?? []).flatMap(({ members: some }) =>
-          some.flatMap((one) => one['emailAddress'] ?? []),
-        );
-      };
-      const agreed = people(1, 20, { name: 'granted' });
-      await shop.hold([...agreed, ...people(21, 22, { name: 'denied' }), ...people(23, 24)]);
-      expect(await shop.json('sync')).toMatchObject({ activations: [{ accepted: { insert: 20 }, invalid: 4 }] });
-      await shop.hold([...agreed.slice(1), ...people(1, 1, { name: 'denied' })]);
-      expect(await shop.json('sync')).toMatchObject({ activations: [{ accepted: { insert: 0, delete: 1 } }] });
-      expect([...held()].sort()).toEqual(
-        agreed
-          .slice(1)
-          .map(({ id }) => hashOf(`p${id}@example.com`))
-          .sort(),
-      );
+      expect(heldBy('consented')).toEqual(hashesOf(agreed));
+      expect(await shop.json('sync', ...select)).toMatchObject({
+        activations: [{ accepted: { insert: 1, delete: 1 } }],
+      });
+      expect(heldBy('consented')).toEqual(hashesOf([...agreed.slice(1), { id: 25 }]));
     } finally {
       await shop.close();
     }
