@@ -21,7 +21,7 @@ export function createAudiences(facts: ServiceFacts): Service {
   return {
     facts,
     normaliser,
-    limits: (config) => ({ requestsPerMinuteMax: tagBatchesPerMinute(Number(config['requests_per_minute'])) }),
+    limits: (config) => ({ requestsPerMinuteMax: tagBatchesPerMinute(Number(config['requests_per_minute'] ?? 180)) }),
     validate: null,
     async open(context) {
       const tag = context.audienceId ?? tagOf(context.audienceName ?? context.activation);
