@@ -3,6 +3,7 @@ import type { BatchOutcome, OutgoingRow, ServiceContext, Session } from '../../.
 import { findService } from '../../../src/destinations/registry.ts';
 import { fieldsOf, makeBatch, makeContext, makeRow } from '../rows.ts';
 import { DATABASES, type TestDatabase } from './databases.ts';
+import { describeKilled } from './killed.ts';
 
 const COLUMNS: ServiceContext['columns'] = [
   { field: 'id', dataType: 'BIGINT' },
@@ -219,6 +220,7 @@ describe.each(['postgres', 'duckdb'] as const)('a table in %s', (kind) => {
 
 describe('PostgreSQL', () => {
   let database: TestDatabase;
+  describeKilled(() => database);
   beforeAll(async () => {
     database = await DATABASES.postgres();
   });
