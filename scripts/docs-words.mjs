@@ -6,6 +6,12 @@ export { READING_FINDINGS as SHAPE_FINDINGS } from '../src/checks/reading-findin
 /** Errors whose words the sources do not hold in one place: code, exit code, what is wrong, what to do. @type {readonly (readonly [string, number, string, string])[]} */
 export const ERROR_WORDS = [
   [
+    'google-consent-missing',
+    2,
+    'Google: nothing says whether people have agreed: …',
+    'Map the field … to a column of the consent, or state consent_…: granted under config where everybody in the segment has agreed.',
+  ],
+  [
     'snowflake-warehouse-missing',
     4,
     'The session has no warehouse that computes, or its role may not use it.',

@@ -213,4 +213,32 @@ export const DELIVERY_EVENTS: readonly LogEventDoc[] = [
     keys: { stop: 'the code of what ended it early; null: nothing did', duration_ms: DURATION },
     meaning: 'Sending is over.',
   },
+  {
+    event: 'google.field_warning',
+    level: 'warn',
+    keys: { reason: 'Google’s word for it', count: 'how often' },
+    meaning: 'Google took a request and says that it has no use for a field of it.',
+    rare: true,
+  },
+  {
+    event: 'google.match_rate',
+    level: 'info',
+    keys: { range: 'the share of members whom Google knows, as a range' },
+    meaning: 'Google says how many of the members that were sent it knows.',
+    rare: true,
+  },
+  {
+    event: 'google.replaced',
+    level: 'info',
+    keys: { members: 'members that were sent', removed_before: 'whoever was added before is removed' },
+    meaning: 'Whoever was not sent was removed from the list (`replace: watermark`).',
+    rare: true,
+  },
+  {
+    event: 'google.not_replaced',
+    level: 'warn',
+    keys: { reason: 'why' },
+    meaning: 'Nobody was removed by `replace: watermark`: members may be missing that belong to the list.',
+    rare: true,
+  },
 ];

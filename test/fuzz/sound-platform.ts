@@ -1,4 +1,5 @@
 import type { HttpRequest } from '../../src/destinations/http.ts';
+import { secret } from '../privacy/canaries.ts';
 
 /** What a platform that has nothing to complain about answers: the seed of everything that is then broken. */
 export interface SoundAnswer {
@@ -49,7 +50,8 @@ function klaviyo(path: string): SoundAnswer {
 function salesforce({ method, url, body }: HttpRequest): SoundAnswer {
   const { pathname, searchParams } = new URL(url);
   const id = 'https://login.salesforce.com/id/00D000000000001AAA/005000000000001AAA';
-  if (pathname.endsWith('/oauth2/token')) return opening({ access_token: 'token', token_type: 'Bearer', id });
+  if (pathname.endsWith('/oauth2/token'))
+    return opening({ access_token: secret('salesforce-token'), token_type: 'Bearer', id });
   if (pathname.endsWith('/query')) {
     const values = [...(searchParams.get('q') ?? '').matchAll(/'([^']*)'/g)].map(([, value]) => value);
     const records = values.map((Email, index) => ({

@@ -64,7 +64,7 @@ function requireSettings({ config, columns }: Pick<ServiceContext, 'config' | 'c
     throw new DinmoError({
       kind: 'configuration',
       code: 'google-consent-missing',
-      message: `Google: nothing says whether people have agreed (${missing})`,
+      message: `Google: nothing says whether people have agreed: ${missing}.`,
       fix: `Map the field ${missing} to a column of the consent, or state consent_${missing}: granted under config where everybody in the segment has agreed.`,
     });
   }

@@ -5,6 +5,7 @@ import { findService } from '../../../src/destinations/registry.ts';
 import type { SalesforceSetup } from '../../../src/sandbox/platform.ts';
 import type { DestinationState } from '../../../src/sandbox/sandbox-state.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/start.ts';
+import { secret } from '../../privacy/canaries.ts';
 import { makeBatch, makeContext, type Scripted, scriptedHttp } from '../rows.ts';
 
 export const OBJECTS: ServiceContext['config'] = {
@@ -25,7 +26,7 @@ export const SECRET = { client_id: 'the-app', client_secret: 'the-secret' };
 export const TOKEN: Scripted = {
   status: 200,
   body: {
-    access_token: 'token-1',
+    access_token: secret('salesforce-token-1'),
     instance_url: 'https://acme.my.salesforce.com',
     id: 'https://login.salesforce.com/id/00D000000000001AAA/005000000000001AAA',
   },

@@ -7,6 +7,7 @@ import type { Source } from '../../../src/diff/job.ts';
 import type { DestinationState } from '../../../src/sandbox/sandbox-state.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/start.ts';
 import { type BenchActivation, Death, EngineBench } from '../../pipeline/engine-bench.ts';
+import { secret } from '../../privacy/canaries.ts';
 import { people, Shop } from '../../rules/shop.ts';
 import { makeContext } from '../rows.ts';
 
@@ -81,7 +82,11 @@ async function activate(bench: EngineBench, service: ServiceKind, name: string):
   const open = (): Promise<Session> =>
     found.open(
       makeContext({
-        ...{ config: CONFIG, credentials: { access_token: 'token' }, baseUrl: sandbox.baseUrl('zendesk', name) },
+        ...{
+          config: CONFIG,
+          credentials: { access_token: secret('zendesk') },
+          baseUrl: sandbox.baseUrl('zendesk', name),
+        },
         ...{ http, clock: bench.clock, audienceName: 'vip', identifierKinds: [{ kind: 'email', rank: 1 }] },
       }),
     );
