@@ -126,7 +126,10 @@ const objects: ServiceFacts = {
     known: [
       { ...known('external_id', 'string', 'Your own id of the person'), identifier: 'external_id' },
       { ...known('email', 'string', 'E-mail address'), identifier: 'email' },
-      { ...known('phone', 'string', 'Phone number, best as E.164: a plus, the country’s code, the number'), identifier: 'phone' },
+      {
+        ...known('phone', 'string', 'Phone number, best as E.164: a plus, the country’s code, the number'),
+        identifier: 'phone',
+      },
       { ...known('first_name', 'string', 'First name'), identifier: 'first_name' },
       { ...known('last_name', 'string', 'Last name'), identifier: 'last_name' },
       { ...known('home_city', 'string', 'City'), identifier: 'city' },
