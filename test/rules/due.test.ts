@@ -4,7 +4,11 @@ import { planActivations, type SyncReport, syncActivations } from '../../src/ind
 import { type Context, connectWarehouse, loadContext } from '../../src/pipeline/context.ts';
 import { findDoneMeanwhile } from '../../src/pipeline/due.ts';
 import { type Storage, viewStorage } from '../../src/pipeline/storage.ts';
+import { benchName } from '../warehouse/bench-warehouse.ts';
 import { people, Shop } from './shop.ts';
+
+/** Emulators that refuse the second of two transactions which write one table at a time; the warehouse lets it wait, or has it tried again. */
+const EMULATED = new Set(['snowflake']);
 
 let shop: Shop;
 /** What a clock on the wall shows, where nothing takes time. */
@@ -120,7 +124,7 @@ describe('sync --due', () => {
     expect(await at('2026-11-04T08:31:00Z', { resume: true })).toEqual(['vip.other succeeded']);
   });
 
-  test('that two processes start at a time, or one after the other had found it due, runs once', async () => {
+  test('runs once what another process has run since it was found due', async () => {
     schedule('0 6 * * *', 'UTC');
     now = Date.parse('2026-11-03T08:00:00Z');
     const looking = async <Answer>(look: (context: Context, storage: Storage) => Promise<Answer>): Promise<Answer> => {
@@ -145,8 +149,11 @@ describe('sync --due', () => {
     expect(await meanwhile()).toBeNull();
     expect(await at('2026-11-03T08:00:00Z')).toEqual(['vip.hook succeeded']);
     expect(await meanwhile()).toBe('another process has run it meanwhile, at 2026-11-03T08:00:00.000Z');
+  });
 
+  test.skipIf(EMULATED.has(benchName()))('two processes at a time run it once', async () => {
     schedule('after_dbt');
+    expect(await at(new Date(Date.now() - 60_000).toISOString())).toEqual(['vip.hook succeeded']);
     shop.build();
     shop.workspace.inProcess = false;
     const twice = await Promise.all([0, 1].map(() => shop.json('sync', '--due', '--no-gate')));
@@ -155,6 +162,9 @@ describe('sync --due', () => {
       [0, null],
       [0, null],
     ]);
-    expect(twice.flatMap(({ activations }) => activations.map(({ status }) => status))).toEqual(['succeeded']);
+    // The other one came later and found nothing due, or had found it due and saw under the lock that it was done.
+    const statuses = twice.flatMap(({ activations }) => activations.map(({ status }) => status));
+    expect(statuses.filter((status) => status !== 'skipped')).toEqual(['succeeded']);
+    expect(await shop.runs()).toHaveLength(2);
   });
 });
