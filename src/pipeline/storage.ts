@@ -24,6 +24,9 @@ export function storageSchema(context: Context): StateSchema {
   return { database: node.database, schema: `${node.schema}${suffix}` };
 }
 
+/** Each time another command was first. */
+const RECORD_TRIES = 5;
+
 /** What the delta storage says at the start of a command. */
 export interface Storage {
   readonly ledger: Ledger;
@@ -43,10 +46,24 @@ export async function openStorage(context: Context, warehouse: Warehouse, instan
   const existing = await ledger.create();
   if (instance !== null && (await readFact(ledger, 'sandbox_instance')) === null)
     await ledger.insert('facts', { name: 'sandbox_instance', value: instance });
-  const recorded = await readResults(ledger);
-  const known = resultsOf(context, recorded);
-  if (!sameResults(recorded, known.results)) await recordResults(ledger, known.results);
+  const known = await rememberResults(context, ledger);
   return { ledger, existing, states: await readActivationStates(ledger), ...known };
+}
+
+/** What dbt said, recorded: commands that begin at a time write the same table, and one that came second reads it again. */
+async function rememberResults(context: Context, ledger: Ledger): Promise<KnownResults> {
+  for (let tries = 1; ; tries++) {
+    const recorded = await readResults(ledger);
+    const known = resultsOf(context, recorded);
+    if (sameResults(recorded, known.results)) return known;
+    try {
+      await recordResults(ledger, known.results);
+      return known;
+    } catch (thrown) {
+      const isTaken = thrown instanceof DinmoError && thrown.code === 'changed-meanwhile';
+      if (!isTaken || tries === RECORD_TRIES) throw thrown;
+    }
+  }
 }
 
 /** Looks at the storage without touching it. */
