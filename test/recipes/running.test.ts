@@ -19,7 +19,9 @@ function environment(name: string): string | null {
 const occurrences = (text: string, part: string): number => text.split(part).length - 1;
 
 // npm run test:recipes
-describe.skipIf(process.env['DINMO_TEST_RECIPES'] === undefined)('recipes', () => {
+const isWanted = process.env['DINMO_TEST_RECIPES'] !== undefined;
+
+describe.skipIf(!isWanted)('recipes', () => {
   let shop: Workspace;
   let sandbox: Sandbox;
   const shops: Workspace[] = [];
@@ -58,7 +60,7 @@ describe.skipIf(process.env['DINMO_TEST_RECIPES'] === undefined)('recipes', () =
   const calls = (at: Workspace): number =>
     existsSync(join(at.folder, 'calls')) ? occurrences(at.read('calls'), 'x') : 0;
 
-  describe.skipIf(environment('airflow') === null)('airflow', () => {
+  describe.skipIf(!isWanted || environment('airflow') === null)('airflow', () => {
     const program = join(environment('airflow') ?? '', 'airflow');
     let home: string;
     const dag = async (at: Workspace, env: Record<string, string>): Promise<Ran> => {
@@ -104,7 +106,7 @@ describe.skipIf(process.env['DINMO_TEST_RECIPES'] === undefined)('recipes', () =
     });
   });
 
-  describe.skipIf(environment('dagster') === null)('dagster', () => {
+  describe.skipIf(!isWanted || environment('dagster') === null)('dagster', () => {
     const dagster = async (at: Workspace, env: Record<string, string>, ...args: readonly string[]): Promise<Ran> => {
       const PATH = `${environment('dagster')}:${env['PATH']}`;
       const from = ['-f', join(RECIPES, 'dagster/definitions.py')];
@@ -143,7 +145,7 @@ describe.skipIf(process.env['DINMO_TEST_RECIPES'] === undefined)('recipes', () =
     });
   });
 
-  describe.skipIf(environment('prefect') === null)('prefect', () => {
+  describe.skipIf(!isWanted || environment('prefect') === null)('prefect', () => {
     const flow = async (at: Workspace, env: Record<string, string>): Promise<Ran> =>
       await ran([join(environment('prefect') ?? '', 'python'), join(RECIPES, 'prefect/flow.py')], {
         cwd: at.folder,
