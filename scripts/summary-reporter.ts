@@ -1,4 +1,4 @@
-import type { Reporter, TestModule } from 'vitest/node';
+import type { Reporter, TestCase, TestModule } from 'vitest/node';
 
 type ErrorList = readonly { readonly message?: string }[];
 
@@ -9,7 +9,7 @@ export class SummaryReporter implements Reporter {
     for (const module of modules) {
       for (const test of module.children.allTests()) {
         const { state } = test.result();
-        if (state === 'pending') counts.failed += 1;
+        if (state === 'pending') counts[isLeftOut(test) ? 'skipped' : 'failed'] += 1;
         else counts[state] += 1;
       }
       // A file that cannot be loaded, or whose set-up fails, has no failed test to count.
@@ -20,4 +20,11 @@ export class SummaryReporter implements Reporter {
     const skipped = counts.skipped === 0 ? '' : `, ${counts.skipped} skipped`;
     process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed${skipped}\n`);
   }
+}
+
+/** A test of a group that is skipped with the one around it never gets a state of its own. */
+function isLeftOut(test: TestCase): boolean {
+  for (let around = test.parent; around.type === 'suite'; around = around.parent)
+    if (around.options.mode === 'skip') return true;
+  return false;
 }
