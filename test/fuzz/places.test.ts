@@ -102,8 +102,9 @@ describe('a file that is sound, as other editors and shells write it', () => {
     const opened = open();
     for (const file of [...Object.keys(EXPECTED), 'profiles.yml', 'models/schema.yml'])
       opened.write(file, WRITTEN[how]?.(opened.read(file)) ?? '');
-    // dbt read them as they are now.
-    utimesSync(join(opened.folder, 'target/manifest.json'), new Date(), new Date());
+    // dbt read them as they are now. A second later: a file's time is finer than a Date's.
+    const later = new Date(Date.now() + 1_000);
+    utimesSync(join(opened.folder, 'target/manifest.json'), later, later);
     const ended = await check(opened.folder);
     expect({ code: ended.code, codes: codesOf(ended) }, ended.stdout).toEqual({ code: 0, codes: [] });
   });
