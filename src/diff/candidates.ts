@@ -190,7 +190,7 @@ class CandidateSql {
     const joining = this.by === 'hash' ? this.#current.keyHash() : this.#current.joinKey();
     const c = `(select cur.*, ${joining} as c_join from (${this.#current.sql()}) as cur)`;
     const byField = isKeyedByField(this.#job);
-    const s = `(select ${this.#meeting} as s_join, fast as s_fast, dirty as s_dirty, departed as s_departed${byField ? ', owner_key as s_owner' : ''} from ${this.#d.table(this.#job.tables.snapshot)})`;
+    const s = `(select ${this.#meeting} as s_join, fast as s_fast, dirty as s_dirty, departed as s_departed${byField ? ', owner_key as s_owner' : ''} from ${this.#d.table(this.#job.tables.snapshot)}${this.#only()})`;
     const content = new RowContent(this.#d, this.#job);
     const own = [
       ...(byField ? ['c_owner', 'copies', 'place'] : []),
@@ -213,6 +213,12 @@ class CandidateSql {
     if (!isKeyedByField(this.#job)) return rows('full', differs);
     // Rows that lost their destination key to another row, or whose own key is not sound, join nothing.
     return rows('full', `coalesce(place, 1) <> 1 or ${differs} or c_owner is distinct from s_owner`);
+  }
+
+  /** Objects are known by another key than their owner's. */
+  #only(): string {
+    const { only } = this.#job;
+    return only === undefined ? '' : ` where coalesce(owner_key, key) = ${this.#d.text(only)}`;
   }
 
   /** What the snapshot knows of the rows that differ: looked up afterwards, since carried through the join it would be held for all. */

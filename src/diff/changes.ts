@@ -135,11 +135,13 @@ class ChangeSql {
 
   /** Old identifiers that this run takes from the platform: of leavers, of changed members, and owed ones that nobody holds. */
   carried(): string {
-    const owed = this.#job.operations.includes('delete');
+    const { only, operations } = this.#job;
+    const owed = operations.includes('delete');
+    const whose = only === undefined ? '' : ` and i.key = ${this.#d.text(only)}`;
     return `select i.key, i.kind, i.rank, i.value, i.record_id, coalesce(a.action, 'owed') as action, a.n
   from ${this.#identifiers} as i
   left join ${TEMPORARY.actions} as a on a.key = i.key and a.action in ('update', 'delete')
-  where (a.n is not null${owed ? ' or i.owed' : ''})
+  where (a.n is not null${owed ? ' or i.owed' : ''})${whose}
     and not exists (select 1 from ${TEMPORARY.claimed} as h where h.kind = i.kind and h.value = i.value)
     and not (coalesce(a.action, 'owed') = 'update' and exists (select 1 from ${TEMPORARY.newIdentifiers} as x where x.n = a.n and x.kind = i.kind and x.value = i.value))`;
   }

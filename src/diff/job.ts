@@ -79,6 +79,8 @@ export interface DiffJob {
   readonly mode: Mode;
   /** Everything is sent again: mode full, or --full-refresh. */
   readonly everything: boolean;
+  /** Nobody else is looked at: the entity's key of the one whose removal is planned. Left out: everybody is. */
+  readonly only?: string;
   /** Events that were acknowledged are sent again too. */
   readonly resendEvents: boolean;
   readonly operations: readonly Operation[];

@@ -29,7 +29,7 @@ function column(name: string, type: LedgerType, description: string, held: Held 
 
 const ALWAYS: Held = { always: true };
 const OPERATIONS = ['insert', 'update', 'delete'];
-const MODES = ['full', 'incremental', 'delta', 'clear'];
+const MODES = ['full', 'incremental', 'delta', 'clear', 'forget'];
 const STATUSES = ['running', 'blocked', 'failed', 'partial', 'succeeded', 'interrupted', 'skipped'];
 
 /** One row per sync. The ledger creates the table with these columns; the model `sync_runs` shows them. */
@@ -42,7 +42,7 @@ export const RUNS_TABLE: LedgerTable = {
     column('sync_id', 'string', 'The command that ran it: the same for every activation of one `dinmo sync`.'),
     column('activation_id', 'string', 'The activation: `<segment or entity>.<name>`.', ALWAYS),
     column('destination', 'string', 'The destination, as `dinmo.yml` names it.'),
-    column('mode', 'string', 'full, incremental or delta; clear for `dinmo clear`.', { values: MODES }),
+    column('mode', 'string', 'full, incremental or delta; clear for `dinmo clear`, forget for `dinmo forget`.', { values: MODES }),
     column('status', 'string', 'skipped, blocked, failed, partial, succeeded or interrupted; running until it ends.', {
       ...ALWAYS,
       values: STATUSES,

@@ -90,7 +90,7 @@ export async function findDoneMeanwhile(
 async function readLastStarts({ ledger, existing }: Storage): Promise<ReadonlyMap<string, string>> {
   if (!existing.has('runs')) return new Map();
   const rows = await ledger.warehouse.query(
-    `select activation_id, max(started_at) as started_at from ${ledger.sql('runs')} where status = 'succeeded' and mode <> 'clear' group by activation_id`,
+    `select activation_id, max(started_at) as started_at from ${ledger.sql('runs')} where status = 'succeeded' and mode not in ('clear', 'forget') group by activation_id`,
   );
   return new Map(rows.map((row) => [String(row['activation_id']), String(row['started_at'])]));
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type DeliveryOutcome, JOB_OPEN } from '../delivery/deliver.ts';
 import { collectCandidates } from '../diff/candidates.ts';
-import { type DeliveryPlan, invalidRows, NO_OPERATIONS } from '../diff/delivery-plan.ts';
+import type { DeliveryPlan } from '../diff/delivery-plan.ts';
 import type { DiffJob } from '../diff/job.ts';
 import { planDelivery } from '../diff/plan.ts';
 import { DinmoError } from '../errors.ts';
@@ -9,15 +9,7 @@ import { speakingOf } from '../log.ts';
 import { Lease, systemProcesses } from '../record/lease.ts';
 import { LocalJournal } from '../record/local-journal.ts';
 import type { Closing, SettledCounts } from '../record/settle.ts';
-import {
-  closeRun,
-  countColumns,
-  endRun,
-  findUnfinished,
-  operationColumns,
-  recover,
-  type UnfinishedRun,
-} from './close-run.ts';
+import { closeRun, countColumns, endRun, findUnfinished, recover, type UnfinishedRun } from './close-run.ts';
 import { stopwatch, tellPlan, tellSettled } from './events.ts';
 import { every, execute, pacerOf, refusedBy } from './execute.ts';
 import { discard, freeze } from './freeze.ts';
@@ -25,7 +17,8 @@ import { untilInterrupted } from './interruption.ts';
 import { askForJobs } from './open-jobs.ts';
 import { openSession } from './open-session.ts';
 import { clockOf, LOCK_TIMEOUT_MS, loggerOf } from './options.ts';
-import { buildJob, type Prepared } from './prepare-run.ts';
+import type { Prepared } from './prepare-run.ts';
+import { isAskedByName, jobOf, planColumns, runRow } from './run-job.ts';
 import { newId } from './storage.ts';
 import type { SyncRun } from './sync-run.ts';
 import {
@@ -70,18 +63,22 @@ export async function syncActivation(command: SyncRun, prepared: Prepared): Prom
       findUnfinished(ledger, activation.id),
     );
     if (await areJobsOpen(run, prepared, { unfinished, lease })) return stillOpenResult(activation);
-    const plan = async (): Promise<Begun | { readonly result: ActivationResult }> => {
+    const instead = run.forgetting?.instead;
+    const plan = async (): Promise<Begun | { readonly result: ActivationResult } | null> => {
       await recover(ledger, prepared.tables, unfinished, {
         lease,
         finishedAt: new Date(clock.now()).toISOString(),
         journalFolder: journalFolder(run),
       });
       for (const dead of unfinished) logger.info('run.recovered', { recovered_run_id: dead.runId });
+      if (instead !== undefined) return null;
       const done = (await run.findDone?.()) ?? null;
       if (done !== null) return { result: plainResult(activation, 'skipped', done, 0) };
       return await begin(run, prepared, { runId, lease });
     };
     const begun = await inTurn(run, () => untilInterrupted(ledger.warehouse, run.options.signal, plan), lease);
+    if (begun === null)
+      return (await instead?.({ lease, runId })) ?? plainResult(activation, 'skipped', 'nothing to do', 0);
     if ('result' in begun) return begun.result;
     return await send(run, prepared, { begun, lease });
   } finally {
@@ -186,6 +183,7 @@ async function begin(
     normaliserVersion: service.normaliser?.version ?? 0,
     attempts: activation.attempts,
     matchesPeople: service.facts.identifiers !== null,
+    ...(run.forgetting === undefined ? {} : { onlyOne: true }),
     ...(service.facts.jobs === undefined ? {} : { takesJobs: true }),
   };
   const passed = stopwatch();
@@ -197,7 +195,7 @@ async function begin(
     await lease.verify();
     const plan = await planDelivery(ledger.warehouse, job, collected);
     tellPlan(loggerOf(run.options), plan, passed());
-    const verdicts = verdictsOf(plan, prepared.gate, run.options, run.clearing === true);
+    const verdicts = verdictsOf(plan, prepared.gate, run.options, isAskedByName(run));
     const row = {
       ...runRow(run, prepared, { runId, startedAt }),
       ...planColumns(plan),
@@ -216,7 +214,7 @@ async function begin(
     await freeze(ledger, job);
     await ledger.insert('runs', { ...row, status: 'running', closing: JSON.stringify(closing) });
     // A plan takes its time: whoever lost the lease meanwhile begins nothing.
-    await lease.seal({ mode: activation.mode });
+    await lease.seal({ mode: run.forgetting === undefined ? activation.mode : (prepared.state?.mode ?? null) });
     // Events since then are this activation's, whatever becomes of this run.
     await ledger.update(
       'activations',
@@ -225,28 +223,6 @@ async function begin(
     );
     return { job, plan, closing, startedAt };
   });
-}
-
-async function jobOf(run: SyncRun, prepared: Prepared, runId: string): Promise<DiffJob> {
-  const { ledger } = run.storage;
-  const job = await buildJob({
-    context: run.context,
-    options: run.options,
-    storage: run.storage,
-    prepared,
-    warehouse: ledger.warehouse,
-    dialect: run.dialect,
-    runId,
-    tables: prepared.tables,
-    rejections: ledger.table('rejections'),
-  });
-  if (run.clearing !== true) return job;
-  return {
-    ...job,
-    mode: 'full',
-    everything: true,
-    source: { ...job.source, sql: `select * from (${job.source.sql}) as cleared where false` },
-  };
 }
 
 /** A new name goes to the platform at once, not with the next change. */
@@ -264,7 +240,8 @@ async function send(
   const clock = clockOf(run.options);
   const logger = loggerOf(run.options);
   let outcome: DeliveryOutcome = { stop: null, openJobs: 0 };
-  const publishes = prepared.service.facts.replacesWhole && prepared.activation.mode === 'full';
+  const publishes =
+    prepared.service.facts.replacesWhole && prepared.activation.mode === 'full' && run.forgetting === undefined;
   if (plan.changes > 0 || publishes || hasNewAudienceName(prepared)) {
     const passed = stopwatch();
     logger.info('delivery.started', { changes: plan.changes });
@@ -299,13 +276,19 @@ async function send(
       counts,
       outcome,
       durationMs: Date.parse(finishedAt) - Date.parse(startedAt),
-      overrides: verdictsOf(plan, prepared.gate, run.options, run.clearing === true),
+      overrides: verdictsOf(plan, prepared.gate, run.options, isAskedByName(run)),
     });
     const { status, reason } = result.report;
     counted = counts;
     await endRun(ledger, closing.runId, { ...countColumns(counts), status, reason, finished_at: finishedAt });
-    const success = result.report.status === 'succeeded' ? { last_success_at: finishedAt } : {};
-    await lease.seal({ last_run_id: closing.runId, last_status: result.report.status, ...success });
+    if (run.forgetting !== undefined) {
+      if (status === 'succeeded') await run.forgetting.scrub();
+      // Nobody else was looked at: for the schedule, and for who asks how the activation is, it was no run.
+      await lease.seal({});
+      return result;
+    }
+    const success = status === 'succeeded' ? { last_success_at: finishedAt } : {};
+    await lease.seal({ last_run_id: closing.runId, last_status: status, ...success });
     return result;
   };
   const settled = await inTurn(run, () => ledger.transaction(settle), lease);
@@ -325,7 +308,7 @@ async function leaveOpen(
   const result = openResult(prepared, begun.plan, {
     stop: outcome.stop ?? JOB_OPEN,
     durationMs: clockOf(run.options).now() - Date.parse(begun.startedAt),
-    overrides: verdictsOf(begun.plan, prepared.gate, run.options, run.clearing === true),
+    overrides: verdictsOf(begun.plan, prepared.gate, run.options, isAskedByName(run)),
   });
   const { status, reason } = result.report;
   loggerOf(run.options).info('run.left_open', { jobs: outcome.openJobs });
@@ -341,37 +324,4 @@ async function leaveOpen(
 /** Beside what dbt leaves of its runs. */
 function journalFolder({ context }: SyncRun): string {
   return join(context.project.dir, 'target', 'dinmo', 'runs');
-}
-
-function runRow(
-  run: SyncRun,
-  prepared: Prepared,
-  { runId, startedAt }: { readonly runId: string; readonly startedAt: string },
-) {
-  return {
-    run_id: runId,
-    sync_id: run.syncId,
-    activation_id: prepared.activation.id,
-    destination: prepared.destination.name,
-    mode: run.clearing === true ? 'clear' : prepared.activation.mode,
-    target: run.targetName,
-    invocation_id:
-      run.context.project.runResults.at(-1)?.invocationId ?? run.context.project.manifest.metadata.invocationId,
-    started_at: startedAt,
-    gate: prepared.gate.open ? 'open' : (prepared.gate.reason ?? 'closed'),
-    tool_version: run.toolVersion,
-  };
-}
-
-function planColumns(plan: DeliveryPlan): Readonly<Record<string, number>> {
-  return {
-    ...operationColumns('planned', plan.planned),
-    ...operationColumns('accepted', NO_OPERATIONS),
-    rejected: 0,
-    deferred: 0,
-    unknown: 0,
-    invalid: invalidRows(plan),
-    unchanged: plan.unchanged,
-    segment_rows: plan.segmentRows,
-  };
 }

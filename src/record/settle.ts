@@ -13,6 +13,8 @@ export interface Closing {
   /** Runs in which a rejected row is tried before it is parked. */
   readonly attempts: number;
   readonly matchesPeople: boolean;
+  /** It looked at one person only: what it does not mention stays as it is. Left out: at everybody. */
+  readonly onlyOne?: boolean;
   /** Its batches may have become jobs, which have to be asked for before it is closed. Left out: none. */
   readonly takesJobs?: boolean;
 }
@@ -365,9 +367,10 @@ from verdicts as v`;
   *rejections(complete: boolean): Generator<string> {
     const table = this.#d.table(this.#t.rejections);
     const settled = `key in (select key from ${SETTLED} where status in ('accepted', 'rejected'))`;
-    const left = complete
-      ? ` or key not in (select key from ${TEMPORARY.actions} where key is not null and action <> 'invalid')`
-      : '';
+    const left =
+      complete && this.#closing.onlyOne !== true
+        ? ` or key not in (select key from ${TEMPORARY.actions} where key is not null and action <> 'invalid')`
+        : '';
     yield `delete from ${table} where ${this.#mine} and (${settled}${left})`;
     yield `insert into ${table} (activation_id, key, operation, code, message, attempts, parked, first_seen_at, last_seen_at, run_id, fingerprint)
       select ${this.#d.text(this.#closing.activationId)}, key, operation, code, message, attempts, operation <> 'delete' and attempts >= ${this.#closing.attempts}, first_seen_at, ${this.#d.now}, ${this.#run}, fingerprint from dinmo_refused`;
