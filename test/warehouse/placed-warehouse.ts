@@ -23,7 +23,8 @@ export function placed(warehouse: Warehouse, places: Places, known = new Set<str
         given,
       )?.[1];
     if (made !== undefined) known.add(made);
-    let text = given;
+    const { text: bare, literals } = withoutLiterals(given, state.name);
+    let text = bare;
     for (const [name, schema] of schemas)
       text = text
         .replaceAll(new RegExp(`["\`]?\\b${name}\\b["\`]?\\.["\`]?(\\w+)["\`]?`, 'g'), (_, table: string) =>
@@ -35,7 +36,12 @@ export function placed(warehouse: Warehouse, places: Places, known = new Set<str
         new RegExp(`\\b(from|join|into|table|view|update|exists) ${name}\\b(?!\\.)`, 'g'),
         (_, word: string) => `${word} ${state.table({ database: null, schema: places.bare, name })}`,
       );
-    return text;
+    return text.replaceAll(MARK, (_, index: string) => {
+      const literal = literals[Number(index)] ?? '';
+      // The one text that is a name: what the warehouse's own lists are asked for.
+      const schema = places.schemas[literal.slice(1, -1)];
+      return schema === undefined ? literal : state.text(schema);
+    });
   };
   const schemaOf = (schema: string | null): string | null =>
     schema === null ? null : (places.schemas[schema] ?? schema);
@@ -60,4 +66,23 @@ export function placed(warehouse: Warehouse, places: Places, known = new Set<str
       };
     },
   });
+}
+
+/** A name in quotation marks, passed over, or a text: only after an E has it escapes on some, and on all of them on others. */
+const LITERALS = {
+  marked: /"(?:[^"]|"")*"|`[^`]*`|\b[eE]'(?:[^'\\]|''|\\[\s\S])*'|'(?:[^']|'')*'/g,
+  always: /"(?:[^"]|"")*"|`[^`]*`|'(?:[^'\\]|''|\\[\s\S])*'/g,
+};
+const MARK = /'\0(\d+)\0'/g;
+
+/** A text is somebody's data: a table's name that stands in it is no table. */
+function withoutLiterals(sql: string, name: string): { readonly text: string; readonly literals: readonly string[] } {
+  const literals: string[] = [];
+  const shape = name === 'duckdb' || name === 'postgres' ? LITERALS.marked : LITERALS.always;
+  const text = sql.replaceAll(shape, (found) => {
+    if (!found.endsWith("'")) return found;
+    literals.push(found);
+    return `'\0${literals.length - 1}\0'`;
+  });
+  return { text, literals };
 }
