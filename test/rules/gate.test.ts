@@ -166,7 +166,8 @@ describe('a view that is not there', () => {
       expect(synced.code).toBeGreaterThan(0);
       for (const { activation, status, reason } of synced.activations) {
         expect(status === 'succeeded', `${activation} ${reason}`).toBe(!stops.includes(activation));
-        if (stops.includes(activation)) expect(reason).toContain(view);
+        // Some warehouses say names in capitals.
+        if (stops.includes(activation)) expect(reason?.toLowerCase()).toContain(view);
       }
       if (stops.length === BOTH.length) expect(shop.calls.length).toBe(calls);
     }

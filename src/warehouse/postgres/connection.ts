@@ -87,14 +87,7 @@ async function prepare(client: PgClient, { role, searchPath }: PostgresServer): 
       fix: 'Upgrade the server: 13 and older get no fixes any more.',
     });
   }
-  const settings = [
-    ...PLANNING,
-    "set datestyle to 'ISO, MDY'",
-    "set timezone to 'UTC'",
-    'set standard_conforming_strings to on',
-  ];
-  // Texts of numbers keep every digit.
-  settings.push('set extra_float_digits to 1', "set intervalstyle to 'iso_8601'", 'set client_min_messages to warning');
+  const settings = [...PLANNING, ...MEANING, 'set client_min_messages to warning'];
   if (role !== null) settings.push(`set role ${postgresState.identifier(role)}`);
   if (searchPath !== null) settings.push(`set search_path to ${searchPath}`);
   await client.query(settings.join('; '));
@@ -110,6 +103,26 @@ const PLANNING = [
   'set jit to off',
   "select set_config('work_mem', '64MB', false) where pg_size_bytes(current_setting('work_mem')) < 64 * 1024 * 1024",
   "select set_config('hash_mem_multiplier', '8', false) where cast(current_setting('hash_mem_multiplier') as float8) < 8",
+];
+
+/**
+ * Texts of values, and what literals and conditions mean, hang on settings that a role, a database or a server may have otherwise
+ * (PostgreSQL 18, chapter 19.11 and 19.13): a key and a fingerprint are the same in every session.
+ */
+const MEANING = [
+  "set datestyle to 'ISO, MDY'",
+  "set timezone to 'UTC'",
+  "set intervalstyle to 'iso_8601'",
+  // Texts of numbers keep every digit.
+  'set extra_float_digits to 1',
+  'set bytea_output to hex',
+  'set xmlbinary to base64',
+  'set standard_conforming_strings to on',
+  // Off, a missing value that is written in an array becomes the word NULL.
+  'set array_nulls to on',
+  'set transform_null_equals to off',
+  // What reads many rows once needs no more, and would be turned away where others write.
+  "set default_transaction_isolation to 'read committed'",
 ];
 
 /** What the driver makes of values: all digits of large integers, and times as ISO text. */

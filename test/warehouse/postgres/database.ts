@@ -4,13 +4,34 @@ import { testServer } from './server.ts';
 
 let databases = 0;
 
-/** An empty database of its own in the server of this process. */
+/** What an administrator may have set for every session of a database: nothing that comes of a session may hang on it. */
+const HOSTILE = {
+  timezone: 'Asia/Kathmandu',
+  datestyle: 'SQL, DMY',
+  intervalstyle: 'sql_standard',
+  extra_float_digits: '-15',
+  bytea_output: 'escape',
+  standard_conforming_strings: 'off',
+  backslash_quote: 'off',
+  array_nulls: 'off',
+  transform_null_equals: 'on',
+  default_transaction_isolation: 'serializable',
+  xmloption: 'document',
+  xmlbinary: 'hex',
+  client_encoding: 'LATIN1',
+  enable_hashjoin: 'off',
+  geqo_threshold: '2',
+};
+
+/** An empty database of its own in the server of this process, whose defaults are not those of PostgreSQL. */
 export async function openTestDatabase(): Promise<OpenedWarehouse> {
   const server = await testServer();
   const name = `bench_${++databases}`;
   const administrator = await openPostgres(server.at('postgres'));
   try {
     await administrator.run(`create database ${name}`);
+    for (const [setting, value] of Object.entries(HOSTILE))
+      await administrator.run(`alter database ${name} set ${setting} to '${value}'`);
   } finally {
     await administrator.close();
   }
