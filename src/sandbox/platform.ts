@@ -43,8 +43,27 @@ export interface DestinationSetup {
   readonly properties?: readonly string[] | undefined;
   /** HubSpot: properties with unique values, besides those whose name ends in `_id` or `_key`. */
   readonly uniqueProperties?: readonly string[] | undefined;
+  /** HubSpot: the custom objects of the account, by name; without it any object type comes into being when it is used. */
+  readonly objectTypes?: Readonly<Record<string, ObjectTypeSetup>> | undefined;
   /** Salesforce; its custom fields, and which of them are external ids, are told as `properties` and `uniqueProperties`. */
   readonly salesforce?: SalesforceSetup | undefined;
+}
+
+/** HubSpot: a custom object, as an account defines it. */
+export interface ObjectTypeSetup {
+  /** `2-123456`. */
+  readonly id: string;
+  /** By internal name; no others exist, but those that HubSpot sets itself. */
+  readonly properties: Readonly<Record<string, PropertySetup>>;
+  /** The other types that records of it can be associated with. */
+  readonly associates?: readonly string[] | undefined;
+}
+
+export interface PropertySetup {
+  readonly type?: 'string' | 'number' | 'date' | 'datetime' | 'enumeration' | undefined;
+  readonly unique?: boolean | undefined;
+  readonly readOnly?: boolean | undefined;
+  readonly options?: readonly string[] | undefined;
 }
 
 export interface SalesforceSetup {

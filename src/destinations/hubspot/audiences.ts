@@ -4,7 +4,7 @@ import { readEmail } from '../contact-point.ts';
 import type { Batch, BatchOutcome, Normaliser, OutgoingRow, Receipt, Service, Session } from '../destination.ts';
 import { hideRowValues } from '../row-values.ts';
 import { createApi, type HubspotApi, readAccount } from './api.ts';
-import { openList } from './list.ts';
+import { deleteList, openList } from './list.ts';
 import { findRecords, objectPath, type RecordFault, type Records, writeRecords } from './records.ts';
 import { saysDone } from './response.ts';
 
@@ -30,6 +30,7 @@ export function createAudiences(facts: ServiceFacts): Service {
       const listId = await openList(api, isOther ? { ...context, audienceNameBefore: null } : context);
       return hideRowValues(createSession(api, listId, account));
     },
+    deleteAudience: (context, audienceId) => deleteList(createApi(context), audienceId),
     async verify(context) {
       const answer = await createApi(context).call({ method: 'GET', path: `${objectPath(TYPE)}?limit=1` });
       if (answer.kind === 'value') return { ok: true, detail: 'the key reads contacts' };

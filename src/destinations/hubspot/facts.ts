@@ -32,7 +32,8 @@ const objects: ServiceFacts = {
       required: false,
       core: true,
       default: 'contacts',
-      description: 'Object type: contacts, companies, or the name or id of a custom object',
+      description:
+        'Object type: contacts, companies, deals …, or a custom object by its id (2-123456) or full name (p123_name)',
     },
     {
       name: 'id_property',
@@ -41,6 +42,15 @@ const objects: ServiceFacts = {
       core: true,
       default: 'email',
       description: 'Property with unique values by which a record is found; a mapping has to feed it',
+    },
+    {
+      name: 'replace_associations',
+      type: 'boolean',
+      required: false,
+      core: false,
+      default: true,
+      description:
+        'Whether a record that comes to be associated with another one (a field association.<type>.<property>) leaves the one before; only those that have a value in that property',
     },
     {
       name: 'delete_existing',

@@ -1,3 +1,4 @@
+import { DinmoError } from '../../errors.ts';
 import { narrow, readArray, readObject, readText, refused } from '../answer.ts';
 import type { ServiceContext } from '../destination.ts';
 import { type Step, untilSettled } from '../opening.ts';
@@ -103,4 +104,17 @@ async function renameList(
   const answer = await api.call({ method: 'PUT', path });
   if (answer.kind === 'value') context.logger.info('audience.renamed', { audience: list.id });
   else context.logger.warn('audience.not_renamed', { audience: list.id });
+}
+
+/** `DELETE /crm/lists/2026-09/{list}`: HubSpot can restore it for 90 days. One that is gone is deleted. Throws DinmoError. */
+export async function deleteList(api: HubspotApi, id: string): Promise<void> {
+  const answer = await api.call({ method: 'DELETE', path: `/crm/lists/{version}/${encodeURIComponent(id)}` });
+  if (answer.kind === 'value' || answer.status === 404) return;
+  const said = 'code' in answer.outcome ? answer.outcome : { code: 'unexpected-answer', message: 'no answer' };
+  throw new DinmoError({
+    kind: 'destination',
+    code: said.code,
+    message: `Deleting the list: ${said.message}`,
+    fix: 'Delete the list in HubSpot, or run the command again later.',
+  });
 }

@@ -10,8 +10,12 @@ import type {
   ServiceContext,
   Session,
 } from '../destination.ts';
+import { untilSettled } from '../opening.ts';
 import { hideRowValues } from '../row-values.ts';
 import { createApi, type HubspotApi, readAccount } from './api.ts';
+import { associateRows } from './associated-rows.ts';
+import { type Associator, createAssociator, readAssociationField } from './associations.ts';
+import { inspectObjects, validateObjects } from './inspect.ts';
 import { renderProperties } from './properties.ts';
 import {
   archiveRecords,
@@ -24,6 +28,7 @@ import {
   writeRecords,
 } from './records.ts';
 import { missingProperty, namesMissingProperty } from './response.ts';
+import { fitToSchema, optionProblem, type Schema } from './schema.ts';
 
 export function createObjects(facts: ServiceFacts): Service {
   return {
@@ -32,8 +37,15 @@ export function createObjects(facts: ServiceFacts): Service {
     validate: (row, _now, config) => validateObject(row, config),
     async open(context) {
       const api = createApi(context);
-      return hideRowValues(createSession(api, context, await readAccount(api)));
+      const account = await readAccount(api);
+      const fields = context.columns.map(({ field }) => field);
+      // Nothing is sent where it is known to be refused; what HubSpot would not say is left to each row's own answer.
+      const schema = await untilSettled(context, 'Looking at the object type', () =>
+        inspectObjects(api, context.config, fields),
+      );
+      return hideRowValues(createSession(api, context, { account, schema }));
     },
+    validateRemote: validateObjects,
     async verify(context) {
       const path = `${objectPath(String(context.config['object_type']))}?limit=1`;
       const answer = await createApi(context).call({ method: 'GET', path });
@@ -55,6 +67,8 @@ interface Work {
   readonly idProperty: string;
   readonly mayArchive: boolean;
   readonly created: CreatedRecords;
+  readonly schema: Schema;
+  readonly associator: Associator;
   now(): number;
 }
 
@@ -71,10 +85,20 @@ interface CreatedRecords {
 
 const CLOCK_MARGIN_MS = 2_000;
 
-function createSession(api: HubspotApi, context: ServiceContext, account: string | null): Session {
+function createSession(
+  api: HubspotApi,
+  context: ServiceContext,
+  { account, schema }: { readonly account: string | null; readonly schema: Schema },
+): Session {
+  const type = String(context.config['object_type']);
   const work: Work = {
     api,
-    type: String(context.config['object_type']),
+    type,
+    schema,
+    associator: createAssociator(api, type, {
+      fields: context.columns.flatMap(({ field }) => readAssociationField(field) ?? []),
+      replaces: context.config['replace_associations'] !== false,
+    }),
     idProperty: String(context.config['id_property']),
     mayArchive: context.operations.includes('delete'),
     created: { ids: new Set(), unanswered: new Map() },
@@ -118,8 +142,24 @@ async function deleteRows(work: Work, batch: Batch, signal: AbortSignal): Promis
   return { kind: 'receipts', receipts: batch.rows.map((row) => ({ seq: row.seq, status: 'accepted' })) };
 }
 
-/** Rows under a new key go in place, by record id, first; what cannot, and every other row, is upserted by its key. */
+/** A row with a value that its property does not have is told apart before anything is sent. */
 async function writeRows(work: Work, batch: Batch, signal: AbortSignal): Promise<BatchOutcome> {
+  const odd = new Map<number, Receipt>();
+  for (const row of batch.rows) {
+    const message = optionProblem(work.schema, row.fields() ?? {});
+    if (message !== null) odd.set(row.seq, { seq: row.seq, status: 'rejected', code: 'option-unknown', message });
+  }
+  const rows = batch.rows.filter((row) => !odd.has(row.seq));
+  if (rows.length === 0) return { kind: 'receipts', receipts: [...odd.values()] };
+  const outcome = await upsertRows(work, { ...batch, rows }, signal);
+  if (outcome.kind !== 'receipts') return outcome;
+  const associated = await associateRows(work.associator, { rows, receipts: outcome.receipts }, signal);
+  if (associated.kind !== 'receipts') return associated;
+  return { ...associated, receipts: [...associated.receipts, ...odd.values()] };
+}
+
+/** Rows under a new key go in place, by record id, first; what cannot, and every other row, is upserted by its key. */
+async function upsertRows(work: Work, batch: Batch, signal: AbortSignal): Promise<BatchOutcome> {
   const records: Records = { ...work, signal };
   const moved = batch.rows.filter((row) => row.previousKey !== null && row.recordId !== null);
   const updates = await updateInPlace({ ...records, idProperty: null }, work, moved);
@@ -194,7 +234,7 @@ function renderInput(row: OutgoingRow, work: Work, id: string): RecordInput {
   return {
     trace: traceOf(row),
     id,
-    properties: { ...renderProperties(row.fields() ?? {}), [work.idProperty]: row.key },
+    properties: { ...fitToSchema(work.schema, renderProperties(row.fields() ?? {})), [work.idProperty]: row.key },
   };
 }
 

@@ -205,3 +205,29 @@ export async function archiveRecords(
 export function objectPath(type: string): string {
   return `/crm/objects/{version}/${encodeURIComponent(type.toWellFormed())}`;
 }
+
+/** The values of one property by record id; records that are gone, or have none, are left out. */
+export async function readValues(
+  records: Omit<Records, 'idProperty'>,
+  property: string,
+  ids: readonly string[],
+): Promise<{ readonly kind: 'values'; readonly values: ReadonlyMap<string, string> } | RefusedCall> {
+  const values = new Map<string, string>();
+  for (let start = 0; start < ids.length; start += INPUTS_MAX) {
+    const answer = await records.api.call({
+      method: 'POST',
+      path: `${objectPath(records.type)}/batch/read`,
+      body: { properties: [property], inputs: ids.slice(start, start + INPUTS_MAX).map((id) => ({ id })) },
+      signal: records.signal,
+    });
+    if (answer.kind === 'outcome') return answer;
+    const { results } = answer.value;
+    if (!Array.isArray(results)) return { kind: 'outcome', outcome: NOT_LOOKED_UP, status: null };
+    for (const result of results.map(readObject)) {
+      const id = readText(result?.['id']);
+      const value = readText(readObject(result?.['properties'])?.[property]);
+      if (id !== null && value !== null) values.set(id, value);
+    }
+  }
+  return { kind: 'values', values };
+}

@@ -4,6 +4,7 @@ import { FAULT_KINDS } from '../faults.ts';
 import type {
   Answer,
   FailureKind,
+  ObjectTypeSetup,
   RequestContext,
   SandboxRequest,
   SimulatedDestination,
@@ -11,18 +12,21 @@ import type {
 } from '../platform.ts';
 import { jsonAnswer, nothingHeld } from '../platform.ts';
 import { RollingWindow } from '../rolling-window.ts';
+import type { ObjectSetState } from '../sandbox-state.ts';
+import { Associations, savedAssociations } from './associations.ts';
 import { hubspotError, notFound } from './hubspot-answer.ts';
-import { Lists, OBJECT_TYPES, savedLists } from './lists.ts';
+import { Lists, savedLists } from './lists.ts';
+import { ObjectTypes, readProperties, unknownType } from './object-types.ts';
 import { archiveBatch, listRecords, type Portal, readRecords, writeBatch } from './objects.ts';
-import { isUnique, propertyExists } from './properties.ts';
+import type { PropertyRules } from './properties.ts';
 import { Records, savedRecords } from './records.ts';
 
 const VERSION = '2026-09';
 const DAILY_MAX = 250_000;
 
 /**
- * HubSpot, date version 2026-09: CRM objects in batches and lists by record id. Any token is good but `invalid` (401) and
- * `forbidden` (403). Object types come into being when they are used.
+ * HubSpot, date version 2026-09: CRM objects in batches and lists and associations by record id. Any token is good but `invalid`
+ * (401) and `forbidden` (403). Object types come into being when they are used, unless the custom ones are told.
  */
 export const hubspot: SimulatedPlatform = {
   name: 'hubspot',
@@ -33,17 +37,25 @@ export const hubspot: SimulatedPlatform = {
   open: openHubspot,
 };
 
-const savedPortal = z.object({ records: savedRecords, lists: savedLists });
+const savedPortal = z.object({
+  records: savedRecords,
+  lists: savedLists,
+  associations: savedAssociations.default([]),
+});
 
 function openHubspot(saved: unknown): SimulatedDestination {
   const records = new Records();
   const lists = new Lists(records);
   const calls = new RollingWindow();
-  let portal: Portal = { records, rules: { names: null, unique: new Set() } };
+  const associations = new Associations(records);
+  let rules: PropertyRules = { names: null, unique: new Set() };
+  let custom: Readonly<Record<string, ObjectTypeSetup>> | null = null;
+  let portal: Portal = { records, types: new ObjectTypes(rules, null) };
   if (saved !== null) {
     const state = savedPortal.parse(saved);
     records.restore(state.records);
     lists.restore(state.lists);
+    associations.restore(state.associations);
   }
   return {
     handle(request, context) {
@@ -51,7 +63,7 @@ function openHubspot(saved: unknown): SimulatedDestination {
       if (refusal) return refusal;
       const limit = context.limits.hubspot;
       if (!calls.take(limit, context.now)) return throttled(context);
-      const answer = route({ portal, lists }, request, context);
+      const answer = route({ portal, lists, associations }, request, context);
       const left = limit.requestsMax - calls.used(limit, context.now);
       const rolling = {
         'x-hubspot-ratelimit-max': String(limit.requestsMax),
@@ -60,65 +72,77 @@ function openHubspot(saved: unknown): SimulatedDestination {
       };
       return { ...answer, headers: { ...answer.headers, ...dailyHeaders(), ...rolling } };
     },
-    holdings: (rowsMax) => ({ ...nothingHeld, audiences: lists.holdings(rowsMax), objects: records.holdings(rowsMax) }),
-    save: () => ({ records: records.save(), lists: lists.save() }),
-    configure({ properties, uniqueProperties }) {
-      portal = {
-        records,
-        rules: {
-          names: properties ? new Set(properties) : portal.rules.names,
-          unique: uniqueProperties ? new Set(uniqueProperties) : portal.rules.unique,
-        },
+    holdings: (rowsMax) => ({
+      ...nothingHeld,
+      audiences: lists.holdings(rowsMax),
+      objects: associatedHoldings(records, associations, rowsMax),
+    }),
+    save: () => ({ records: records.save(), lists: lists.save(), associations: associations.save() }),
+    configure({ properties, uniqueProperties, objectTypes }) {
+      rules = {
+        names: properties ? new Set(properties) : rules.names,
+        unique: uniqueProperties ? new Set(uniqueProperties) : rules.unique,
       };
+      custom = objectTypes ?? custom;
+      portal = { records, types: new ObjectTypes(rules, custom) };
     },
   };
 }
 
-function route(
-  { portal, lists }: { readonly portal: Portal; readonly lists: Lists },
-  request: SandboxRequest,
-  context: RequestContext,
-): Answer {
+interface Services {
+  readonly portal: Portal;
+  readonly lists: Lists;
+  readonly associations: Associations;
+}
+
+function route({ portal, lists, associations }: Services, request: SandboxRequest, context: RequestContext): Answer {
   const parts = request.path.split('/').filter((part) => part !== '');
   const [area, api, version, ...rest] = parts;
   if (area === 'account-info' && rest.length === 0 && version === 'details' && request.method === 'GET') {
     return jsonAnswer(200, { portalId: portalId(context.destination), accountType: 'DEVELOPER_TEST', timeZone: 'UTC' });
   }
-  if (area !== 'crm' || version !== VERSION || (api !== 'objects' && api !== 'lists' && api !== 'properties')) {
+  const { types } = portal;
+  if (area !== 'crm' || version !== VERSION || !APIS.includes(api ?? '')) {
     context.violate('unknown-request', `${request.method} on a path that version ${VERSION} does not have`);
     return notFound(context, `There is nothing at this path; the version is ${VERSION}`);
   }
   if (api === 'lists') return lists.handle(rest, request, context);
-  const [named = '', batch, verb] = rest;
-  const type = OBJECT_TYPES[named] ?? named;
-  if (api === 'properties' && request.method === 'GET')
-    return readProperty(portal, { type, name: batch ?? '' }, context);
+  if (api === 'associations') return associations.handle({ types, parts: rest }, request, context);
+  const [named = '', batch, verb] = rest.map(decodeURIComponent);
+  if (api === 'properties' && request.method === 'GET' && rest.length <= 2)
+    return readProperties(portal, { named, name: batch ?? null }, context);
+  const type = types.find(named);
+  if (type === null) return unknownType(named, context);
   if (rest.length === 1 && request.method === 'GET') return listRecords(portal, type, request, context);
-  const isBatch =
-    batch === 'batch' && rest.length === 3 && request.method === 'POST' && /^[a-z0-9][a-z0-9_-]*$/.test(type);
+  const isBatch = api === 'objects' && batch === 'batch' && rest.length === 3 && request.method === 'POST';
   if (isBatch && (verb === 'upsert' || verb === 'update')) return writeBatch(portal, { type, verb }, request, context);
   if (isBatch && verb === 'read') return readRecords(portal, type, request, context);
   if (isBatch && verb === 'archive') {
-    return archiveBatch({ portal, type, forget: (id) => lists.forget(id) }, request, context);
+    const forget = (id: string): void => {
+      lists.forget(id);
+      associations.forget(id);
+    };
+    return archiveBatch({ portal, type, forget }, request, context);
   }
   context.violate('unknown-request', `${request.method} is not supported on this path`);
   return notFound(context, 'There is nothing at this path');
 }
 
-/** `GET /crm/properties/2026-09/{type}/{name}`. */
-function readProperty(
-  { rules }: Portal,
-  { type, name }: { readonly type: string; readonly name: string },
-  context: RequestContext,
-): Answer {
-  if (!propertyExists(rules, name)) return notFound(context, `Property "${name}" does not exist`);
-  return jsonAnswer(200, {
-    name,
-    label: name,
-    type: 'string',
-    fieldType: 'text',
-    hasUniqueValue: isUnique(rules, type, name),
-  });
+const APIS = ['objects', 'lists', 'properties', 'associations'];
+
+/** Records with the ids of those that they are associated with, as a field for each other type. */
+function associatedHoldings(records: Records, associations: Associations, rowsMax: number): readonly ObjectSetState[] {
+  const sets = records.holdings(rowsMax);
+  return sets.map((set) => ({
+    ...set,
+    records: set.records.map((record) => {
+      const others = sets.flatMap(({ type }) => {
+        const ids = associations.of(String(record.id), type);
+        return ids.length === 0 ? [] : [[`association.${type}`, ids.join(';')] as const];
+      });
+      return others.length === 0 ? record : { ...record, fields: { ...record.fields, ...Object.fromEntries(others) } };
+    }),
+  }));
 }
 
 /** The account behind the credentials: one portal per destination, whatever the token. */

@@ -1,12 +1,13 @@
 import { type Answer, jsonAnswer, type RequestContext, type SandboxRequest } from '../platform.ts';
 import { type BatchBody, type BatchInput, readBatch } from './batch-input.ts';
 import { hubspotError, invalidRequest } from './hubspot-answer.ts';
+import type { ObjectTypes } from './object-types.ts';
 import { isUnique, type PropertyRules, propertyProblem, storedValue } from './properties.ts';
 import type { CrmRecord, Records } from './records.ts';
 
 export interface Portal {
   readonly records: Records;
-  readonly rules: PropertyRules;
+  readonly types: ObjectTypes;
 }
 
 interface RowError {
@@ -42,7 +43,7 @@ export function writeBatch(
   const read = readBatch(request, context);
   if ('refusal' in read) return read.refusal;
   const { inputs, traced } = read.body;
-  const wrong = idPropertyProblem(portal.rules, type, { verb, inputs });
+  const wrong = idPropertyProblem(portal.types.rules(type), type, { verb, inputs });
   if (wrong !== null) {
     context.violate('id-property', wrong);
     return invalidRequest(context, wrong, inputs.length);
@@ -76,7 +77,7 @@ export function readRecords(portal: Portal, type: string, request: SandboxReques
   const read = readBatch(request, context);
   if ('refusal' in read) return read.refusal;
   const { inputs, idProperty, wanted } = read.body;
-  if (idProperty !== null && !isUnique(portal.rules, type, idProperty)) {
+  if (idProperty !== null && !isUnique(portal.types.rules(type), type, idProperty)) {
     return invalidRequest(context, `Property "${idProperty}" does not have unique values`, inputs.length);
   }
   const found = inputs.map((input) => ({
@@ -172,7 +173,7 @@ function judge(call: BatchCall, input: BatchInput, traced: boolean): Judgement {
       ? new Map([[idProperty, storedValue(idProperty, input.id)], ...stated])
       : stated;
   for (const [name, value] of properties) {
-    const problem = propertyProblem(portal.rules, name, value);
+    const problem = propertyProblem(portal.types.rules(type), name, value);
     if (problem === null) continue;
     if (problem.violation !== null) context.violate(problem.violation, problem.message);
     const details = JSON.stringify([{ isValid: false, message: problem.message, error: problem.error, name }]);
@@ -184,7 +185,9 @@ function judge(call: BatchCall, input: BatchInput, traced: boolean): Judgement {
 /** A unique value that another record holds, or that another row of the batch takes. */
 function conflict(call: BatchCall, { input, record, properties }: Write): Judgement | null {
   const { portal, type, taken } = call;
-  const unique = [...properties].filter(([name, value]) => value !== '' && isUnique(portal.rules, type, name));
+  const unique = [...properties].filter(
+    ([name, value]) => value !== '' && isUnique(portal.types.rules(type), type, name),
+  );
   for (const [name, value] of unique) {
     const holder = portal.records.findByValue(type, name, value);
     const rival = taken.get(`${name}\n${value}`);

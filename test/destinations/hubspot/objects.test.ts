@@ -5,6 +5,7 @@ import { findService } from '../../../src/destinations/registry.ts';
 import { makeBatch, makeContext, makeRow, NOON, type Scripted, scriptedHttp } from '../rows.ts';
 
 const ACCOUNT: Scripted = { status: 200, body: { portalId: 1234 } };
+const SCHEMA: Scripted = { status: 200, body: { results: [{ name: 'email', type: 'string', hasUniqueValue: false }] } };
 const ann = makeRow({ seq: 1, key: 'ann@shop.example', fieldsJson: '{"firstname":"Ann","email":"Ann@Shop.example"}' });
 const moved = makeRow({
   seq: 2,
@@ -31,7 +32,7 @@ async function run(
   readonly told: readonly Told[];
   readonly account: string | null;
 }> {
-  const { http, asked } = scriptedHttp([ACCOUNT, ...answers]);
+  const { http, asked } = scriptedHttp([ACCOUNT, SCHEMA, ...answers]);
   const service = await findService('hubspot', 'objects');
   const context = makeContext({
     config: { object_type: 'contacts', id_property: 'email' },
@@ -42,7 +43,7 @@ async function run(
   const session = await service.open(context);
   const outcomes: BatchOutcome[] = [];
   for (const rows of batches) outcomes.push(await session.send(makeBatch(rows), new AbortController().signal));
-  const told = asked.slice(1).map((request) => ({
+  const told = asked.slice(2).map((request) => ({
     method: request.method,
     path: new URL(request.url).pathname,
     body: request.body === undefined ? null : JSON.parse(String(request.body)),
