@@ -55,6 +55,18 @@ export function sentFields(words: Vocabulary): { readonly identifiers: Schema; r
   };
 }
 
+/** `consent:` of a destination or an activation. */
+export function consent(words: Vocabulary): Schema {
+  const columns = words.list(path('A boolean column, or one reached over relations to one.'), {
+    description: 'All of them have to be true.',
+  });
+  return {
+    description: 'Columns that have to be true before a row is sent, as a list or by entity; who withdraws is removed.',
+    examples: [['email_opt_in'], { customer: ['email_opt_in'], lead: ['opt_in'] }],
+    anyOf: [columns, { ...words.namedMap(columns, { description: 'By entity.' }), minProperties: 1 }],
+  };
+}
+
 /** One entry of `activations:`. Without a body it is all defaults. */
 export function activation(words: Vocabulary): Schema {
   return {
@@ -74,6 +86,7 @@ export function activation(words: Vocabulary): Schema {
           examples: [{ firstname: 'first_name', currency: { value: 'EUR' } }],
         }),
         ...sentFields(words),
+        consent: consent(words),
         schedule,
         guards: guards(words),
         attempts,

@@ -4,7 +4,7 @@ import { ALERT_EVENTS, ALERT_KEYS, ALERT_TYPES, ALERTS_LINK_KEY } from '../../sr
 import { CREDENTIAL, DEFAULTS_KEYS, DESTINATION_KEYS } from '../../src/artifacts/settings-destination.ts';
 import { serviceLookup } from '../../src/destinations/registry.ts';
 import type { ServiceFacts, SettingFact } from '../../src/knowledge/service-facts.ts';
-import { attempts, guards, schedule, sentFields } from './activation.ts';
+import { attempts, consent, guards, schedule, sentFields } from './activation.ts';
 import { choice, number, type Schema, text, Vocabulary } from './words.ts';
 
 /** Of our own file: nothing is rendered but what stands in `config`, `credentials` and `base_url`. */
@@ -135,6 +135,7 @@ function destination(): Schema {
           ...words.map(DEFAULTS_KEYS, { ...sentFields(words), schedule, attempts }),
         },
         exclude: words.list(text('A segment.'), { description: 'Segments that are never sent here.' }),
+        consent: consent(words),
         guards: guards(words),
       },
       { required: ['platform', 'service'] },

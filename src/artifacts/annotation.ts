@@ -82,6 +82,11 @@ export interface MappingBlock {
   readonly write: 'always' | 'on_insert';
 }
 
+/** Columns, or paths over to-one relations, that have to be true before a row is sent: of whatever entity it is, or by entity. */
+export type ConsentBlock =
+  | { readonly kind: 'columns'; readonly columns: readonly (readonly string[])[] }
+  | { readonly kind: 'by_entity'; readonly entities: Readonly<Record<string, readonly (readonly string[])[]>> };
+
 /** Absent keys are null here; the service's and the destination's defaults are applied by the Knowledge Store. */
 export interface ActivationBlock {
   readonly to: string | null;
@@ -91,6 +96,7 @@ export interface ActivationBlock {
   readonly mapping: Readonly<Record<string, MappingBlock>> | null;
   readonly identifiers: readonly IdentifierKind[] | null;
   readonly attributes: readonly string[] | null;
+  readonly consent: ConsentBlock | null;
   readonly schedule: string | null;
   readonly guards: Guards | null;
   readonly attempts: number | null;

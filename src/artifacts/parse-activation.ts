@@ -9,6 +9,7 @@ import {
   type Operation,
 } from './annotation.ts';
 import { BlockReader, NAME } from './block-reader.ts';
+import { readConsent } from './parse-consent.ts';
 import { parseDottedPath, parseWindow } from './parse-operand.ts';
 import type { Path } from './position.ts';
 import { describe, isMap, type ShapeProblems } from './shape.ts';
@@ -19,7 +20,7 @@ export const OPERATIONS: readonly Operation[] = ['insert', 'update', 'delete'];
 /** Keys of an activation. */
 export const ACTIVATION_KEYS = [
   ...['to', 'mode', 'operations', 'audience', 'mapping', 'identifiers', 'attributes', 'schedule', 'guards'],
-  ...['attempts', 'since', 'lookback', 'was', 'enabled'],
+  ...['consent', 'attempts', 'since', 'lookback', 'was', 'enabled'],
 ] as const;
 /** Keys of `guards:`. */
 export const GUARD_KEYS = [
@@ -40,6 +41,7 @@ export function parseActivation(value: unknown, at: Path, problems: ShapeProblem
     mapping: reader.has('mapping') ? parseMapping(reader) : null,
     identifiers: reader.choices('identifiers', IDENTIFIER_KINDS),
     attributes: reader.texts('attributes'),
+    consent: readConsent(reader),
     schedule: readSchedule(reader),
     guards: readGuards(reader),
     attempts: reader.number('attempts', { min: 1, max: 1000 }),

@@ -1,7 +1,8 @@
-import type { Guards, IdentifierKind, ServiceKind } from './annotation.ts';
+import type { ConsentBlock, Guards, IdentifierKind, ServiceKind } from './annotation.ts';
 import { BlockReader } from './block-reader.ts';
 import { hasJinja } from './jinja.ts';
 import { IDENTIFIER_KINDS, readGuards, readSchedule } from './parse-activation.ts';
+import { readConsent } from './parse-consent.ts';
 import type { Origin, Path } from './position.ts';
 import { describe, type ShapeProblems } from './shape.ts';
 
@@ -24,13 +25,16 @@ export interface DestinationBlock {
     readonly attempts: number | null;
   };
   readonly exclude: readonly string[];
+  /** null: nobody is asked. */
+  readonly consent: ConsentBlock | null;
   readonly guards: Guards;
   readonly origin: Origin;
 }
 
 /** Keys of a destination. */
 export const DESTINATION_KEYS = [
-  ...['platform', 'service', 'config', 'credentials', 'base_url', 'defaults', 'exclude', 'guards'],
+  ...['platform', 'service', 'config', 'credentials', 'base_url', 'defaults', 'exclude', 'consent', 'guards'],
+  'default_country',
 ] as const;
 /** Keys of a destination's `defaults:`. */
 export const DEFAULTS_KEYS = ['identifiers', 'attributes', 'schedule', 'attempts'] as const;
@@ -64,6 +68,7 @@ export function parseDestination(
     baseUrl: readBaseUrl(reader),
     defaults: readDefaults(reader),
     exclude: reader.texts('exclude') ?? [],
+    consent: readConsent(reader),
     guards: readGuards(reader) ?? {},
   };
   return platform === null || service === null ? null : { name, platform, service, ...rest, origin };

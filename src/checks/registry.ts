@@ -1,6 +1,7 @@
 import type { FindingDoc } from '../knowledge/finding-doc.ts';
 import { KNOWLEDGE_FINDINGS } from '../knowledge/findings.ts';
 import { activationAudience } from './activation-audience.ts';
+import { activationConsent } from './activation-consent.ts';
 import { activationEvents } from './activation-events.ts';
 import { activationIdentifiers } from './activation-identifiers.ts';
 import { activationMapping } from './activation-mapping.ts';
@@ -37,6 +38,7 @@ export const CHECKS: readonly Check[] = [
   activationEvents,
   activationMapping,
   activationIdentifiers,
+  activationConsent,
   renamedActivation,
   activationOverlap,
   schedule,

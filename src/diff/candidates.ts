@@ -42,19 +42,31 @@ export async function collectCandidates(warehouse: Warehouse, job: DiffJob): Pro
   const segment = await readSegment(warehouse, job);
   const byHash = new CandidateSql(warehouse.state, segment.job, 'hash');
   const { rows, unchanged } = segment;
+  const withheld = await countWithheld(warehouse, job);
   if (segment.hashesCurrent && !isAppendOnly(job)) {
     const differing = await compare(warehouse, byHash, segment);
-    if (differing !== null) return { rows, unchanged, differing, candidates: byHash.candidates() };
+    if (differing !== null) return { rows, withheld, unchanged, differing, candidates: byHash.candidates() };
   }
   const byKey = new CandidateSql(warehouse.state, segment.job, 'key');
   const differing = (await compare(warehouse, byKey, segment)) ?? 0;
-  return { rows, unchanged, differing, candidates: byKey.candidates() };
+  return { rows, withheld, unchanged, differing, candidates: byKey.candidates() };
+}
+
+/** Of events, only those that are not too old. */
+async function countWithheld(warehouse: Warehouse, job: DiffJob): Promise<number | null> {
+  const { withheldSql } = job.source;
+  if (withheldSql === undefined) return null;
+  const current = new CurrentRows(warehouse.state, { ...job, source: { ...job.source, sql: withheldSql } });
+  const [row] = await warehouse.query(`select count(*) as row_count from (${current.eligible()}) as withheld`);
+  return Number(row?.['row_count'] ?? 0);
 }
 
 /** What `collectCandidates` leaves, beside its tables. */
 export interface Collected {
   /** Rows of the segment, whatever their keys. */
   readonly rows: number;
+  /** Rows that are left out for lack of consent; null where nobody is asked. */
+  readonly withheld: number | null;
   /** Every one of them is in the snapshot as it is, and nothing else. */
   readonly unchanged: boolean;
   /** Rows of `dinmo_joined`: their numbers `n` begin at 0. */

@@ -28,8 +28,10 @@ export interface DeliveryPlan {
   /** Rows rejected before, too often, and not tried again until they change. */
   readonly parked: number;
   readonly unchanged: number;
-  /** Rows of the segment, less held-out and excluded ones. */
+  /** Rows of the segment, less held-out and excluded ones, and those without consent. */
   readonly segmentRows: number;
+  /** Rows that are not sent for lack of consent; null where nobody is asked. */
+  readonly withheld: number | null;
   /** Rows that the destination has acknowledged and that count. */
   readonly snapshotRows: number;
   /** Members that stay at the destination because `delete` is not among the operations. */

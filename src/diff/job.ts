@@ -7,8 +7,12 @@ import type { StateTables } from './state-tables.ts';
 
 /** The query that gives the rows an activation should hold now, with what each output column is. */
 export interface Source {
-  /** One row per row of the segment, held-out and excluded rows already left out. */
+  /** One row per row of the segment; held-out and excluded rows, and those without consent, are already left out. */
   readonly sql: string;
+  /** Rows that are left out for lack of consent alone. Left out: nobody is asked. */
+  readonly withheldSql?: string;
+  /** It reads a copy, which is the same whenever it is asked. */
+  readonly steady?: true;
   /** Primary key, typed: `name` is the column's, `sql` the alias. */
   readonly keys: readonly TypedExpression[];
   readonly identifiers: readonly SourceIdentifier[];

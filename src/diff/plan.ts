@@ -26,28 +26,33 @@ export async function planAlone(warehouse: Warehouse, job: DiffJob): Promise<Del
 export async function planDelivery(
   warehouse: Warehouse,
   job: DiffJob,
-  { rows: segmentRows, differing, candidates }: Collected,
+  { rows: segmentRows, withheld, differing, candidates }: Collected,
 ): Promise<DeliveryPlan> {
   // Where nothing has to be looked at in this process, what a row is and what is done about it is one step.
   if (job.preparer !== null) await warehouse.run(warehouse.state.createTemporary(TEMPORARY.candidates, candidates));
   await prepareCandidates(warehouse, job, differing);
   await decideActions(warehouse, job, job.preparer === null ? `(${candidates})` : TEMPORARY.candidates);
   await arrangeChanges(warehouse, job);
-  return await summarise(warehouse, job, segmentRows);
+  return await summarise(warehouse, job, { segmentRows, withheld });
 }
 
-async function summarise(warehouse: Warehouse, job: DiffJob, segmentRows: number): Promise<DeliveryPlan> {
+async function summarise(
+  warehouse: Warehouse,
+  job: DiffJob,
+  { segmentRows, withheld }: Pick<DeliveryPlan, 'segmentRows' | 'withheld'>,
+): Promise<DeliveryPlan> {
   const { joiners, leavers, planned, invalid, ...figures } = await countFigures(warehouse, job, segmentRows);
   const guards = checkGuards(
     { reconciles: !isAppendOnly(job), joiners, leavers, ...figures },
     job.guards,
     job.overrides,
   );
-  return { activation: job.activationId, mode: job.mode, planned, invalid, ...figures, guards };
+  return { activation: job.activationId, mode: job.mode, planned, invalid, ...figures, withheld, guards };
 }
 
 /** What is counted of a plan, with what only the guards look at. */
-type Figures = Omit<DeliveryPlan, 'activation' | 'mode' | 'guards'> & Pick<GuardFigures, 'joiners' | 'leavers'>;
+type Figures = Omit<DeliveryPlan, 'activation' | 'mode' | 'withheld' | 'guards'> &
+  Pick<GuardFigures, 'joiners' | 'leavers'>;
 
 /** Asked all at once: each question is a job of seconds on some warehouses. */
 async function countFigures(warehouse: Warehouse, job: DiffJob, segmentRows: number): Promise<Figures> {

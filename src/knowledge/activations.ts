@@ -1,6 +1,7 @@
 import type { ActivationBlock, Guards } from '../artifacts/annotation.ts';
 import type { Origin, Path } from '../artifacts/position.ts';
 import { nearest } from '../finding.ts';
+import { consentColumns } from './consent.ts';
 import type { DestinationDraft } from './destinations.ts';
 import type { BuildContext } from './entity-draft.ts';
 import { meant } from './finding-doc.ts';
@@ -126,6 +127,7 @@ function buildActivation(source: ActivationSource, target: DestinationDraft, ent
     audience: facts.audience === null ? null : (block.audience ?? parent.name),
     mapping: buildMapping(input),
     identifiers: buildIdentifiers(input),
+    consent: consentColumns(source, settings),
     schedule: block.schedule ?? settings.defaults.schedule ?? DEFAULT_SCHEDULE,
     guards: { ...DEFAULT_GUARDS, ...settings.guards, ...block.guards },
     attempts: block.attempts ?? settings.defaults.attempts ?? DEFAULT_ATTEMPTS,

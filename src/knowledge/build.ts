@@ -3,8 +3,9 @@ import { ReferenceIndex } from '../artifacts/reference.ts';
 import type { Rule } from '../artifacts/rule.ts';
 import type { Finding } from '../finding.ts';
 import { type ActivationSource, activationSources, buildActivations } from './activations.ts';
+import { consentColumns } from './consent.ts';
 import { addCustomAttributes } from './custom-attributes.ts';
-import { buildDestinations } from './destinations.ts';
+import { buildDestinations, type DestinationDraft } from './destinations.ts';
 import { draftEntities, humanName, typeOfEntity } from './entities.ts';
 import { type BuildContext, type EntityDraft, type Place, useIfThere } from './entity-draft.ts';
 import { Findings } from './findings.ts';
@@ -57,7 +58,7 @@ export function buildKnowledgeStore(
     activations: block.activations,
   }));
   const sources = activationSources(owners, segments.values());
-  addUses(context, { drafts, segments, sources });
+  addUses(context, { drafts, segments, sources, destinations });
   const entities = new Map([...drafts.values()].map((draft) => [draft.name, buildEntity(context, draft)]));
   const checkable: KnowledgeStore = {
     project: project.name,
@@ -72,16 +73,17 @@ export function buildKnowledgeStore(
   return { store: withoutEntities(checkable, broken), checkable, findings: findings.list };
 }
 
-/** A column is a property when a filter, a limit or a mapping names it, though YAML does not list it. */
+/** A column is a property when a filter, a limit, a mapping or a consent names it, though YAML does not list it. */
 function addUses(
   context: BuildContext,
   parts: {
     readonly drafts: ReadonlyMap<string, EntityDraft>;
     readonly segments: ReadonlyMap<string, SegmentDraft>;
     readonly sources: readonly ActivationSource[];
+    readonly destinations: ReadonlyMap<string, DestinationDraft>;
   },
 ): void {
-  const { drafts, segments, sources } = parts;
+  const { drafts, segments, sources, destinations } = parts;
   const follow = (entity: string, path: readonly string[]): string | null => followPath(drafts, entity, path);
   const use = (entity: string, path: readonly string[], place: Place) => {
     const last = path.at(-1);
@@ -99,7 +101,11 @@ function addUses(
     if (segment.limit === null) continue;
     use(segment.entity, segment.limit.by, { origin: segment.origin, at: [...segment.at, 'limit', 'by'] });
   }
-  for (const { block, entity, origin, at } of sources) {
+  for (const source of sources) {
+    const { block, entity, origin, at } = source;
+    const settings = destinations.get(block.to ?? source.name)?.block;
+    for (const column of settings === undefined ? [] : consentColumns(source, settings))
+      use(entity, column.path, column);
     for (const [field, mapped] of Object.entries(block.mapping ?? {})) {
       if (mapped.source.kind !== 'column') continue;
       use(entity, mapped.source.path, { origin, at: [...at, 'mapping', field] });

@@ -21,8 +21,8 @@ export function buildDestinations(context: BuildContext): ReadonlyMap<string, De
       reportUnknownService(context, block);
       continue;
     }
-    const { name, platform, service, config, credentials, baseUrl, exclude, origin } = block;
-    const destination = { name, platform, service, config, credentials, baseUrl, exclude, origin };
+    const { name, platform, service, config, credentials, baseUrl, exclude, consent, origin } = block;
+    const destination = { name, platform, service, config, credentials, baseUrl, exclude, consent, origin };
     drafts.set(name, { destination, facts, block });
   }
   return drafts;

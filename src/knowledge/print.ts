@@ -1,4 +1,4 @@
-import type { ColumnType, Entity, KnowledgeStore, Property, Relationship } from './store.ts';
+import type { ColumnType, Destination, Entity, KnowledgeStore, Property, Relationship } from './store.ts';
 
 /** A value that JSON.stringify prints without loss. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
@@ -19,17 +19,26 @@ export function printable(store: KnowledgeStore): Json {
             : { kind: 'filter', where: withoutPlaces(definition.where) },
       }),
     ),
-    activations: mapped(store.activations, ({ origin: _origin, at: _at, id: _id, mapping, ...activation }) =>
+    activations: mapped(store.activations, ({ origin: _origin, at: _at, id: _id, mapping, consent, ...activation }) =>
       toJson({
         ...activation,
         mapping: mapping.map(({ origin: _from, ...field }) => field),
+        consent: consent.map(({ path }) => path.join('.')),
       }),
     ),
     // Credentials are only the names of environment variables, but nobody needs them to read what a project sends where.
-    destinations: mapped(store.destinations, ({ platform, service, config, baseUrl, exclude }) =>
-      toJson({ platform, service, config, base_url: baseUrl, exclude }),
+    destinations: mapped(store.destinations, ({ platform, service, config, baseUrl, exclude, consent }) =>
+      toJson({ platform, service, config, base_url: baseUrl, exclude, consent: consentJson(consent) }),
     ),
   };
+}
+
+/** As it is written: a list, or lists by entity. */
+function consentJson(consent: Destination['consent']): Json {
+  if (consent === null) return null;
+  const list = (columns: readonly (readonly string[])[]): Json => columns.map((path) => path.join('.'));
+  if (consent.kind === 'columns') return list(consent.columns);
+  return Object.fromEntries(Object.entries(consent.entities).map(([entity, columns]) => [entity, list(columns)]));
 }
 
 function printEntity(entity: Entity): Json {

@@ -1,4 +1,5 @@
 import type {
+  ConsentBlock,
   EntityClass,
   Guards,
   IdentifierKind,
@@ -146,6 +147,18 @@ export interface MappedIdentifier {
   readonly kind: IdentifierKind;
   readonly rank: number;
   readonly path: readonly string[];
+  /** Its values are hashed already. Left out: they are themselves. */
+  readonly form?: 'sha256';
+  /** Only read, never sent: the country of the row's phone numbers, where the activation does not send it. Left out: sent. */
+  readonly hintOnly?: true;
+}
+
+/** A column of the entity, or a path over to-one relations, that has to be true before a row is sent. */
+export interface ConsentColumn {
+  readonly path: readonly string[];
+  /** Where it was asked for; `at` leads there from the origin's root. */
+  readonly origin: Origin;
+  readonly at: Path;
 }
 
 export interface Activation {
@@ -163,6 +176,8 @@ export interface Activation {
   readonly mapping: readonly MappedField[];
   /** Empty where the service addresses rows by key. */
   readonly identifiers: readonly MappedIdentifier[];
+  /** All of them have to be true: else a row is not sent, and what was sent of it is removed. Empty: nobody is asked. */
+  readonly consent: readonly ConsentColumn[];
   readonly schedule: string;
   readonly guards: Required<Guards>;
   /** Runs in which a rejected row is tried before it is parked. */
@@ -185,6 +200,10 @@ export interface Destination {
   readonly credentials: Readonly<Record<string, string>>;
   readonly baseUrl: string | null;
   readonly exclude: readonly string[];
+  /** The country of national phone numbers of rows that have none: its own, else the project's. Left out: there is none. */
+  readonly defaultCountry?: string;
+  /** As it was written; what an activation goes by is its own `consent`. */
+  readonly consent: ConsentBlock | null;
   /** dinmo.yml; the block stands at `destinations.<name>`. */
   readonly origin: Origin;
 }

@@ -58,7 +58,7 @@ function owner(settings: Settings, project: string): Readonly<Record<string, str
   };
 }
 
-/** The columns that an activation reads, as paths from its entity: the key, what it maps, and its identifiers. Sorted. */
+/** The columns that an activation reads, as paths from its entity: the key, what it maps, its identifiers, and what says who has agreed. Sorted. */
 export function activationColumns(activation: Activation, store: KnowledgeStore): readonly string[] {
   const entity = store.entities.get(activation.entity);
   const isEvents = store.destinations.get(activation.destination)?.service === 'events';
@@ -67,7 +67,7 @@ export function activationColumns(activation: Activation, store: KnowledgeStore)
   return [...new Set([...(entity?.primaryKey ?? []), ...time, ...mapped])].sort();
 }
 
-/** The generated models that an activation reads: its own, those of its mapping, and the segments that its destination excludes. */
+/** The generated models that an activation reads: its own, those of its mapping, the segments that its destination excludes, and the entity that says who has agreed. */
 export function activationModels(activation: Activation, store: KnowledgeStore): readonly string[] {
   const { parent } = activation;
   const own = parent.kind === 'segment' ? segmentModelName(parent.name) : entityModelName(parent.name);
@@ -78,6 +78,7 @@ export function activationModels(activation: Activation, store: KnowledgeStore):
   for (const { source } of activation.mapping) {
     if (source.kind === 'segment') others.add(segmentModelName(source.segment));
   }
+  if (activation.consent.length > 0) others.add(entityModelName(activation.entity));
   for (const name of store.destinations.get(activation.destination)?.exclude ?? []) {
     if (store.segments.get(name)?.entity === activation.entity) others.add(segmentModelName(name));
   }
@@ -87,7 +88,7 @@ export function activationModels(activation: Activation, store: KnowledgeStore):
 
 function columnPaths(activation: Activation): readonly (readonly string[])[] {
   const mapped = activation.mapping.flatMap(({ source }) => (source.kind === 'column' ? [source.path] : []));
-  return [...mapped, ...activation.identifiers.map(({ path }) => path)];
+  return [...mapped, ...[...activation.identifiers, ...activation.consent].map(({ path }) => path)];
 }
 
 function entitiesOnPath(path: readonly string[], start: string, store: KnowledgeStore): readonly string[] {

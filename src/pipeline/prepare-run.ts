@@ -123,7 +123,7 @@ function judge(context: Context, storage: Storage, activation: Activation): Gate
   });
 }
 
-/** unique_ids of the generated models behind an activation, and of what its mapping and exclusions read. Throws DinmoError `not-generated`. */
+/** unique_ids of the generated models behind an activation, and of what its mapping, exclusions and consent read. Throws DinmoError `not-generated`. */
 export function readsOf(context: Context, activation: Activation): readonly string[] {
   const { store, project } = context;
   const names = [
@@ -139,7 +139,9 @@ export function readsOf(context: Context, activation: Activation): readonly stri
     if (source.kind === 'column')
       names.push(...entitiesOnTheWay(context, activation.entity, source.path).map(entityModelName));
   }
-  for (const { path } of activation.identifiers)
+  // Whether any row of a key lacks consent is asked of the entity itself.
+  if (activation.consent.length > 0) names.push(entityModelName(activation.entity));
+  for (const { path } of [...activation.identifiers, ...activation.consent])
     names.push(...entitiesOnTheWay(context, activation.entity, path).map(entityModelName));
   return names.map((name) => {
     const node = findGenerated(project.manifest, name);

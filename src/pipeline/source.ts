@@ -32,15 +32,9 @@ export interface SourceInput {
  * out. Types are asked of the warehouse. Throws DinmoError of kind `warehouse` when a relation is missing.
  */
 export async function buildSource(input: SourceInput): Promise<Source> {
-  const { activation, entity, context } = input;
+  const { activation, entity } = input;
   const columns = sourceColumns(input);
-  const projection = compileProjection(
-    context.store,
-    { from: activation.parent, columns },
-    input.dialect,
-    input.target,
-  );
-  const sql = `select p.* from (\n${projection.sql}\n) as p${leaveOut(input)}`;
+  const sql = rowsOf(input, columns, consented(input));
   const described = new Map(
     (await input.warehouse.describe(sql)).map((column) => [column.name.toLowerCase(), column.dataType]),
   );
@@ -64,14 +58,59 @@ export async function buildSource(input: SourceInput): Promise<Source> {
     fields,
     eventTime: columns.some((column) => column.alias === 't') ? typed('t', 'event_time') : null,
     destinationKey: destinationKey(input, fields),
+    ...(activation.consent.length === 0
+      ? {}
+      : { withheldSql: rowsOf(input, columns, [`not ${agrees(activation, 'p')}`]) }),
   };
 }
 
+/** Rows of the segment, as `p`, less the held-out and excluded ones and those that do not meet further conditions. */
+function rowsOf(input: SourceInput, columns: readonly Column[], further: readonly string[]): string {
+  const { context, activation, dialect, target } = input;
+  const { sql } = compileProjection(context.store, { from: activation.parent, columns }, dialect, target);
+  return `select p.* from (\n${sql}\n) as p${whereAll([...leaveOut(input), ...further])}`;
+}
+
+/** Columns by which rows are left out: `k0` … are the key, `c0` … the consent. */
+function keyAndConsent({ activation, entity }: Pick<SourceInput, 'activation' | 'entity'>): readonly Column[] {
+  const column = (alias: string, path: readonly string[]): Column => ({
+    alias,
+    source: { kind: 'column', path },
+  });
+  return [
+    ...entity.primaryKey.map((name, index) => column(`k${index}`, [name])),
+    ...activation.consent.map(({ path }, index) => column(`c${index}`, path)),
+  ];
+}
+
+function agrees({ consent }: Activation, rows: string): string {
+  return `coalesce(${consent.map((_, index) => `${rows}.c${index}`).join(' and ')}, false)`;
+}
+
+/**
+ * Where several rows of the entity have one key, each of them has to agree: else the one that is left would pass for the only one,
+ * and be sent.
+ */
+function consented({ context, activation, entity, dialect, target }: SourceInput): readonly string[] {
+  if (activation.consent.length === 0) return [];
+  const everybody = compileProjection(
+    context.store,
+    { from: { kind: 'entity', name: entity.name }, columns: keyAndConsent({ activation, entity }) },
+    dialect,
+    target,
+  );
+  const same = entity.primaryKey.map((_, index) => `x.k${index} = p.k${index}`).join(' and ');
+  const refusing = `select 1 from (\n${everybody.sql}\n) as x where ${same} and not ${agrees(activation, 'x')}`;
+  return [agrees(activation, 'p'), `not exists (${refusing})`];
+}
+
+function whereAll(conditions: readonly string[]): string {
+  return conditions.length === 0 ? '' : `\nwhere ${conditions.join('\n  and ')}`;
+}
+
+
 function sourceColumns({ activation, entity }: SourceInput): readonly Column[] {
-  const columns: Column[] = entity.primaryKey.map((name, index) => ({
-    alias: `k${index}`,
-    source: { kind: 'column', path: [name] },
-  }));
+  const columns: Column[] = [...keyAndConsent({ activation, entity })];
   activation.identifiers.forEach(({ path }, index) => {
     columns.push({ alias: `i${index}`, source: { kind: 'column', path } });
   });
@@ -83,7 +122,7 @@ function sourceColumns({ activation, entity }: SourceInput): readonly Column[] {
 }
 
 /** Members that the destination never gets: the held-out ones of the segment, and those of excluded segments. */
-function leaveOut({ context, activation, entity, target, warehouse }: SourceInput): string {
+function leaveOut({ context, activation, entity, target, warehouse }: SourceInput): readonly string[] {
   const { store } = context;
   const destination = store.destinations.get(activation.destination);
   const segment: Segment | undefined =
@@ -100,7 +139,7 @@ function leaveOut({ context, activation, entity, target, warehouse }: SourceInpu
     if (store.segments.get(name)?.entity === entity.name)
       conditions.push(`not exists (select 1 from ${target.segment(name)} as x where ${same})`);
   }
-  return conditions.length === 0 ? '' : `\nwhere ${conditions.join('\n  and ')}`;
+  return conditions;
 }
 
 function destinationKey(

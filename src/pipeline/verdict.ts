@@ -124,6 +124,7 @@ function plannedReport(
     invalid: invalidRows(plan),
     unchanged: plan.unchanged,
     reason,
+    ...(plan.withheld === null ? {} : { withheld: plan.withheld }),
   };
 }
 

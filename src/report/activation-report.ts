@@ -23,6 +23,8 @@ export interface ActivationReport {
   readonly unchanged: number | null;
   /** One sentence for a person, with what to do; null when there is nothing to say. */
   readonly reason: string | null;
+  /** Rows that are not sent for lack of consent, where consent is asked for. Else it is left out. */
+  readonly withheld?: number;
   /** `plan`, where the warehouse bills by what it reads: bytes that one look at the rows of the activation would read. Else it is left out. */
   readonly bytes?: number;
   /** `plan --remote`: what the platform says of the first changes. Else it is left out. */

@@ -1,7 +1,15 @@
 import { DinmoError } from '../errors.ts';
 import { nearest } from '../finding.ts';
 import { typeName } from '../knowledge/print.ts';
-import type { Activation, Entity, KnowledgeStore, MappedField, Property, Segment } from '../knowledge/store.ts';
+import type {
+  Activation,
+  Destination,
+  Entity,
+  KnowledgeStore,
+  MappedField,
+  Property,
+  Segment,
+} from '../knowledge/store.ts';
 import { formatMany, renderTable, type TableColumn, wrap } from './layout.ts';
 import { renderRule } from './rule-text.ts';
 import type { Style } from './style.ts';
@@ -58,10 +66,14 @@ function segmentTable(store: KnowledgeStore, style: Style): string {
 }
 
 function destinationTable(store: KnowledgeStore, style: Style): string {
-  const rows = [...store.destinations.values()].map(({ name, platform, service, exclude }) => ({
-    cells: [name, platform, service, exclude.join(', ')],
+  const rows = [...store.destinations.values()].map(({ name, platform, service, exclude, consent }) => ({
+    cells: [name, platform, service, exclude.join(', '), consentText(consent)],
   }));
-  return renderTable([left('name'), left('platform'), left('service'), left('never sent')], rows, style.width);
+  return renderTable(
+    [left('name'), left('platform'), left('service'), left('never sent'), left('consent')],
+    rows,
+    style.width,
+  );
 }
 
 /** `show activations` */
@@ -157,8 +169,20 @@ function activationSummary(activations: readonly Activation[]): readonly string[
     ...(activation.identifiers.length === 0
       ? []
       : [`  identifiers ${activation.identifiers.map(({ kind, path }) => `${kind} ← ${path.join('.')}`).join(', ')}`]),
+    ...(activation.consent.length === 0
+      ? []
+      : [`  only where ${activation.consent.map(({ path }) => path.join('.')).join(' and ')}`]),
     ...activation.mapping.map((field) => `  ${field.field} ← ${sourceText(field)}`),
   ]);
+}
+
+function consentText(consent: Destination['consent']): string {
+  if (consent === null) return '';
+  const text = (columns: readonly (readonly string[])[]): string => columns.map((path) => path.join('.')).join(', ');
+  if (consent.kind === 'columns') return text(consent.columns);
+  return Object.entries(consent.entities)
+    .map(([entity, columns]) => `${entity}: ${text(columns)}`)
+    .join('; ');
 }
 
 function sourceText({ source }: MappedField): string {

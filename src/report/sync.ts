@@ -85,7 +85,7 @@ function notesOf(activation: ActivationReport, detail: ActivationDetail | undefi
     const count = activation[outcome] ?? 0;
     return count > 0 ? [`${formatCount(count)} ${outcome}`] : [];
   });
-  const counts = [...outcomes, ...invalidNote(activation, detail), ...detailNotes(detail)];
+  const counts = [...outcomes, ...invalidNote(activation, detail), ...withheldNote(activation), ...detailNotes(detail)];
   return [
     ...(counts.length === 0 ? [] : [counts.join(' · ')]),
     ...(activation.bytes === undefined ? [] : [`its rows are ${formatBytes(activation.bytes)} to read`]),
@@ -104,6 +104,10 @@ function invalidNote(activation: ActivationReport, detail: ActivationDetail | un
   const codes = Object.entries(detail?.invalidByCode ?? {}).filter(([, count]) => count > 0);
   const why = codes.map(([code, count]) => `${code} ${formatCount(count)}`).join(', ');
   return [`${formatCount(activation.invalid ?? 0)} invalid${why === '' ? '' : ` (${why})`}`];
+}
+
+function withheldNote({ withheld = 0 }: ActivationReport): readonly string[] {
+  return withheld === 0 ? [] : [`${formatCount(withheld)} held back for lack of consent`];
 }
 
 function detailNotes(detail: ActivationDetail | undefined): readonly string[] {
@@ -155,6 +159,7 @@ export function syncJson(report: Pick<SyncReport, 'activations' | 'error' | 'due
       invalid: activation.invalid,
       unchanged: activation.unchanged,
       reason: activation.reason,
+      ...(activation.withheld === undefined ? {} : { withheld: activation.withheld }),
       ...(activation.bytes === undefined ? {} : { bytes: activation.bytes }),
       ...(activation.remote === undefined ? {} : { remote: activation.remote }),
     })),

@@ -177,6 +177,7 @@ const destination: Destination = {
   credentials: {},
   baseUrl: null,
   exclude: ['unsubscribed'],
+  consent: null,
   origin: origin('dinmo.yml'),
 };
 
@@ -193,6 +194,7 @@ export function activation(id: string, change: Partial<Activation> = {}): Activa
     audience: null,
     mapping: [],
     identifiers: [{ kind: 'email', rank: 1, path: ['email'] }],
+    consent: [],
     schedule: 'after_dbt',
     guards: {
       max_delete_percent: 20,

@@ -12,6 +12,8 @@ export interface Person {
   readonly phone?: string | null;
   readonly name?: string | null;
   readonly country?: string;
+  /** Default: true. */
+  readonly agreed?: boolean | null;
 }
 
 /** What a test changes of the shop; each text is a block of YAML, indented as it stands. */
@@ -36,6 +38,9 @@ const VIEWS = {
   segment_optouts: "select * from people where country <> 'FR' or name = 'Optout'",
 } as const satisfies Readonly<Record<string, string>>;
 const GENERATED = [...Object.keys(VIEWS), 'dinmo_delta_storage'];
+
+/** Columns that are not text. */
+const TYPES: Readonly<Record<string, string>> = { id: 'bigint', agreed: 'boolean', is_open: 'boolean' };
 
 /** kind, model, column */
 const TESTS = [
@@ -129,8 +134,8 @@ export class Shop {
     const [id, text] = [dataType('bigint'), dataType('varchar')];
     const made = (of: string): string => state.createSchema({ database: null, schema: of });
     await this.sql(
-      `create table ${this.at('people')} (id ${id}, email ${text}, phone ${text}, name ${text}, country ${text})`,
-      `create table ${this.at('places')} as select 'FR' as code, 'fr@example.com' as desk union all select 'GB', 'gb@example.com'`,
+      `create table ${this.at('people')} (id ${id}, email ${text}, phone ${text}, name ${text}, country ${text}, agreed ${dataType('boolean')})`,
+      `create table ${this.at('places')} as select 'FR' as code, 'fr@example.com' as desk, true as is_open union all select 'GB', 'gb@example.com', false`,
       made(`${schema}_DINMO_SEGMENTS`),
       ...Object.keys(VIEWS).map((name) => `create view ${this.at(name)} as ${this.codeOf(name)}`),
     );
@@ -201,9 +206,7 @@ ${fans === undefined ? '' : `    activations:\n${fans}`}
   parse(schema = this.target.schema): void {
     const { database, dataType, state, type } = this.target;
     const columns = (...names: readonly string[]) =>
-      Object.fromEntries(
-        names.map((name) => [name, { name, data_type: dataType(name === 'id' ? 'bigint' : 'varchar') }]),
-      );
+      Object.fromEntries(names.map((name) => [name, { name, data_type: dataType(TYPES[name] ?? 'varchar') }]));
     const relation = (place: string, name: string): string => state.table({ database, schema: place, name });
     const node = (name: string, more: Readonly<Record<string, unknown>>) => ({
       unique_id: `model.shop.${name}`,
@@ -225,8 +228,8 @@ ${fans === undefined ? '' : `    activations:\n${fans}`}
         columns: columns(...names),
       });
     const nodes = [
-      table('people', 'id', 'email', 'phone', 'name', 'country'),
-      table('places', 'code', 'desk'),
+      table('people', 'id', 'email', 'phone', 'name', 'country', 'agreed'),
+      table('places', 'code', 'desk', 'is_open'),
       ...GENERATED.map((name) => {
         const place = placeOf(name, schema);
         return node(name, {
@@ -303,8 +306,8 @@ ${fans === undefined ? '' : `    activations:\n${fans}`}
     const { state } = this.target;
     const text = (value: string | null | undefined): string => (value == null ? 'null' : state.text(value));
     const rows = people.map(
-      ({ id, email, phone, name, country = 'FR' }) =>
-        `(${id}, ${text(email === undefined ? `p${id}@example.com` : email)}, ${text(phone)}, ${text(name)}, ${text(country)})`,
+      ({ id, email, phone, name, country = 'FR', agreed = true }) =>
+        `(${id}, ${text(email === undefined ? `p${id}@example.com` : email)}, ${text(phone)}, ${text(name)}, ${text(country)}, ${agreed})`,
     );
     await this.sql(
       `delete from ${this.at('people')} where 1 = 1`,

@@ -115,6 +115,7 @@ export function activationOf(world: World, run: Run): Activation {
     audience: list ? AUDIENCE : null,
     mapping: list ? [] : mappingOf(world.kind, run),
     identifiers: list ? identifiersOf(world.kind, run) : [],
+    consent: [],
     schedule: 'after_dbt',
     guards: NO_GUARDS,
     attempts: world.attempts,
@@ -165,6 +166,7 @@ export function contextOf(world: World, run: Run, options: Context['options']): 
     credentials: {},
     baseUrl: null,
     exclude: [],
+    consent: null,
     origin: originOf('dinmo.yml'),
   };
   const store: KnowledgeStore = {

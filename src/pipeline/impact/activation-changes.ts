@@ -81,6 +81,7 @@ function changedActivation(before: Activation, after: Activation, compared: Comp
     ...audienceChange(before, after, compared),
     ...mappingChanges(before, after, { compared, told }),
     ...identifierChanges(before, after, { compared, told }),
+    ...consentChange(before, after),
     ...guardChanges(before, after),
     ...eventLimits(before, after),
     ...smallChanges(before, after),
@@ -185,6 +186,31 @@ function audienceChange(before: Activation, after: Activation, { branch }: Compa
         : `${destination?.platform ?? 'The platform'} cannot rename an audience: once synced, the next sync refuses it.`,
       before: [before.audience],
       after: [after.audience],
+    },
+  ];
+}
+
+/** Of the activation itself, or of its destination. */
+function consentChange(before: Activation, after: Activation): readonly ImpactChange[] {
+  const names = ({ consent }: Activation): readonly string[] => consent.map(({ path }) => path.join('.')).sort();
+  const [was, is] = [names(before), names(after)];
+  const [added, removed] = [is.filter((name) => !was.includes(name)), was.filter((name) => !is.includes(name))];
+  if (added.length + removed.length === 0) return [];
+  const removes = after.operations.includes('delete') ? 'are removed, under the guards' : 'stay where they were sent';
+  return [
+    {
+      ...plainChange(after),
+      code: 'consent-changed',
+      severity: 'attention',
+      message: `Who has to agree before ${after.id} sends them changed.`,
+      effect: [
+        ...(added.length > 0
+          ? [`Members whose ${listed(added)} is not true are not sent any more, and ${removes}.`]
+          : []),
+        ...(removed.length > 0 ? [`Members are sent whatever their ${listed(removed)} says.`] : []),
+      ].join(' '),
+      before: was,
+      after: is,
     },
   ];
 }

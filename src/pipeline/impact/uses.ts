@@ -4,7 +4,7 @@ import type { Activation, Entity, KnowledgeStore, Segment } from '../../knowledg
 /** Which columns of which dbt nodes something reads: unique_id → column names. */
 export type ColumnUses = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** What the rows of an activation are read from: key, fields and identifiers, without the members' rule. */
+/** What the rows of an activation are read from: key, fields, identifiers and consent, without the members' rule. */
 export function activationUses(store: KnowledgeStore, activation: Activation): ColumnUses {
   const collector = new UseCollector(store);
   collector.entity(activation.entity);
@@ -12,7 +12,8 @@ export function activationUses(store: KnowledgeStore, activation: Activation): C
     if (source.kind === 'column') collector.property(activation.entity, source.path);
     if (source.kind === 'segment') collector.segment(source.segment);
   }
-  for (const { path } of activation.identifiers) collector.property(activation.entity, path);
+  for (const { path } of [...activation.identifiers, ...activation.consent])
+    collector.property(activation.entity, path);
   const destination = store.destinations.get(activation.destination);
   for (const name of destination?.exclude ?? []) {
     if (store.segments.get(name)?.entity === activation.entity) collector.segment(name);
