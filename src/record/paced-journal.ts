@@ -33,7 +33,8 @@ export class PacedJournal implements DeliveryJournal {
   #announcedTo = 0;
   #announcing: Promise<void> | null = null;
   #announcements: Span[] = [];
-  #sent: Span[] = [];
+  /** What went out, or has an answer because it never will. */
+  #settled: Span[] = [];
   #ranges: (readonly Value[])[] = [];
   #rowsSince = 0;
   #writtenAt: number;
@@ -47,8 +48,7 @@ export class PacedJournal implements DeliveryJournal {
   async intend(lo: number, hi: number): Promise<void> {
     if (!this.#options.announcesAhead) await this.#options.journal.intend(lo, hi);
     else while (hi > this.#announcedTo) await (this.#announcing ?? this.#announce(hi));
-    this.#sent.push({ lo, hi });
-    if (this.#sent.length > 1_000) this.#sent = [...united(this.#sent)];
+    this.#settle({ lo, hi });
     this.#options.local.sends({ lo, hi });
   }
 
@@ -77,19 +77,28 @@ export class PacedJournal implements DeliveryJournal {
   write(ranges: readonly (readonly Value[])[]): Promise<void> {
     this.#options.local.answered(ranges);
     this.#ranges.push(...ranges);
-    for (const [lo = 0, hi = 0] of ranges) this.#rowsSince += Number(hi) - Number(lo) + 1;
+    for (const [first = 0, last = 0] of ranges) {
+      const [lo, hi] = [Number(first), Number(last)];
+      this.#rowsSince += hi - lo + 1;
+      this.#settle({ lo, hi });
+    }
     const { clock, everyMs } = this.#options;
     if (clock.now() - this.#writtenAt >= everyMs) this.#pass();
     return Promise.resolve();
   }
 
   async flush(): Promise<void> {
-    // What was announced and never went out is not in doubt.
-    const unsent = without(united(this.#announcements), united(this.#sent));
+    // What was announced, never went out and was not spoken of is not in doubt.
+    const unsent = without(united(this.#announcements), united(this.#settled));
     this.#announcements = [];
     this.#ranges.push(...unsent.map(withdrawnRange));
     this.#pass();
     await this.#options.journal.flush();
+  }
+
+  #settle(span: Span): void {
+    this.#settled.push(span);
+    if (this.#settled.length > 1_000) this.#settled = [...united(this.#settled)];
   }
 
   #announce(hi: number): Promise<void> {

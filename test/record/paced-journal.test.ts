@@ -69,6 +69,20 @@ describe('a journal that writes every so often', () => {
     ]);
   });
 
+  it('says of a change once that it was not sent', async () => {
+    const journal = paced({ last: 10 });
+    await journal.intend(1, 2);
+    await journal.accept({ lo: 1, hi: 2 });
+    await journal.acknowledge([{ seq: 4, status: 'deferred', code: 'removal-not-accepted', message: 'no' }]);
+    await journal.flush();
+    expect(await told('receipts', 'lo, hi, code')).toEqual([
+      { lo: 1n, hi: 2n, code: null },
+      { lo: 3n, hi: 3n, code: 'not-sent' },
+      { lo: 4n, hi: 4n, code: 'removal-not-accepted' },
+      { lo: 5n, hi: 10n, code: 'not-sent' },
+    ]);
+  });
+
   it('announces nothing ahead where a second sending would be a second event', async () => {
     const journal = paced({ last: 50_000, announcesAhead: false });
     await journal.intend(1, 100);
