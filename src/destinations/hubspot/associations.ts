@@ -43,7 +43,7 @@ export function readAssociationField(field: string): AssociationField | null {
 export interface Associated {
   readonly seq: number;
   readonly id: string;
-  /** Nobody can have associated it with anything before. */
+  /** Made by this sync: nobody can have associated it with anything else before. */
   readonly isNew: boolean;
   readonly fields: Readonly<Record<string, FieldValue>>;
 }

@@ -2,8 +2,10 @@ import type { ServiceFacts } from '../../knowledge/service-facts.ts';
 import { notAnAcknowledgement, readArray, readText } from '../answer.ts';
 import { readEmail } from '../contact-point.ts';
 import type { Batch, BatchOutcome, Normaliser, OutgoingRow, Receipt, Service, Session } from '../destination.ts';
+import { createNormaliser } from '../identifier-rules.ts';
 import { hideRowValues } from '../row-values.ts';
 import { createApi, type HubspotApi, readAccount } from './api.ts';
+import { eraseRecords } from './erase.ts';
 import { deleteList, openList } from './list.ts';
 import { findRecords, objectPath, type RecordFault, type Records, writeRecords } from './records.ts';
 import { saysDone } from './response.ts';
@@ -12,10 +14,7 @@ const TYPE = 'contacts';
 const ID_PROPERTY = 'email';
 
 /** E-mail addresses as HubSpot keeps them: trimmed, lower case, not hashed. */
-const normaliser: Normaliser = {
-  version: 1,
-  normalise: (kind, value) => (kind === 'email' ? readEmail(value) : null),
-};
+const normaliser: Normaliser = createNormaliser(1, { email: readEmail });
 
 export function createAudiences(facts: ServiceFacts): Service {
   return {
@@ -30,6 +29,12 @@ export function createAudiences(facts: ServiceFacts): Service {
       const listId = await openList(api, isOther ? { ...context, audienceNameBefore: null } : context);
       return hideRowValues(createSession(api, listId, account));
     },
+    erase: (context, people) =>
+      eraseRecords(
+        context,
+        people.flatMap(({ identifiers }) => identifiers.map(({ value, recordId }) => ({ key: value, recordId }))),
+        { type: TYPE, idProperty: ID_PROPERTY },
+      ),
     deleteAudience: (context, audienceId) => deleteList(createApi(context), audienceId),
     async verify(context) {
       const answer = await createApi(context).call({ method: 'GET', path: `${objectPath(TYPE)}?limit=1` });

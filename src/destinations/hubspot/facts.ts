@@ -20,6 +20,7 @@ const objects: ServiceFacts = {
   platform: 'hubspot',
   service: 'objects',
   title: 'HubSpot CRM objects',
+  erasure: { kind: 'profile', stays: 'Records of other types that are associated with a contact stay.' },
   api: {
     version: HUBSPOT_VERSION,
     sunset: SUNSET,
@@ -99,6 +100,7 @@ const audiences: ServiceFacts = {
   platform: 'hubspot',
   service: 'audiences',
   title: 'HubSpot lists of contacts',
+  erasure: { kind: 'profile', stays: 'Records of other types that are associated with a contact stay.' },
   api: {
     version: HUBSPOT_VERSION,
     sunset: SUNSET,

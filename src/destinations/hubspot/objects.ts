@@ -15,6 +15,7 @@ import { hideRowValues } from '../row-values.ts';
 import { createApi, type HubspotApi, readAccount } from './api.ts';
 import { associateRows } from './associated-rows.ts';
 import { type Associator, createAssociator, readAssociationField } from './associations.ts';
+import { eraseRecords } from './erase.ts';
 import { inspectObjects, validateObjects } from './inspect.ts';
 import { renderProperties } from './properties.ts';
 import {
@@ -46,6 +47,10 @@ export function createObjects(facts: ServiceFacts): Service {
       return hideRowValues(createSession(api, context, { account, schema }));
     },
     validateRemote: validateObjects,
+    erase: (context, people) => {
+      const { object_type: type, id_property: idProperty } = context.config;
+      return eraseRecords(context, people, { type: String(type), idProperty: String(idProperty) });
+    },
     async verify(context) {
       const path = `${objectPath(String(context.config['object_type']))}?limit=1`;
       const answer = await createApi(context).call({ method: 'GET', path });

@@ -2,21 +2,16 @@ import type { ServiceFacts } from '../../knowledge/service-facts.ts';
 import { readText } from '../answer.ts';
 import { readEmail } from '../contact-point.ts';
 import type { Batch, BatchOutcome, Normaliser, OutgoingRow, Receipt, Service, Session } from '../destination.ts';
+import { createNormaliser, trimmed } from '../identifier-rules.ts';
 import { hideRowValues } from '../row-values.ts';
-import { openCampaign } from './campaign.ts';
+import { deleteCampaign, openCampaign } from './campaign.ts';
 import { deleteRecords, isGoneCode, type Result, writeRecords } from './collections.ts';
 import { createApi, type SalesforceApi } from './connection.ts';
 import { commonFault, configurationFault, faultReceipt, type Refusal, type RowFault } from './response.ts';
 import { ask, findWhere, soqlText } from './soql.ts';
 
 /** Identifiers as Salesforce keeps them: e-mail addresses trimmed and in lower case, others trimmed; not hashed. */
-const normaliser: Normaliser = {
-  version: 1,
-  normalise: (kind, value) => {
-    if (kind === 'email') return readEmail(value);
-    return kind === 'external_id' || kind === 'user_id' ? value.trim() || null : null;
-  },
-};
+const normaliser: Normaliser = createNormaliser(1, { email: readEmail, external_id: trimmed, user_id: trimmed });
 
 /**
  * Campaign members, in two steps: contacts (or leads) are found by a field of theirs, then added to the campaign, or removed from
@@ -43,6 +38,7 @@ export function createAudiences(facts: ServiceFacts): Service {
       };
       return hideRowValues(createSession(work, account));
     },
+    deleteAudience: (context, audienceId) => deleteCampaign(createApi(context), audienceId),
     async verify(context) {
       const { member_object: object, member_field: field } = context.config;
       const api = createApi(context);

@@ -1,6 +1,8 @@
+import { DinmoError } from '../../errors.ts';
 import { readObject, readText, refused } from '../answer.ts';
 import type { ServiceContext } from '../destination.ts';
 import { type Step, untilSettled } from '../opening.ts';
+import { deleteRecords } from './collections.ts';
 import type { SalesforceApi } from './connection.ts';
 import { findWhere } from './soql.ts';
 
@@ -78,4 +80,34 @@ async function rename(
   const answer = await api.call({ method: 'PATCH', path, body });
   if (answer.kind === 'answer') context.logger.info('audience.renamed', { audience: campaign.id });
   else context.logger.warn('audience.not_renamed', { audience: campaign.id });
+}
+
+/**
+ * Deletes the campaign (`DELETE composite/sobjects?ids=…`, 67.0): it goes to the recycle bin, for 15 days. Its members would go
+ * with it, so one that still has any, whom others have added, stays. One that is gone is deleted. Throws DinmoError.
+ */
+export async function deleteCampaign(api: SalesforceApi, id: string): Promise<void> {
+  const left = await findWhere(api, { select: ['Id'], from: 'CampaignMember', field: 'CampaignId', values: [id] });
+  if (left.kind === 'outcome') throw notDeleted('code' in left.outcome ? left.outcome : NO_ANSWER);
+  if (left.rows.length > 0) {
+    throw notDeleted({
+      code: 'campaign-not-empty',
+      message: `it has ${left.rows.length} members that dinmo did not add`,
+    });
+  }
+  const answer = await deleteRecords(api, [id], new AbortController().signal);
+  if (answer.kind === 'outcome') throw notDeleted('code' in answer.outcome ? answer.outcome : NO_ANSWER);
+  const [result] = answer.results;
+  if (result?.kind === 'fault') throw notDeleted(result);
+}
+
+const NO_ANSWER = { code: 'unexpected-answer', message: 'no answer' };
+
+function notDeleted({ code, message }: { readonly code: string; readonly message: string }): DinmoError {
+  return new DinmoError({
+    kind: 'destination',
+    code,
+    message: `Deleting the campaign: ${message}`,
+    fix: 'Delete the campaign in Salesforce, or run the command again later.',
+  });
 }

@@ -89,6 +89,19 @@ describe('lists of contacts', () => {
     ]);
   });
 
+  it('can be deleted, also when they are gone already', async () => {
+    const { audienceId } = await open('to_go');
+    const service = await findService('hubspot', 'audiences');
+    const context = { ...makeContext({ credentials: TOKEN, http }), baseUrl: sandbox.baseUrl('hubspot', 'to_go') };
+    await service.deleteAudience?.(context, audienceId ?? '');
+    await service.deleteAudience?.(context, audienceId ?? '');
+    expect(listOf('to_go')).toBeUndefined();
+    const { http: closed } = scriptedHttp([{ status: 403, body: { category: 'MISSING_SCOPES', message: 'no' } }]);
+    await expect(service.deleteAudience?.({ ...context, http: closed }, '1')).rejects.toMatchObject({
+      code: 'MISSING_SCOPES',
+    });
+  });
+
   it('refuse an active list, whose members nobody can set', async () => {
     const { http: scripted } = scriptedHttp([
       { status: 200, body: { portalId: 1 } },

@@ -46,6 +46,20 @@ describe('a campaign', () => {
     await expect(missing).rejects.toMatchObject({ code: 'campaign-missing' });
   });
 
+  it('is deleted when nobody is left in it, and stays where others have put somebody', async () => {
+    const org = orgs.make({ records: { Contact: CONTACTS.Contact } });
+    const session = await org.open({}, 'audiences');
+    const id = session.audienceId ?? '';
+    await send(session, [member(1, 'C-1')]);
+    const remove = () => org.deleteAudience(id);
+    await expect(remove()).rejects.toMatchObject({ code: 'campaign-not-empty' });
+    expect(org.state().audiences).toHaveLength(1);
+    await send(session, [member(1, 'C-1', { operation: 'delete' })]);
+    await remove();
+    await remove();
+    expect(org.state().audiences).toEqual([]);
+  });
+
   it('of a name that several have is not guessed', async () => {
     const org = orgs.make({ records: { Campaign: [{ Name: 'VIP' }, { Name: 'VIP' }] } });
     await expect(org.open({}, 'audiences')).rejects.toMatchObject({ code: 'campaign-ambiguous' });

@@ -100,6 +100,7 @@ export class Orgs {
   /** A new org, and how to open a session on it, as often as wanted. */
   make(setup: SalesforceSetup & { readonly properties?: readonly string[] } = {}): {
     readonly open: (part?: Partial<ServiceContext>, service?: ServiceKind) => Promise<Session>;
+    readonly deleteAudience: (id: string) => Promise<void>;
     readonly state: () => DestinationState;
     readonly name: string;
   } {
@@ -121,6 +122,11 @@ export class Orgs {
             ...part,
           }),
         ),
+      deleteAudience: async (id) => {
+        const service = await findService('salesforce', 'audiences');
+        const context = makeContext({ config: MEMBERS, credentials: SECRET, http: this.http });
+        await service.deleteAudience?.({ ...context, baseUrl: this.sandbox.baseUrl('salesforce', name) }, id);
+      },
       state: () => {
         const found = this.sandbox.state().destinations.find((one) => one.destination === name);
         if (found === undefined) throw new Error('the org was never reached');
