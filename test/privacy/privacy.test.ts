@@ -10,8 +10,8 @@ import { dinmo } from '../cli/dinmo.ts';
 import { recordingLogger } from '../destinations/rows.ts';
 import { findLeaks, secret } from './canaries.ts';
 import { observe, observedCount, takeFindings } from './observer.ts';
-import { observeErrors } from './setup.ts';
 import { findInState } from './state.ts';
+import { observeErrors } from './watch.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const SECRET = secret('of-the-watcher');
