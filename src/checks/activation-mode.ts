@@ -1,5 +1,6 @@
 import type { Finding } from '../finding.ts';
 import { type FindingDoc, findingOf, listed } from '../knowledge/finding-doc.ts';
+import { replacesWhole } from '../knowledge/service-facts.ts';
 import { type Check, type CheckContext, placeOf, targets } from './check.ts';
 
 const NOT_SUPPORTED: FindingDoc = {
@@ -36,7 +37,7 @@ export const activationMode: Check = {
   name: 'activation-mode',
   docs: [NOT_SUPPORTED, ON_DIMENSION, REPLACE_NEEDS_DELETE],
   run: (context: CheckContext) =>
-    targets(context).flatMap(({ activation, facts }): Finding[] => {
+    targets(context).flatMap(({ activation, facts, destination }): Finding[] => {
       const { id, mode, operations } = activation;
       const location = placeOf(activation, 'mode');
       if (!facts.modes.includes(mode)) {
@@ -48,7 +49,7 @@ export const activationMode: Check = {
         const message = `The activation \`${id}\` is incremental, but \`${entity.name}\` is a dimension.`;
         return [findingOf(ON_DIMENSION, { message, location })];
       }
-      if (mode === 'full' && facts.replacesWhole && !operations.includes('delete')) {
+      if (mode === 'full' && replacesWhole(facts, destination.config) && !operations.includes('delete')) {
         const message = `The activation \`${id}\` replaces everything at each sync, but \`delete\` is not among its operations.`;
         return [findingOf(REPLACE_NEEDS_DELETE, { message, location: placeOf(activation, 'operations') })];
       }

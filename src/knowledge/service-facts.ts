@@ -68,6 +68,8 @@ export interface ServiceFacts {
   readonly deduplicates: boolean;
   /** Full mode replaces the whole content at once (files). */
   readonly replacesWhole: boolean;
+  /** Full mode replaces the whole content at once only where a setting of the destination has this value (then `full-finish` holds too). Left out: as `replacesWhole` says. */
+  readonly replacesWhen?: { readonly setting: string; readonly value: string };
   /** What a NULL does unless the mapping says: `skip` leaves the field out, `clear` sends it empty, `null` is sent as null. */
   readonly nulls: 'skip' | 'clear' | 'null';
   /**
@@ -92,6 +94,12 @@ export type ServiceLookup = {
   facts(platform: string, service: ServiceKind): ServiceFacts | null;
   services(platform: string): readonly ServiceKind[];
 };
+
+/** Whether mode full replaces the whole content at once, with these settings of the destination. */
+export function replacesWhole(facts: ServiceFacts, config: Readonly<Record<string, unknown>>): boolean {
+  const { replacesWhen } = facts;
+  return facts.replacesWhole || (replacesWhen !== undefined && config[replacesWhen.setting] === replacesWhen.value);
+}
 
 /** The age limit of events with these settings of the destination, in days; null where there is none. */
 export function eventAgeDaysMax(facts: ServiceFacts, config: Readonly<Record<string, unknown>>): number | null {

@@ -228,6 +228,13 @@ export const DELIVERY_EVENTS: readonly LogEventDoc[] = [
     rare: true,
   },
   {
+    event: 'meta.items_warned',
+    level: 'info',
+    keys: { warnings: 'how many' },
+    meaning: 'Meta took the items of a job, and had warnings; Commerce Manager shows them.',
+    rare: true,
+  },
+  {
     event: 'google.replaced',
     level: 'info',
     keys: { members: 'members that were sent', removed_before: 'whoever was added before is removed' },

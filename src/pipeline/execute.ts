@@ -24,6 +24,7 @@ import {
 } from '../diff/changes.ts';
 import type { DiffJob } from '../diff/job.ts';
 import { DinmoError } from '../errors.ts';
+import { replacesWhole } from '../knowledge/service-facts.ts';
 import { HeldJournal, Journal } from '../record/journal.ts';
 import type { Lease } from '../record/lease.ts';
 import { Ledger } from '../record/ledger.ts';
@@ -33,6 +34,7 @@ import type { Turns } from '../warehouse/turns.ts';
 import type { Warehouse } from '../warehouse/warehouse.ts';
 import { clockOf, loggerOf, type SyncOptions } from './options.ts';
 import type { Prepared } from './prepare-run.ts';
+import type { SegmentCopies } from './segment-copies.ts';
 
 /** Changes that are read at a time: as rows, and as the warehouse's own text. */
 const PAGE_ROWS = 10_000;
@@ -45,6 +47,8 @@ export interface Equipment {
   readonly pacers: Map<string, Pacer>;
   /** Where activations go side by side: plans and settlements one after another. Left out: there is nobody to wait for. */
   readonly turns?: Turns;
+  /** Segments that several of them read, copied once. Left out: each reads for itself. */
+  readonly copies?: SegmentCopies;
 }
 
 /** One run's frozen changes, and everything that sending them takes. */
@@ -70,8 +74,7 @@ export async function execute(execution: Execution): Promise<DeliveryOutcome> {
   // The plan's own tables are this session's: answers are written by another, while the next changes are read.
   const writer = await ledger.warehouse.another();
   const journal = journalOf(execution, writer);
-  const { acknowledges } = prepared.service;
-  const atFinish = acknowledges === 'finish' || (acknowledges === 'full-finish' && prepared.activation.mode === 'full');
+  const atFinish = isAcknowledgedAtFinish(prepared);
   const held = atFinish ? new HeldJournal(journal) : null;
   const { service } = prepared;
   const { jobs } = service.facts;
@@ -129,6 +132,12 @@ export async function execute(execution: Execution): Promise<DeliveryOutcome> {
     await writer.close();
     await releaseContent(ledger.warehouse);
   }
+}
+
+/** Whether nothing is with the platform before the session is finished. */
+function isAcknowledgedAtFinish({ service, activation, endpoint }: Prepared): boolean {
+  if (service.acknowledges !== 'full-finish') return service.acknowledges === 'finish';
+  return activation.mode === 'full' && replacesWhole(service.facts, endpoint.config);
 }
 
 /** Where each write costs seconds, answers go to the warehouse every so often, and this machine remembers the rest. */

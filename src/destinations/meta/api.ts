@@ -1,9 +1,9 @@
 import { exchange, retry } from '../answer.ts';
 import type { ServiceContext } from '../destination.ts';
 import type { HttpRequest } from '../http.ts';
-import { META_VERSION } from './facts.ts';
 import { type Reading, readAnswer } from './response.ts';
 import { pauseMs, readUsage } from './usage.ts';
+import { META_VERSION } from './version.ts';
 
 const BASE_URL = 'https://graph.facebook.com';
 

@@ -1,3 +1,4 @@
+import { DinmoError } from '../../errors.ts';
 import { readArray, readObject, readText, refused } from '../answer.ts';
 import type { ServiceContext } from '../destination.ts';
 import { type Step, untilSettled } from '../opening.ts';
@@ -11,22 +12,81 @@ type Context = Pick<
   'config' | 'audienceId' | 'audienceName' | 'audienceNameBefore' | 'activation' | 'clock' | 'logger'
 >;
 
+/** In the description of an audience: it was made here, and nobody else's members are lost when it is replaced. */
+export const MADE_HERE = 'Made by dbt-dinmo';
+
+/** What the activation asks of its audience. */
+export interface AudienceWishes {
+  /** Members have values: the audience has to be value-based, which it is made as, for life. */
+  readonly valued: boolean;
+  /** Its members are replaced, so that it has to be one that was made here. */
+  readonly replaced: boolean;
+}
+
 /**
  * The id of the audience: the recorded one, whatever its name is by now; else the one custom audience of that name; else a
- * new one. Renames a recorded one whose wanted name has changed. Throws DinmoError when the account or audience is out of reach.
+ * new one. Renames a recorded one whose wanted name has changed. Throws DinmoError when the account or audience is out of
+ * reach, or is not what the activation needs (`audience-not-value-based`, `audience-not-made-here`).
  */
-export async function openAudience(api: MetaApi, context: Context): Promise<string> {
+export async function openAudience(api: MetaApi, context: Context, wishes: AudienceWishes): Promise<string> {
   const name = context.audienceName ?? context.activation;
   if (context.audienceId !== null) {
     const id = context.audienceId;
     const before = context.audienceNameBefore;
     if (before !== null && before !== name) await renameAudience(api, context, { id, name });
+    await requireFit(api, context, { id, wishes });
     return id;
   }
-  return untilSettled(context, 'Finding or creating the audience', async () => {
+  let made = false;
+  const id = await untilSettled(context, 'Finding or creating the audience', async () => {
     const found = await findAudience(api, context, name);
     if (found.kind === 'outcome') return found;
-    return found.value === null ? createAudience(api, context, name) : { kind: 'value', value: found.value };
+    if (found.value !== null) return { kind: 'value', value: found.value };
+    made = true;
+    return createAudience(api, context, { name, valued: wishes.valued });
+  });
+  if (!made) await requireFit(api, context, { id, wishes });
+  return id;
+}
+
+/** Looks at the audience, where the activation needs one of a special kind. */
+async function requireFit(
+  api: MetaApi,
+  context: Context,
+  { id, wishes }: { readonly id: string; readonly wishes: AudienceWishes },
+): Promise<void> {
+  if (!wishes.valued && !wishes.replaced) return;
+  const path = `/${encodeURIComponent(id)}?fields=description,is_value_based`;
+  const audience = await untilSettled(context, 'Reading the audience', () => api.call({ method: 'GET', path }));
+  if (wishes.valued && audience['is_value_based'] !== true)
+    throw new DinmoError({
+      kind: 'configuration',
+      code: 'audience-not-value-based',
+      message: 'The audience was made without values, and Meta cannot change that: `value` is mapped',
+      fix: 'Make a new activation with another `audience:`, or take `value` out of the mapping.',
+    });
+  if (wishes.replaced && !(readText(audience['description']) ?? '').includes(MADE_HERE))
+    throw new DinmoError({
+      kind: 'configuration',
+      code: 'audience-not-made-here',
+      message: 'replace: session removes whoever is not in the segment, and the audience was not made here',
+      fix: `Leave out replace, choose a new \`audience:\`, or write “${MADE_HERE}” into its description in Ads Manager.`,
+    });
+}
+
+/**
+ * Deletes the audience (`DELETE /<audience>`, Marketing API v26.0), with the ad sets' use of it. One that is gone already is
+ * fine: Meta says the same of one that is out of reach, so the account has to be readable then. Throws DinmoError.
+ */
+export async function deleteAudience(
+  api: MetaApi,
+  context: Pick<ServiceContext, 'config' | 'clock' | 'logger'>,
+  audienceId: string,
+): Promise<void> {
+  await untilSettled(context, 'Deleting the audience', async () => {
+    const answer = await api.call({ method: 'DELETE', path: `/${encodeURIComponent(audienceId)}` });
+    if (answer.kind === 'value' || !('code' in answer.outcome) || answer.outcome.code !== 'meta-100-33') return answer;
+    return api.call({ method: 'GET', path: `${accountPath(context.config)}/customaudiences?fields=id&limit=1` });
   });
 }
 
@@ -76,11 +136,18 @@ async function findAudience(api: MetaApi, context: Context, name: string): Promi
   return { kind: 'outcome', outcome: refused('audience-ambiguous', message, fix) };
 }
 
-async function createAudience(api: MetaApi, context: Context, name: string): Promise<Step<string>> {
+async function createAudience(
+  api: MetaApi,
+  context: Context,
+  { name, valued }: { readonly name: string; readonly valued: boolean },
+): Promise<Step<string>> {
   const answer = await api.call({
     method: 'POST',
     path: `${accountPath(context.config)}/customaudiences`,
-    body: JSON.stringify({ name, subtype: 'CUSTOM', customer_file_source: 'USER_PROVIDED_ONLY' }),
+    body: JSON.stringify({
+      ...{ name, subtype: 'CUSTOM', description: MADE_HERE, customer_file_source: 'USER_PROVIDED_ONLY' },
+      ...(valued ? { is_value_based: true } : {}),
+    }),
   });
   if (answer.kind === 'outcome') return answer;
   const id = readText(answer.value['id']);

@@ -1,7 +1,6 @@
-import type { ServiceFacts, SettingFact } from '../../knowledge/service-facts.ts';
-
-/** Graph API version, and where its life is announced: https://developers.facebook.com/docs/graph-api/changelog */
-export const META_VERSION = 'v26.0';
+import type { ServiceFacts } from '../../knowledge/service-facts.ts';
+import { catalogFacts } from './catalog-facts.ts';
+import { ACCESS_TOKEN, META_VERSION } from './version.ts';
 
 export const ACTION_SOURCES = [
   'website',
@@ -15,13 +14,8 @@ export const ACTION_SOURCES = [
   'other',
 ] as const;
 
-const ACCESS_TOKEN: SettingFact = {
-  name: 'access_token',
-  type: 'string',
-  required: true,
-  core: false,
-  description: 'Token of a system user with the right ads_management on the account',
-};
+/** Kinds that Meta gets as one SHA-256 each. A date of birth is three in an audience, and ids are in clear there. */
+const HASHED = ['email', 'phone', 'first_name', 'last_name', 'gender', 'city', 'state', 'zip', 'country'] as const;
 
 const audiences: ServiceFacts = {
   platform: 'meta',
@@ -40,6 +34,16 @@ const audiences: ServiceFacts = {
       core: true,
       description: 'Ad account that owns the audiences: digits, with or without act_',
     },
+    {
+      name: 'replace',
+      type: 'string',
+      required: false,
+      core: false,
+      default: 'delta',
+      choices: ['delta', 'session'],
+      description:
+        'session: a sync in mode full exchanges all members at once, at its end; whoever others have added to the audience is removed too, so that it has to be one that dinmo made',
+    },
   ],
   credentials: [ACCESS_TOKEN],
   modes: ['delta', 'full', 'incremental'],
@@ -49,15 +53,28 @@ const audiences: ServiceFacts = {
   identifiers: {
     matching: ['email', 'phone', 'external_id', 'mobile_advertising_id'],
     hints: ['first_name', 'last_name', 'date_of_birth', 'gender', 'city', 'state', 'zip', 'country'],
+    hashed: HASHED,
   },
   destinationKey: null,
   recordIds: false,
-  fields: { known: [], open: false },
+  fields: {
+    known: [
+      {
+        name: 'value',
+        type: 'number',
+        required: false,
+        description:
+          'What the member is worth, a number from 0 (a lifetime value): the seed of a value-based lookalike. The audience is made for it, for its life; NULL is 0',
+      },
+    ],
+    open: false,
+  },
   defaultMapping: 'identifiers',
   audience: { renamable: true },
   eventAgeDaysMax: null,
   deduplicates: true,
   replacesWhole: false,
+  replacesWhen: { setting: 'replace', value: 'session' },
   nulls: 'skip',
   // 10,000 rows is Meta's; the bytes are a bound of our own. Calls are limited by the hour, and told in headers.
   limits: { rowsPerRequestMax: 10_000, requestBytesMax: 16_000_000, requestsPerSecondMax: null, connectionsMax: 4 },
@@ -123,6 +140,7 @@ const events: ServiceFacts = {
       'ip',
       'user_agent',
     ],
+    hashed: [...HASHED, 'external_id', 'date_of_birth'],
   },
   destinationKey: null,
   recordIds: false,
@@ -171,4 +189,4 @@ const events: ServiceFacts = {
   limits: { rowsPerRequestMax: 1_000, requestBytesMax: 8_000_000, requestsPerSecondMax: null, connectionsMax: 4 },
 };
 
-export const metaFacts: readonly ServiceFacts[] = [audiences, events];
+export const metaFacts: readonly ServiceFacts[] = [audiences, events, catalogFacts];

@@ -74,6 +74,9 @@ function fixOf(error: GraphError): string {
   if (TERMS.has(error.code) || TERMS.has(error.subcode)) {
     return 'Accept the terms for custom audiences in Ads Manager, for this ad account.';
   }
+  if (error.code === 2650 && /replac|in progress/i.test(error.message)) {
+    return 'Another replacement of the audience goes on, or one that broke off has not expired: run the sync again in 90 minutes.';
+  }
   if (error.code === 2650) return 'The audience holds other identifiers than these: make a new audience for them.';
   return 'Check in Ads Manager that the account or audience exists and that the token has the right to manage it.';
 }

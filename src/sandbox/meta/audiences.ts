@@ -3,6 +3,7 @@ import { type Answer, jsonAnswer, type RequestContext, readJson, type SandboxReq
 import type { AudienceState } from '../sandbox-state.ts';
 import { graphError, invalidParameter } from './graph-answer.ts';
 import { People } from './people.ts';
+import { type ReplaceSession, savedSession } from './replace-session.ts';
 
 export interface Audience {
   readonly id: string;
@@ -16,7 +17,10 @@ export interface Audience {
   notReadyCalls: number;
   added: number;
   removed: number;
-  readonly people: People;
+  people: People;
+  /** Made for the values of its members, for life. */
+  readonly isValueBased: boolean;
+  session: ReplaceSession | null;
 }
 
 const SOURCES = ['USER_PROVIDED_ONLY', 'PARTNER_PROVIDED_ONLY', 'BOTH_USER_AND_PARTNER_PROVIDED'] as const;
@@ -31,7 +35,7 @@ const READABLE_FIELDS = new Set([
     'operation_status',
     'delivery_status',
   ],
-  ...['approximate_count_lower_bound', 'approximate_count_upper_bound'],
+  ...['approximate_count_lower_bound', 'approximate_count_upper_bound', 'is_value_based'],
 ]);
 
 const savedAudience = z.object({
@@ -45,6 +49,8 @@ const savedAudience = z.object({
   added: z.number(),
   removed: z.number(),
   people: z.array(z.record(z.string(), z.array(z.string()))),
+  isValueBased: z.boolean().default(false),
+  session: savedSession.nullable().default(null),
 });
 export const savedAudiences = z.object({ nextId: z.number(), audiences: z.array(savedAudience) });
 
@@ -70,13 +76,14 @@ export class Audiences {
         subtype: z.string(),
         description: z.string().default(''),
         customer_file_source: z.string(),
+        is_value_based: z.boolean().default(false),
       })
       .safeParse(readJson(request));
     if (!wanted.success) {
       const field = wanted.error.issues[0]?.path[0] ?? 'name';
       return invalidParameter(context, `The parameter ${String(field)} is required`);
     }
-    const { name, subtype, description, customer_file_source: source } = wanted.data;
+    const { name, subtype, description, customer_file_source: source, is_value_based: isValueBased } = wanted.data;
     if (subtype !== 'CUSTOM')
       return invalidParameter(context, 'Param subtype must be CUSTOM for a customer file audience');
     if (!SOURCES.some((known) => known === source)) {
@@ -87,6 +94,7 @@ export class Audiences {
       ...{ id, account, name, description, customerFileSource: source, family: null, added: 0, removed: 0 },
       notReadyCalls: context.notReadyCalls,
       people: new People(),
+      ...{ isValueBased, session: null },
     });
     return jsonAnswer(200, { id });
   }
@@ -186,6 +194,7 @@ function describe(audience: Audience, fields: readonly string[]): Record<string,
     approximate_count_lower_bound: known,
     approximate_count_upper_bound: Math.ceil(known * 1.2),
     operation_status: { code: 200, description: 'Normal' },
+    is_value_based: audience.isValueBased,
     delivery_status: { code: 200, description: 'This audience is ready for use.' },
   };
   const wanted = fields.filter((field) => field !== 'id').map((field) => [field, all[field]]);

@@ -11,15 +11,17 @@ import type {
 import { jsonAnswer, nothingHeld } from '../platform.ts';
 import { RollingWindow } from '../rolling-window.ts';
 import { Audiences, notReadyYet, savedAudiences } from './audiences.ts';
+import { Catalogs, savedCatalogs } from './catalogs.ts';
 import { Datasets, savedDatasets } from './events.ts';
 import { graphError, invalidParameter, missingObject } from './graph-answer.ts';
+import { replaceUsers } from './replacement.ts';
 import { changeUsers } from './users.ts';
 
 const VERSION = 'v26.0';
 
 /**
- * Meta's Graph API v26.0: custom audiences and the Conversions API. Any token is good but `invalid` and `expired` (code 190)
- * and `forbidden` (code 200); any number is an ad account or a dataset.
+ * Meta's Graph API v26.0: custom audiences, the Conversions API and catalogs. Any token is good but `invalid` and `expired` (code 190)
+ * and `forbidden` (code 200); any number is an ad account, a dataset or a catalog.
  */
 export const meta: SimulatedPlatform = {
   name: 'meta',
@@ -29,16 +31,22 @@ export const meta: SimulatedPlatform = {
   open: openMeta,
 };
 
-const savedMeta = z.object({ audiences: savedAudiences, datasets: savedDatasets });
+const savedMeta = z.object({
+  audiences: savedAudiences,
+  datasets: savedDatasets,
+  catalogs: savedCatalogs.nullable().default(null),
+});
 
 function openMeta(saved: unknown): SimulatedDestination {
   const audiences = new Audiences();
   const datasets = new Datasets();
+  const catalogs = new Catalogs();
   const calls = new RollingWindow();
   if (saved !== null) {
     const state = savedMeta.parse(saved);
     audiences.restore(state.audiences);
     datasets.restore(state.datasets);
+    if (state.catalogs !== null) catalogs.restore(state.catalogs);
   }
   return {
     handle(request, context) {
@@ -49,15 +57,16 @@ function openMeta(saved: unknown): SimulatedDestination {
         100,
         Math.floor((100 * calls.used(context.limits.meta, context.now)) / context.limits.meta.requestsMax),
       );
-      const answer = full ? throttled(context) : route({ audiences, datasets }, request, context);
+      const answer = full ? throttled(context) : route({ audiences, datasets, catalogs }, request, context);
       return { ...answer, headers: { ...answer.headers, ...usageHeaders(request, percent) } };
     },
     holdings: (rowsMax) => ({
       ...nothingHeld,
       audiences: audiences.holdings(rowsMax),
       events: datasets.holdings(rowsMax),
+      objects: catalogs.holdings(rowsMax),
     }),
-    save: () => ({ audiences: audiences.save(), datasets: datasets.save() }),
+    save: () => ({ audiences: audiences.save(), datasets: datasets.save(), catalogs: catalogs.save() }),
     configure() {},
   };
 }
@@ -65,9 +74,10 @@ function openMeta(saved: unknown): SimulatedDestination {
 interface World {
   readonly audiences: Audiences;
   readonly datasets: Datasets;
+  readonly catalogs: Catalogs;
 }
 
-function route({ audiences, datasets }: World, request: SandboxRequest, context: RequestContext): Answer {
+function route({ audiences, datasets, catalogs }: World, request: SandboxRequest, context: RequestContext): Answer {
   const [node = '', edge, ...rest] = request.path.split('/').slice(2);
   const act = /^act_(\d+)$/.exec(node);
   const ask = rest.length > 0 ? 'unknown' : `${request.method} ${edge ?? ''}`.trim();
@@ -75,6 +85,8 @@ function route({ audiences, datasets }: World, request: SandboxRequest, context:
   if (act?.[1]) return accountRequest(act[1], { audiences, ask }, request, context);
   if (!/^\d+$/.test(node)) return missingObject(context, node, request.method);
   if (!audiences.owns(node)) {
+    if (ask === 'POST items_batch') return catalogs.write(node, request, context);
+    if (ask === 'GET check_batch_request_status') return catalogs.status(node, request, context);
     if (ask === 'POST events') return datasets.receive(node, request, context);
     return ask === 'GET'
       ? jsonAnswer(200, { id: node, name: `Sandbox dataset ${node}` })
@@ -85,6 +97,7 @@ function route({ audiences, datasets }: World, request: SandboxRequest, context:
   if (ask === 'POST users' || ask === 'DELETE users') {
     return notReadyYet(audience, context) ?? changeUsers(audience, request, context);
   }
+  if (ask === 'POST usersreplace') return notReadyYet(audience, context) ?? replaceUsers(audience, request, context);
   if (ask === 'GET') return audiences.read(audience, request, context);
   if (ask === 'POST') return audiences.rename(audience, request, context);
   return ask === 'DELETE' ? audiences.remove(audience) : unknownRequest(request, context);

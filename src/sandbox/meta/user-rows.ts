@@ -18,7 +18,7 @@ const MULTI_KEYS = new Set(
 );
 /** Up to three of each may stand in one schema. */
 const REPEATABLE_KEYS = new Set(['EMAIL', 'PHONE']);
-const NOT_ABOUT_PEOPLE = new Set(['LOOKALIKE_VALUE', 'DATA_PROCESSING_OPTIONS']);
+const NOT_ABOUT_PEOPLE = new Set(['DATA_PROCESSING_OPTIONS']);
 const SHA256 = /^[0-9a-f]{64}$/;
 const ADVERTISING_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** SHA-256 of the empty text: what comes of hashing a value that is not there. */
@@ -70,7 +70,8 @@ export function readUserRow(schema: UserSchema, row: unknown): UserRow {
     if (!values.includes(String(cell))) values.push(String(cell));
     person[key] = values.sort();
   }
-  if (Object.keys(person).length === 0) return { kind: 'invalid', violation: 'row-without-identifier' };
+  if (Object.keys(person).every((key) => key === 'LOOKALIKE_VALUE'))
+    return { kind: 'invalid', violation: 'row-without-identifier' };
   return { kind: 'person', person };
 }
 
@@ -85,7 +86,7 @@ function cellProblem(key: string, cell: unknown): { readonly violation: string |
     return fine ? null : { violation: 'data-processing-options' };
   }
   if (key === 'LOOKALIKE_VALUE') {
-    const fine = cell !== '' && cell !== null && Number(cell) >= 0;
+    const fine = typeof cell === 'number' && cell >= 0;
     return fine ? null : { violation: 'lookalike-value' };
   }
   if (typeof cell !== 'string') return { violation: 'cell-not-text' };

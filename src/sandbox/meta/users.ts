@@ -5,14 +5,35 @@ import { graphError, invalidParameter } from './graph-answer.ts';
 import type { Person } from './people.ts';
 import { hasMatchingKey, readSchema, readUserRow, USER_ROWS_MAX, type UserSchema } from './user-rows.ts';
 
+/** Who a request is about, where it can be read. */
+export interface TakenUsers {
+  readonly people: readonly Person[];
+  readonly rows: number;
+}
+
 /** `POST` adds and `DELETE` removes people of an audience. The answer has counts only: never which row was invalid. */
 export function changeUsers(audience: Audience, request: SandboxRequest, context: RequestContext): Answer {
+  const taken = takeUsers(audience, request, context);
+  if ('answer' in taken) return taken.answer;
+  for (const person of taken.people) {
+    if (request.method === 'DELETE') audience.removed += audience.people.remove(person);
+    else if (audience.people.add(person)) audience.added += 1;
+  }
+  return receivedAnswer(audience, taken, context);
+}
+
+/** Reads the payload of a request, and fixes the family of the audience's schema. */
+export function takeUsers(
+  audience: Audience,
+  request: SandboxRequest,
+  context: RequestContext,
+): TakenUsers | { readonly answer: Answer } {
   const payload = readPayload(readJson(request));
-  if (payload === null) return invalidParameter(context, 'Param payload is required, with schema and data');
+  if (payload === null) return { answer: invalidParameter(context, 'Param payload is required, with schema and data') };
   const rows = payload.data.length;
-  const refuse = (message: string, rule: string): Answer => {
+  const refuse = (message: string, rule: string): { readonly answer: Answer } => {
     context.violate(rule, message);
-    return invalidParameter(context, message, rows);
+    return { answer: invalidParameter(context, message, rows) };
   };
   if (rows > USER_ROWS_MAX) {
     return refuse(`Param payload[data] must have at most ${USER_ROWS_MAX} rows`, 'too-many-rows');
@@ -22,22 +43,31 @@ export function changeUsers(audience: Audience, request: SandboxRequest, context
   if (typeof schema === 'string') return refuse(schema, 'schema');
   if (audience.family !== null && audience.family !== schema.family) {
     context.violate('schema-family', `the audience was begun with ${audience.family}, this is ${schema.family}`);
-    return graphError(context, {
-      ...{ code: 2650, rows, title: 'Failed to update the custom audience' },
-      message: '(#2650) Failed to update custom audience: its first upload had another schema',
-    });
+    return {
+      answer: graphError(context, {
+        ...{ code: 2650, rows, title: 'Failed to update the custom audience' },
+        message: '(#2650) Failed to update custom audience: its first upload had another schema',
+      }),
+    };
   }
+  const valued = schema.keys.includes('LOOKALIKE_VALUE');
+  if (valued && !audience.isValueBased)
+    return refuse('LOOKALIKE_VALUE is for value-based audiences', 'not-value-based');
+  if (request.method !== 'DELETE' && !valued && audience.isValueBased)
+    return refuse('A value-based audience needs LOOKALIKE_VALUE', 'value-missing');
   const read = readRows(schema, payload.data, { removal: request.method === 'DELETE', context });
   if (read.kind === 'malformed') return refuse(read.message, 'row-shape');
   if (read.kind === 'refused') {
-    return graphError(context, { code: 100, message: '(#100) Invalid parameter: a row cannot be processed', rows });
+    const message = '(#100) Invalid parameter: a row cannot be processed';
+    return { answer: graphError(context, { code: 100, message, rows }) };
   }
   audience.family = schema.family;
-  for (const person of read.people) {
-    if (request.method === 'DELETE') audience.removed += audience.people.remove(person);
-    else if (audience.people.add(person)) audience.added += 1;
-  }
-  const invalid = rows - read.people.length;
+  return { people: read.people, rows };
+}
+
+/** How many rows were received, and how many of them were invalid. */
+export function receivedAnswer(audience: Audience, { people, rows }: TakenUsers, context: RequestContext): Answer {
+  const invalid = rows - people.length;
   return jsonAnswer(
     200,
     {

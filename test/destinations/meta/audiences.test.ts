@@ -80,7 +80,7 @@ describe('the audience', () => {
     expect(session.audienceId).toBe('7');
     expect(asked[1]).toMatchObject({
       method: 'POST',
-      body: '{"name":"VIP","subtype":"CUSTOM","customer_file_source":"USER_PROVIDED_ONLY"}',
+      body: '{"name":"VIP","subtype":"CUSTOM","description":"Made by dbt-dinmo","customer_file_source":"USER_PROVIDED_ONLY"}',
     });
   });
 

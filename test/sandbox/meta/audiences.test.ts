@@ -14,8 +14,9 @@ function graph(destination: string, method: string, path: string, options: Ask =
   return ask(method, `${sandbox.baseUrl('meta', destination)}${path}`, options);
 }
 
-async function newAudience(destination: string, name = 'VIP'): Promise<string> {
-  const made = await graph(destination, 'POST', '/v26.0/act_12/customaudiences', { body: { ...VALID, name } });
+async function newAudience(destination: string, name = 'VIP', more: object = {}): Promise<string> {
+  const body = { ...VALID, name, ...more };
+  const made = await graph(destination, 'POST', '/v26.0/act_12/customaudiences', { body });
   return made.json.id;
 }
 
@@ -155,7 +156,7 @@ describe('people', () => {
   });
 
   test('each cell is empty or what its key wants: others are counted, not told', async () => {
-    const id = await newAudience('cells');
+    const id = await newAudience('cells', 'VIP', { is_value_based: true });
     const schema = ['EMAIL', 'EXTERN_ID', 'MADID', 'LOOKALIKE_VALUE', 'DATA_PROCESSING_OPTIONS'];
     const advertisingId = '38400000-8cf0-11bd-b23e-10b96e40000d';
     const rows = [
@@ -173,8 +174,8 @@ describe('people', () => {
     const reply = await graph('cells', 'POST', `/v26.0/${id}/users`, users(schema, rows));
     expect(reply.json).toMatchObject({ num_received: 10, num_invalid_entries: 8 });
     expect(stateOf(sandbox, 'cells').audiences[0]?.members).toEqual([
-      { EMAIL: [email('ada')], EXTERN_ID: ['c-1'], MADID: [advertisingId] },
-      { EXTERN_ID: ['c-2'] },
+      { EMAIL: [email('ada')], EXTERN_ID: ['c-1'], MADID: [advertisingId], LOOKALIKE_VALUE: ['12.5'] },
+      { EXTERN_ID: ['c-2'], LOOKALIKE_VALUE: ['0'] },
     ]);
     expect(rulesBroken(sandbox, 'cells')).toEqual([
       ...['not-hashed', 'not-hashed', 'hash-of-nothing', 'row-without-identifier', 'cell-not-text'],
