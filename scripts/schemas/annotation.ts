@@ -5,6 +5,8 @@ import {
   COLUMN_KEYS,
   CUSTOM_ATTRIBUTE_KEYS,
   ENTITY_KEYS,
+  IDENTIFIER_FORMS,
+  IDENTIFIER_KEYS,
   RELATIONSHIP_KEYS,
   RELATIONSHIP_TYPES,
 } from '../../src/artifacts/parse-annotation.ts';
@@ -183,8 +185,16 @@ function column(words: Vocabulary): Schema {
       anyOf: [
         kind,
         words.map(
-          ['kind', 'rank'],
-          { kind, rank: whole('Which of several of one kind comes first.', { min: 1, max: 100 }, { default: 1 }) },
+          IDENTIFIER_KEYS,
+          {
+            kind,
+            rank: whole('Which of several of one kind comes first.', { min: 1, max: 100 }, { default: 1 }),
+            form: choice(
+              IDENTIFIER_FORMS,
+              'sha256: the column holds the lower-case hex SHA-256 of the value, normalised as the platform wants it.',
+              { default: 'raw' },
+            ),
+          },
           { required: ['kind'] },
         ),
       ],

@@ -1,4 +1,5 @@
 import type { ServiceKind } from '../../src/artifacts/annotation.ts';
+import { COUNTRY_CODES } from '../../src/artifacts/country-code.ts';
 import { SETTINGS_KEYS, SETTINGS_PART_KEYS } from '../../src/artifacts/settings.ts';
 import { ALERT_EVENTS, ALERT_KEYS, ALERT_TYPES, ALERTS_LINK_KEY } from '../../src/artifacts/settings-alerts.ts';
 import { CREDENTIAL, DEFAULTS_KEYS, DESTINATION_KEYS } from '../../src/artifacts/settings-destination.ts';
@@ -53,6 +54,7 @@ export function settingsSchema(): Schema {
         }),
         destinations: words.namedMap(words.ref('destination'), { description: 'Destinations by name.' }),
         alerts: alerts(),
+        default_country: choice(COUNTRY_CODES, 'Country of national phone numbers of rows that have none.'),
         history: choice(['rows'], '`rows`: `generate` writes a model that keeps which row was sent when.'),
       },
       { type: ['object', 'null'] },
@@ -137,6 +139,10 @@ function destination(): Schema {
         exclude: words.list(text('A segment.'), { description: 'Segments that are never sent here.' }),
         consent: consent(words),
         guards: guards(words),
+        default_country: choice(
+          COUNTRY_CODES,
+          'Country of national phone numbers of rows that have none; default: the project’s.',
+        ),
       },
       { required: ['platform', 'service'] },
     ),

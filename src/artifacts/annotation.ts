@@ -131,8 +131,16 @@ export interface EntityBlock {
   readonly activations: Readonly<Record<string, ActivationBlock>>;
 }
 
+/** What the values of an identifier's column are. */
+export interface IdentifierBlock {
+  readonly kind: IdentifierKind;
+  readonly rank: number;
+  /** The column holds the lower-case hex SHA-256 of the value, normalised as the platform wants it. Left out: the value itself. Never guessed. */
+  readonly form?: 'sha256';
+}
+
 export interface ColumnBlock {
-  readonly identifier: { readonly kind: IdentifierKind; readonly rank: number } | null;
+  readonly identifier: IdentifierBlock | null;
   readonly categorical: boolean | null;
   readonly label: string | null;
   readonly description: string | null;

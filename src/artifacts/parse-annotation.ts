@@ -20,6 +20,10 @@ export const ENTITY_KEYS = [
 ] as const;
 /** Keys of the annotation of a column. */
 export const COLUMN_KEYS = ['identifier', 'categorical', 'label', 'description', 'hidden'] as const;
+/** Keys of `identifier:`, where it is a map. */
+export const IDENTIFIER_KEYS = ['kind', 'rank', 'form'] as const;
+/** What the values of an identifier are: themselves, or hashed already. */
+export const IDENTIFIER_FORMS = ['raw', 'sha256'] as const;
 /** Keys of `custom_attribute:`. */
 export const CUSTOM_ATTRIBUTE_KEYS = ['entity', 'name', 'key', 'value', 'label', 'categorical'] as const;
 /** Keys of a relationship. */
@@ -85,14 +89,15 @@ function readIdentifier(reader: BlockReader): ColumnBlock['identifier'] {
     return kind === null ? null : { kind, rank: 1 };
   }
   const { problems } = reader;
-  const inner = BlockReader.open(reader.raw('identifier'), ['kind', 'rank'], {
+  const inner = BlockReader.open(reader.raw('identifier'), IDENTIFIER_KEYS, {
     at: reader.path('identifier'),
     problems,
     what: '`identifier`',
   });
   const kind = inner?.requiredChoice('kind', IDENTIFIER_KINDS, '`identifier`') ?? null;
   const rank = inner?.number('rank', { min: 1, max: 100 }) ?? 1;
-  return kind === null ? null : { kind, rank };
+  const form = inner?.choice('form', IDENTIFIER_FORMS) ?? 'raw';
+  return kind === null ? null : { kind, rank, ...(form === 'raw' ? {} : { form }) };
 }
 
 function readSegments(reader: BlockReader): Readonly<Record<string, SegmentBlock>> {

@@ -1,10 +1,11 @@
 import type { ConsentBlock, Guards, IdentifierKind, ServiceKind } from './annotation.ts';
 import { BlockReader } from './block-reader.ts';
+import { COUNTRY_CODES, nearestCountryCode } from './country-code.ts';
 import { hasJinja } from './jinja.ts';
 import { IDENTIFIER_KINDS, readGuards, readSchedule } from './parse-activation.ts';
 import { readConsent } from './parse-consent.ts';
 import type { Origin, Path } from './position.ts';
-import { describe, type ShapeProblems } from './shape.ts';
+import { describe, type ShapeProblems, shortened } from './shape.ts';
 
 /** A value of `config` or `credentials`: `env_var(...)` still as written; see `resolveSetting` and `resolveCredential`. */
 export type SettingValue = string | number | boolean | readonly string[];
@@ -28,6 +29,8 @@ export interface DestinationBlock {
   /** null: nobody is asked. */
   readonly consent: ConsentBlock | null;
   readonly guards: Guards;
+  /** The country of national phone numbers of rows that have none; null: that of the project. */
+  readonly defaultCountry: string | null;
   readonly origin: Origin;
 }
 
@@ -70,6 +73,7 @@ export function parseDestination(
     exclude: reader.texts('exclude') ?? [],
     consent: readConsent(reader),
     guards: readGuards(reader) ?? {},
+    defaultCountry: readDefaultCountry(reader),
   };
   return platform === null || service === null ? null : { name, platform, service, ...rest, origin };
 }
@@ -118,6 +122,16 @@ function readBaseUrl(reader: BlockReader): string | null {
   if (isWeb && parsed.username === '' && parsed.search === '' && parsed.hash === '') return url;
   const fix = 'Write a scheme, a host and a path only, such as https://proxy.example.com/meta.';
   return reader.problems.add('invalid-value', reader.path('base_url'), '`base_url` is not a plain web address.', fix);
+}
+
+/** `default_country:` of a project or of a destination. */
+export function readDefaultCountry(reader: BlockReader): string | null {
+  const code = reader.text('default_country');
+  if (code === null || COUNTRY_CODES.includes(code)) return code;
+  const near = nearestCountryCode(code);
+  const message = `\`${shortened(code)}\` is no country whose phone numbers are known.`;
+  const fix = near === null ? 'Write the two letters of ISO 3166-1, such as FR, GB or US.' : `Write \`${near}\`.`;
+  return reader.problems.add('invalid-value', reader.path('default_country'), message, fix);
 }
 
 function readDefaults(holder: BlockReader): DestinationBlock['defaults'] {

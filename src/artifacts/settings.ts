@@ -9,7 +9,13 @@ import { hasJinja, renderJinja } from './jinja.ts';
 import { plainPath } from './json-file.ts';
 import type { Origin } from './position.ts';
 import { type AlertSettings, NO_ALERTS, readAlerts } from './settings-alerts.ts';
-import { type DestinationBlock, parseCredential, parseDestination, type SettingValue } from './settings-destination.ts';
+import {
+  type DestinationBlock,
+  parseCredential,
+  parseDestination,
+  readDefaultCountry,
+  type SettingValue,
+} from './settings-destination.ts';
 import { parseBlock } from './shape-findings.ts';
 import { YamlFile } from './yaml-file.ts';
 
@@ -36,6 +42,8 @@ export interface Settings {
   readonly alerts: AlertSettings;
   /** `rows`: a model that keeps which row was sent when. */
   readonly history: 'rows' | null;
+  /** The country of national phone numbers of rows that have none, ISO 3166-1 alpha-2; null: such a number is not valid. */
+  readonly defaultCountry: string | null;
   readonly origin: Origin | null;
 }
 
@@ -43,7 +51,7 @@ const FILE = 'dinmo.yml';
 /** Keys of dinmo.yml. */
 export const SETTINGS_KEYS = [
   ...['version', 'timezone', 'targets', 'owner', 'schemas', 'models_path', 'paths', 'gate', 'adapters', 'destinations'],
-  ...['alerts', 'history'],
+  ...['alerts', 'history', 'default_country'],
 ] as const;
 /** Keys of the maps in it. */
 export const SETTINGS_PART_KEYS = {
@@ -65,6 +73,7 @@ const DEFAULTS: Settings = {
   destinations: new Map(),
   alerts: NO_ALERTS,
   history: null,
+  defaultCountry: null,
   origin: null,
 };
 
@@ -129,6 +138,7 @@ function readBlocks(reader: BlockReader, origin: Origin): Settings {
     destinations: readDestinations(reader, origin),
     alerts: readAlerts(reader),
     history: reader.choice('history', ['rows']),
+    defaultCountry: readDefaultCountry(reader),
     origin,
   };
 }

@@ -14,6 +14,7 @@ import { destinationExclude } from './destination-exclude.ts';
 import { destinationSettings } from './destination-settings.ts';
 import { entityFacts } from './entity-facts.ts';
 import { generatedNames } from './generated-names.ts';
+import { identifierForm } from './identifier-form.ts';
 import { idleAnnotation } from './idle-annotation.ts';
 import { privateAccess } from './private-access.ts';
 import { profileTargets } from './profile-targets.ts';
@@ -38,6 +39,7 @@ export const CHECKS: readonly Check[] = [
   activationEvents,
   activationMapping,
   activationIdentifiers,
+  identifierForm,
   activationConsent,
   renamedActivation,
   activationOverlap,

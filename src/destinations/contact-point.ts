@@ -1,5 +1,6 @@
 import { parsePhoneNumberFromString } from 'libphonenumber-js';
 import { readCountry } from './country.ts';
+import { looksHashed } from './identifier-rules.ts';
 
 const LOCAL_PART = /^[^\s@"(),:;<>[\]\\.]+(\.[^\s@"(),:;<>[\]\\.]+)*$/u;
 const DOMAIN = /^(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?\.)+[\p{L}\p{N}-]{2,}$/u;
@@ -14,10 +15,15 @@ export function readEmail(text: string): string | null {
 
 /**
  * A phone number as E.164 (`+33612345678`); null when the text is none, or a national number whose country is unknown.
- * `country` is any way of naming one that `readCountry` knows. `00` before a country code counts as `+`.
+ * `country` is any way of naming one that `readCountry` knows; one that it does not know is no country, rather than another.
+ * `00` before a country code counts as `+`; digits may be full-width.
  */
 export function readPhone(text: string, country: string | undefined): string | null {
-  const number = text.trim().replace(/^00(?=[1-9])/, '+');
+  if (looksHashed(text)) return null;
+  const number = text
+    .normalize('NFKC')
+    .trim()
+    .replace(/^00[\s.-]*(?=[1-9])/, '+');
   const region = country === undefined ? null : readCountry(country);
   if (region === null && !number.startsWith('+')) return null;
   const phone = parsePhoneNumberFromString(number, region ?? undefined);

@@ -65,6 +65,16 @@ export interface Service {
     context: Pick<ServiceContext, 'config' | 'credentials' | 'baseUrl' | 'http' | 'logger' | 'clock'>,
     audienceId: string,
   ): Promise<void>;
+  /**
+   * Erases people for good, by the platform's own means for it, for `forget`: whatever else the platform knows of them goes
+   * too. May be called again with people who are gone already, which is no error. `asked`: the platform has taken the order and
+   * carries it out later; `detail` then says when. Left out: the platform has no such means, and who is to be forgotten is
+   * removed as any leaver is. Goes with `facts.erasure` of kind `profile`. Throws DinmoError where any of it failed.
+   */
+  erase?(
+    context: ServiceContext,
+    people: readonly ErasedPerson[],
+  ): Promise<{ readonly kind: 'erased' | 'asked'; readonly detail: string | null }>;
   /** Does the least that proves the credentials, for `doctor`. */
   verify(
     context: Pick<ServiceContext, 'config' | 'credentials' | 'http' | 'logger' | 'clock'> &
@@ -72,10 +82,24 @@ export interface Service {
   ): Promise<{ ok: boolean; detail: string }>;
 }
 
+/** Somebody who is to be erased, by what was sent of them; identifiers that another member shares are left out. */
+export interface ErasedPerson {
+  /** Objects: the destination key. Elsewhere the entity's, which the platform may never have seen. */
+  readonly key: string;
+  /** The platform's own record id, where one was acknowledged. */
+  readonly recordId: string | null;
+  readonly identifiers: readonly SentIdentifier[];
+}
+
 /** Normalises and hashes one identifier. `version` is stored with what was sent, so that a removal is hashed as the add was. */
 export interface Normaliser {
   readonly version: number;
-  /** null: the value is not valid for this kind (not an e-mail address, no country code …). `hints` are the row's other raw identifiers (a phone may need the country). */
+  /**
+   * null: the value is not valid for this kind (not an e-mail address, no country code …). `hints` are the row's other raw
+   * identifiers (a phone may need the country, which is the destination's `default_country` where the row has none). Values of
+   * columns that are hashed already (`form: sha256`) never come here: where `facts.identifiers.hashed` lists their kind they are
+   * sent as they are. Never throws, and never takes a value for a hash because it looks like one.
+   */
   normalise(
     kind: IdentifierKind,
     value: string,
@@ -258,7 +282,7 @@ export interface ServiceContext {
   readonly changes: number;
   readonly mode: 'full' | 'incremental' | 'delta';
   readonly operations: readonly Operation[];
-  /** Settings, checked against the facts, defaults filled in. */
+  /** Settings, checked against the facts, defaults filled in. Where the service reads phone numbers also `default_country`, if one is stated. */
   readonly config: Readonly<Record<string, string | number | boolean | readonly string[]>>;
   /** Values, from the environment. Never log them. */
   readonly credentials: Readonly<Record<string, string>>;

@@ -78,14 +78,31 @@ export class CurrentRows {
     return `nullif(${text}, '')`;
   }
 
-  /** What a change of the mapping itself changes: names, constants and kinds, so that every row differs after it. Short, and a number. */
+  /**
+   * What a change of the mapping itself changes: names, constants, kinds and their forms, and the country of national phone
+   * numbers, so that every row differs after it. Short, and a number. A new version of a normaliser is no such change: nobody
+   * asked for it, and it would send every audience again.
+   */
   signature(): string {
     const fields = this.#job.source.fields
       .filter((field) => field.mapped.write === 'always')
       .map((field) => [field.mapped.field, field.constantJson ?? '', field.mapped.nulls])
       .sort(([a], [b]) => ((a ?? '') < (b ?? '') ? -1 : 1));
-    const mapping = JSON.stringify([fields, this.#job.source.identifiers.map((i) => [i.kind, i.rank])]);
+    const identifiers = this.#job.source.identifiers.map(({ kind, rank, form, hintOnly }) => {
+      return [kind, rank, ...(form === undefined ? [] : [form]), ...(hintOnly ? ['hint'] : [])];
+    });
+    const country = this.#phoneCountry();
+    const mapping = JSON.stringify([fields, identifiers, ...(country === null ? [] : [country])]);
     return String(createHash('sha256').update(mapping).digest().readUIntBE(0, 6));
+  }
+
+  /** The country that national phone numbers without one are read in, where rows have such numbers. */
+  #phoneCountry(): string | null {
+    const { source, facts, preparer } = this.#job;
+    const hasPhone =
+      source.identifiers.some(({ kind, form }) => kind === 'phone' && form === undefined) ||
+      source.fields.some(({ mapped }) => facts.phoneFields?.includes(mapped.field));
+    return (hasPhone ? preparer?.defaultCountry : null) ?? null;
   }
 
   #columns(): readonly TypedExpression[] {

@@ -27,6 +27,10 @@ export interface SourceIdentifier extends TypedExpression {
   readonly kind: IdentifierKind;
   readonly rank: number;
   readonly matching: boolean;
+  /** The column holds SHA-256, and not the value. */
+  readonly form?: 'sha256';
+  /** Read beside the others, and never sent. */
+  readonly hintOnly?: true;
 }
 
 /** A mapped field; a constant has a JSON text instead of a column. */
@@ -44,6 +48,8 @@ export interface RawRow {
     readonly rank: number;
     readonly matching: boolean;
     readonly value: string;
+    readonly form?: 'sha256';
+    readonly hintOnly?: true;
   }[];
   readonly fieldsJson: string | null;
   readonly eventTime: string | null;
@@ -66,6 +72,8 @@ export interface PreparedIdentifier {
 /** Normalises identifiers and applies the platform's own rules to one row. */
 export interface Preparer {
   readonly normaliserVersion: number;
+  /** The country of national phone numbers of rows that have none: another one changes what is sent of the same values. */
+  readonly defaultCountry?: string;
   prepare(row: RawRow): PreparedRow;
 }
 
@@ -74,6 +82,17 @@ export interface Overrides {
   readonly allowDeletes: boolean;
   readonly allowEmpty: boolean;
   readonly allowKeyChurn: boolean;
+}
+
+/** When members whose memberships end by themselves are sent again. Days are counted from 1970-01-01 (UTC). */
+export interface Renewal {
+  readonly today: number;
+  /** How long a membership lasts. */
+  readonly days: number;
+  /** So many days before its end everybody has been sent again. */
+  readonly marginDays: number;
+  /** Over so many days before that, those who were sent on one day come back. */
+  readonly spreadDays: number;
 }
 
 /** Everything that the diff needs to know of one activation in one run. */
@@ -98,6 +117,8 @@ export interface DiffJob {
   readonly eventsFrom: string | null;
   /** Objects: delete records that existed before us. */
   readonly deleteExisting: boolean;
+  /** Left out: memberships do not end by themselves. */
+  readonly renewal?: Renewal;
   readonly tables: StateTables;
   /** null before the first sync: then nothing was acknowledged. */
   readonly rejections: TableName | null;

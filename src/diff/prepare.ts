@@ -49,7 +49,7 @@ async function preparePage(
   const to = from + PAGE_ROWS - 1;
   const rows = await warehouse.query(
     `select ${['c.n', 'c.key', 'fields', 'event_time', ...identifiers.map((_, index) => `raw_${index}`)].join(', ')}
-    from (select n, key from ${TEMPORARY.candidates} where n between ${from} and ${to} and kind in ('insert', 'update') and key is not null) as c
+    from (select n, key from ${TEMPORARY.candidates} where n between ${from} and ${to} and kind in ('insert', 'update', 'renewal') and key is not null) as c
     join (select ${[`${numbers.n} as n`, `${content.fields('true')} as fields`, 'event_time', ...identifiers.map((_, index) => `raw_${index}`)].join(', ')} from ${TEMPORARY.joined} where ${numbers.between(from, to)}) as j on j.n = c.n`,
   );
   const prepared: Value[][] = [];
@@ -95,14 +95,14 @@ function rawIdentifiers(
   columns: readonly SourceIdentifier[],
   value: (index: number) => Value,
 ): RawRow['identifiers'] {
-  return columns.flatMap(({ kind, rank, matching, dataType }, index) => {
+  return columns.flatMap(({ kind, rank, matching, dataType, form, hintOnly }, index) => {
     const text = value(index);
     if (text === null) return [];
-    if (!state.isArray(dataType)) return [{ kind, rank, matching, value: String(text) }];
+    const rest = { kind, matching, ...(form && { form }), ...(hintOnly && { hintOnly }) };
+    if (!state.isArray(dataType)) return [{ ...rest, rank, value: String(text) }];
     return elementsOf(String(text)).map((element, position) => ({
-      kind,
+      ...rest,
       rank: rank * 1000 + position,
-      matching,
       value: element,
     }));
   });

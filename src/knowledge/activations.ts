@@ -8,7 +8,7 @@ import { meant } from './finding-doc.ts';
 import { buildIdentifiers, buildMapping } from './mapping.ts';
 import type { SegmentDraft } from './segments.ts';
 import { eventAgeDaysMax } from './service-facts.ts';
-import type { Activation, Entity } from './store.ts';
+import type { Activation, Entity, Property } from './store.ts';
 import { isWritten } from './written.ts';
 
 /** Guards of an activation for which neither it nor its destination says anything else. */
@@ -79,7 +79,7 @@ export function buildActivations(
     const target = findTarget(context, source, parts.destinations);
     const entity = parts.entities.get(source.entity);
     if (target === null || entity === undefined) continue;
-    const activation = buildActivation(source, target, entity);
+    const activation = buildActivation(source, target, { entity, entities: parts.entities });
     if (activations.has(activation.id)) {
       context.findings.add('duplicate-activation', {
         message: `There are two activations \`${activation.id}\`.`,
@@ -111,10 +111,15 @@ function findTarget(
   return null;
 }
 
-function buildActivation(source: ActivationSource, target: DestinationDraft, entity: Entity): Activation {
+function buildActivation(
+  source: ActivationSource,
+  target: DestinationDraft,
+  { entity, entities }: { readonly entity: Entity; readonly entities: ReadonlyMap<string, Entity> },
+): Activation {
   const { block, name, parent, origin, at } = source;
   const { facts, block: settings, destination } = target;
-  const input = { block, target, properties: entity.properties, origin };
+  const propertyAt = (path: readonly string[]): Property | null => findProperty(entities, entity, path);
+  const input = { block, target, properties: entity.properties, propertyAt, origin };
   const ageDaysMax = eventAgeDaysMax(facts, destination.config);
   return {
     id: `${parent.name}.${name}`,
@@ -138,4 +143,11 @@ function buildActivation(source: ActivationSource, target: DestinationDraft, ent
     origin,
     at,
   };
+}
+
+/** Where a path of relations and, at its end, a property leads; null where it leads nowhere. */
+function findProperty(entities: ReadonlyMap<string, Entity>, start: Entity, path: readonly string[]): Property | null {
+  let entity: Entity | undefined = start;
+  for (const step of path.slice(0, -1)) entity = entities.get(entity?.relationships.get(step)?.to ?? '');
+  return entity?.properties.get(path.at(-1) ?? '') ?? null;
 }

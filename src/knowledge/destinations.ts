@@ -22,7 +22,11 @@ export function buildDestinations(context: BuildContext): ReadonlyMap<string, De
       continue;
     }
     const { name, platform, service, config, credentials, baseUrl, exclude, consent, origin } = block;
-    const destination = { name, platform, service, config, credentials, baseUrl, exclude, consent, origin };
+    const country = block.defaultCountry ?? context.project.settings.defaultCountry;
+    const destination = {
+      ...{ name, platform, service, config, credentials, baseUrl, exclude, consent, origin },
+      ...(country === null ? {} : { defaultCountry: country }),
+    };
     drafts.set(name, { destination, facts, block });
   }
   return drafts;

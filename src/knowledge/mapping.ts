@@ -9,6 +9,8 @@ export interface MappingInput {
   readonly block: ActivationBlock;
   readonly target: DestinationDraft;
   readonly properties: ReadonlyMap<string, Property>;
+  /** The property that a path over to-one relations leads to; null where it leads nowhere. */
+  readonly propertyAt: (path: readonly string[]) => Property | null;
   readonly origin: Origin;
 }
 
@@ -33,22 +35,52 @@ export function wantedKinds(input: MappingInput): readonly IdentifierKind[] | nu
   return input.block.identifiers ?? input.target.block.defaults.identifiers;
 }
 
-/** The identifiers that are sent, matching kinds first in the service's order, then by rank. */
+/**
+ * The identifiers that are sent, matching kinds first in the service's order, then by rank; last the country that is only read
+ * beside phone numbers, where it is not sent. Of a kind that the service needs in clear, hashed columns are left out where
+ * another column has it.
+ */
 export function buildIdentifiers(input: MappingInput): readonly MappedIdentifier[] {
   const { facts } = input.target;
   if (facts.identifiers === null) return [];
   const wanted = wantedKinds(input);
   const taken = [...facts.identifiers.matching, ...facts.identifiers.hints];
-  return taken.flatMap((kind) => {
+  const sent = taken.flatMap((kind) => {
     const mapped = mappedPath(input, kind);
-    if (mapped !== null) return [{ kind, rank: 1, path: mapped }];
+    if (mapped !== null) return [mappedIdentifier(kind, 1, { path: mapped, property: input.propertyAt(mapped) })];
     if (wanted !== null && !wanted.includes(kind)) return [];
-    return ofKind(input.properties, kind).map((property) => ({
-      kind,
-      rank: property.identifier?.rank ?? 1,
-      path: [property.name],
-    }));
+    return usable(input, kind).map((property) =>
+      mappedIdentifier(kind, property.identifier?.rank ?? 1, { path: [property.name], property }),
+    );
   });
+  return [...sent, ...readCountry(input, sent)];
+}
+
+function mappedIdentifier(
+  kind: IdentifierKind,
+  rank: number,
+  { path, property }: { readonly path: readonly string[]; readonly property: Property | null },
+): MappedIdentifier {
+  const isHashed = property?.identifier?.kind === kind && property.identifier.form === 'sha256';
+  return { kind, rank, path, ...(isHashed ? { form: 'sha256' } : {}) };
+}
+
+/** The columns of a kind that this service can use; where it can use none, all of them, so that it can be said. */
+function usable({ properties, target }: MappingInput, kind: IdentifierKind): readonly Property[] {
+  const all = ofKind(properties, kind);
+  const clear = all.filter((property) => property.identifier?.form === undefined);
+  const takesHashed = target.facts.identifiers?.hashed?.includes(kind) ?? false;
+  return takesHashed || clear.length === 0 ? all : clear;
+}
+
+/** A national number means nothing without its country, whether or not the country is sent. */
+function readCountry(input: MappingInput, sent: readonly MappedIdentifier[]): readonly MappedIdentifier[] {
+  const hasPhone = sent.some(({ kind, form }) => kind === 'phone' && form === undefined);
+  if (!hasPhone || sent.some(({ kind, form }) => kind === 'country' && form === undefined)) return [];
+  const [country] = ofKind(input.properties, 'country').filter(({ identifier }) => identifier?.form === undefined);
+  return country === undefined
+    ? []
+    : [{ kind: 'country', rank: country.identifier?.rank ?? 1, path: [country.name], hintOnly: true }];
 }
 
 function mappedPath(input: MappingInput, kind: IdentifierKind): readonly string[] | null {
@@ -112,7 +144,8 @@ function defaultPath(input: MappingInput, fact: FieldFact, key: string | null): 
   if (kind === null) return null;
   const wanted = wantedKinds(input);
   if (wanted !== null && !wanted.includes(kind) && fact.name !== key) return null;
-  const property = ofKind(input.properties, kind)[0];
+  const ofThis = ofKind(input.properties, kind);
+  const property = ofThis.find(({ identifier }) => identifier?.form === undefined) ?? ofThis[0];
   return property === undefined ? null : [property.name];
 }
 

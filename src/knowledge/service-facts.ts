@@ -22,6 +22,16 @@ export interface FieldFact {
   readonly identifier?: IdentifierKind;
 }
 
+/**
+ * How a person is erased at a platform. `profile`: by the platform's own erasure, whatever else it knows of the person
+ * (`Service.erase`); `member`: what was sent is taken back as a removal takes it; `none`: nothing can be taken back.
+ */
+export interface Erasure {
+  readonly kind: 'profile' | 'member' | 'none';
+  /** What stays at the platform all the same, one sentence; null: nothing that is known. */
+  readonly stays: string | null;
+}
+
 /** What a service of a platform can do, as data: checks, docs and the engine read it and never ask a platform's name. */
 export interface ServiceFacts {
   readonly platform: string;
@@ -72,6 +82,8 @@ export interface ServiceFacts {
   readonly replacesWhen?: { readonly setting: string; readonly value: string };
   /** What a NULL does unless the mapping says: `skip` leaves the field out, `clear` sends it empty, `null` is sent as null. */
   readonly nulls: 'skip' | 'clear' | 'null';
+  /** What `dinmo forget` can do there. Left out: as `erasureOf` says. */
+  readonly erasure?: Erasure;
   /**
    * Where a batch may become a job that ends later (outcome `submitted`): how many may be open at once, of one delivery, and how
    * many minutes a run waits for each before it leaves it to the next run. Left out: the service has no jobs.
@@ -86,6 +98,14 @@ export interface ServiceFacts {
     readonly requestsPerMinuteMax?: number | null;
     readonly connectionsMax: number;
   };
+}
+
+/** What `dinmo forget` can do at a service, stated or as its operations say. */
+export function erasureOf(facts: ServiceFacts): Erasure {
+  if (facts.erasure !== undefined) return facts.erasure;
+  if (facts.service === 'events') return { kind: 'none', stays: 'Events that were sent cannot be taken back.' };
+  if (facts.operations.includes('delete')) return { kind: 'member', stays: null };
+  return { kind: 'none', stays: 'The service knows no removal.' };
 }
 
 /** Looks up what a service can do; null for an unknown platform or a service it does not have. */

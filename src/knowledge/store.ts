@@ -2,6 +2,7 @@ import type {
   ConsentBlock,
   EntityClass,
   Guards,
+  IdentifierBlock,
   IdentifierKind,
   Mode,
   Operation,
@@ -41,7 +42,7 @@ export interface Provenance {
 
 export interface Property {
   readonly name: string;
-  readonly identifier: { readonly kind: IdentifierKind; readonly rank: number } | null;
+  readonly identifier: IdentifierBlock | null;
   /** null when nothing states it. */
   readonly type: ColumnType | null;
   /** The warehouse's own type name, where known. */

@@ -77,6 +77,17 @@ export const ACTIVATION_EVENTS: readonly LogEventDoc[] = [
     rare: true,
   },
   {
+    event: 'person.forgotten',
+    level: 'info',
+    keys: {
+      outcome: 'removed, asked or kept; failed',
+      rows: 'rows that the destination held of the person',
+      removed: 'rows of them that are gone there',
+    },
+    meaning: 'A person was erased at the activation, or could not be. Nothing says who.',
+    rare: true,
+  },
+  {
     event: 'plan.computed',
     level: 'info',
     keys: {

@@ -2,6 +2,7 @@ import { isAbsolute, join, relative, resolve } from 'node:path';
 import { resolveCredential, resolveSetting } from '../artifacts/settings.ts';
 import type { Service, ServiceContext } from '../destinations/destination.ts';
 import { requireServiceSettings } from '../destinations/settings.ts';
+import { readsPhones } from '../knowledge/service-facts.ts';
 import type { Destination } from '../knowledge/store.ts';
 import type { Context } from './context.ts';
 
@@ -45,10 +46,13 @@ export function readEndpoint(
       }
     },
   });
-  const config =
-    sandboxUrl === null
+  const { defaultCountry } = destination;
+  const config: ServiceContext['config'] = {
+    ...(sandboxUrl === null
       ? settings.config
-      : sandboxConfig(settings.config, service, join(project.targetPath, 'dinmo_sandbox'));
+      : sandboxConfig(settings.config, service, join(project.targetPath, 'dinmo_sandbox'))),
+    ...(defaultCountry !== undefined && readsPhones(service.facts) ? { default_country: defaultCountry } : {}),
+  };
   const baseUrl =
     sandboxUrl === null
       ? renderedUrl(destination.baseUrl, env)

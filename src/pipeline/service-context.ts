@@ -34,7 +34,9 @@ export function serviceContext(
       field: mapped.field,
       dataType: column?.dataType ?? 'VARCHAR',
     })),
-    identifierKinds: activation.identifiers.map(({ kind, rank }) => ({ kind, rank })),
+    identifierKinds: activation.identifiers
+      .filter(({ hintOnly }) => hintOnly !== true)
+      .map(({ kind, rank }) => ({ kind, rank })),
     destinationKeyField: job.source.destinationKey?.name ?? null,
     projectDir,
     http,

@@ -51,9 +51,10 @@ export async function buildSource(input: SourceInput): Promise<Source> {
   return {
     sql,
     keys: entity.primaryKey.map((name, index) => typed(`k${index}`, name)),
-    identifiers: activation.identifiers.map(({ kind, rank }, index): SourceIdentifier => {
+    identifiers: activation.identifiers.map(({ path: _path, ...identifier }, index): SourceIdentifier => {
+      const { kind, rank } = identifier;
       const matching = input.service.facts.identifiers?.matching.includes(kind) ?? false;
-      return { ...typed(`i${index}`, `${kind}_${rank}`), kind, rank, matching };
+      return { ...typed(`i${index}`, `${kind}_${rank}`), ...identifier, matching };
     }),
     fields,
     eventTime: columns.some((column) => column.alias === 't') ? typed('t', 'event_time') : null,

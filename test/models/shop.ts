@@ -287,6 +287,7 @@ export function shop(change: ShopChange = {}): Shop {
     gate: { maxAgeHours: 24, warnings: 'pass' },
     alerts: { alerts: new Map(), link: null },
     history: null,
+    defaultCountry: null,
     adapters: null,
     destinations: new Map(),
     origin: null,

@@ -5,6 +5,7 @@ import type { Batch, BatchOutcome, FieldValue, Service, ServiceContext, Session 
 import { hideRowValues } from '../row-values.ts';
 import { type BrazeApi, createApi, verifyKey } from './api.ts';
 import { isAttributeName } from './attributes.ts';
+import { eraseProfiles } from './deletion.ts';
 import { IDENTIFIERS_MAX, isProfileField, objectsMax } from './facts.ts';
 import {
   idFieldOf,
@@ -43,6 +44,11 @@ export function createAudiences(facts: ServiceFacts): Service {
       requireAudience(audience, context.config);
       return hideRowValues(createSession(createApi(context), context, audience));
     },
+    erase: (context, people) =>
+      eraseProfiles(
+        context,
+        people.flatMap((person) => personValues(person, context.config)),
+      ),
     verify: (context) => verifyKey(context, isGroup(context.config) ? '/v2/subscription/status/set' : '/users/track'),
   };
 }

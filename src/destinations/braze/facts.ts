@@ -22,7 +22,7 @@ const API_KEY: SettingFact = {
   required: true,
   core: false,
   description:
-    'REST API key (Settings, APIs and Identifiers) with users.track; also users.delete for delete, subscription.status.set for subscription groups',
+    'REST API key (Settings, APIs and Identifiers) with users.track; also users.delete for delete and `dinmo forget`, subscription.status.set for subscription groups',
 };
 
 const REST_ENDPOINT: SettingFact = {
@@ -95,6 +95,11 @@ const objects: ServiceFacts = {
   platform: 'braze',
   service: 'objects',
   title: 'Braze user attributes',
+  erasure: {
+    kind: 'profile',
+    stays:
+      'Counts of events and purchases, and profiles beyond the one that Braze picks of several with one e-mail address or phone number.',
+  },
   api: API,
   config: [
     REST_ENDPOINT,
@@ -195,6 +200,10 @@ const events: ServiceFacts = {
   ...objects,
   service: 'events',
   title: 'Braze custom events and purchases',
+  erasure: {
+    kind: 'none',
+    stays: 'Events that were sent go with the profile only, which objects and audiences of the account erase.',
+  },
   config: [
     REST_ENDPOINT,
     WORKSPACE,

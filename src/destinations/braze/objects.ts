@@ -1,23 +1,14 @@
 import { DinmoError } from '../../errors.ts';
 import type { ServiceFacts } from '../../knowledge/service-facts.ts';
-import { notAnAcknowledgement, readCount } from '../answer.ts';
 import { readEmail, readPhone } from '../contact-point.ts';
-import type {
-  Batch,
-  BatchOutcome,
-  FieldValue,
-  Invalidity,
-  OutgoingRow,
-  Service,
-  ServiceContext,
-  Session,
-} from '../destination.ts';
+import type { FieldValue, Invalidity, OutgoingRow, Service, ServiceContext, Session } from '../destination.ts';
 import { hideRowValues } from '../row-values.ts';
 import { type BrazeApi, createApi, verifyKey } from './api.ts';
 import { decimalFields, isOperator, renderValue, requireAttributes } from './attributes.ts';
-import { IDENTIFIERS_MAX, objectsMax } from './facts.ts';
+import { deleteRows, eraseProfiles } from './deletion.ts';
+import { objectsMax } from './facts.ts';
 import { idFieldOf, renderProfile, requireAliasLabel } from './profile.ts';
-import { paused, readTrack } from './response.ts';
+import { readTrack } from './response.ts';
 
 export function createObjects(facts: ServiceFacts): Service {
   return {
@@ -31,6 +22,11 @@ export function createObjects(facts: ServiceFacts): Service {
       requireDeletable(context);
       return hideRowValues(createSession(createApi(context), context));
     },
+    erase: (context, people) =>
+      eraseProfiles(
+        context,
+        people.map(({ key }) => key),
+      ),
     verify: (context) => verifyKey(context, '/users/track'),
   };
 }
@@ -67,7 +63,7 @@ function createSession(api: BrazeApi, context: ServiceContext): Session {
     audienceId: null,
     account: null,
     async send(batch, signal) {
-      if (batch.operation === 'delete') return deleteProfiles({ api, context, signal }, batch);
+      if (batch.operation === 'delete') return deleteRows({ api, config: context.config, signal }, batch);
       const attributes = batch.rows.map((row) => renderAttributes(row, context.config, decimals));
       const answer = await api.post('/users/track', { attributes }, signal);
       if (answer.kind === 'outcome') return answer.outcome;
@@ -89,44 +85,4 @@ export function renderAttributes(
   const fields = Object.entries(row.fields() ?? {}).filter(([name]) => name !== idField);
   const values = fields.map(([name, value]) => [name, renderValue(value, decimals.has(name))]);
   return { ...Object.fromEntries(values), ...renderProfile(config, row.key, config['update_existing_only'] === true) };
-}
-
-const DELETE_ARRAYS = {
-  external_id: 'external_ids',
-  user_alias: 'user_aliases',
-  braze_id: 'braze_ids',
-  email: 'email_addresses',
-  phone: 'phone_numbers',
-} as const;
-
-/**
- * `/users/delete`: up to 50 identifiers of one kind; a deletion may be repeated. Braze answers with how many it queued, and
- * a profile that is not there is gone.
- */
-async function deleteProfiles(
-  work: { readonly api: BrazeApi; readonly context: ServiceContext; readonly signal: AbortSignal },
-  { rows }: Batch,
-): Promise<BatchOutcome> {
-  const { config } = work.context;
-  // Only younger profiles may go, and Braze does not say how old one is: it stays.
-  const keys = rows.filter((row) => row.createdSince == null).map((row) => row.key);
-  let pauseMs: number | null = null;
-  for (let start = 0; start < keys.length; start += IDENTIFIERS_MAX) {
-    const part = keys.slice(start, start + IDENTIFIERS_MAX).map((key) => renderDeletion(key, config));
-    const body = { [DELETE_ARRAYS[idFieldOf(config)]]: part };
-    const answer = await work.api.post('/users/delete', body, work.signal);
-    if (answer.kind === 'outcome') return answer.outcome;
-    if (answer.isRefused || answer.errors.length + answer.unnamed > 0 || readCount(answer.body['deleted']) === null)
-      return paused(notAnAcknowledgement('Braze did not say how many profiles it deletes'), answer.pauseMs);
-    pauseMs = answer.pauseMs;
-  }
-  return paused({ kind: 'receipts', receipts: rows.map(({ seq }) => ({ seq, status: 'accepted' })) }, pauseMs);
-}
-
-/** By e-mail address or phone several profiles may fit: Braze wants to be told which one, and deletes none if more than one is left. */
-function renderDeletion(key: string, config: ServiceContext['config']): FieldValue {
-  const field = idFieldOf(config);
-  if (field === 'user_alias') return { alias_name: key, alias_label: String(config['alias_label']) };
-  if (field !== 'email' && field !== 'phone') return key;
-  return { [field]: key, prioritization: ['identified', 'most_recently_updated'] };
 }

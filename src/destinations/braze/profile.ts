@@ -1,6 +1,7 @@
 import { DinmoError } from '../../errors.ts';
 import { readEmail, readPhone } from '../contact-point.ts';
 import type { FieldValue, Invalidity, Normaliser, OutgoingRow, ServiceContext } from '../destination.ts';
+import { createNormaliser, trimmed } from '../identifier-rules.ts';
 import { ID_FIELDS, type IdField } from './facts.ts';
 
 type Config = ServiceContext['config'];
@@ -12,14 +13,12 @@ export type ProfileId = Readonly<Record<string, FieldValue>>;
  * Identifiers as Braze keeps them, in clear: e-mail addresses trimmed and in lower case, phones as E.164, ids trimmed.
  * `country` is only read beside a national phone number.
  */
-export const personNormaliser: Normaliser = {
-  version: 1,
-  normalise(kind, value, hints) {
-    if (kind === 'email') return readEmail(value);
-    if (kind === 'phone') return readPhone(value, hints.country);
-    return (kind === 'external_id' || kind === 'country') && value.trim() !== '' ? value.trim() : null;
-  },
-};
+export const personNormaliser: Normaliser = createNormaliser(1, {
+  email: readEmail,
+  phone: (value, { country }) => readPhone(value, country),
+  external_id: trimmed,
+  country: trimmed,
+});
 
 export function idFieldOf(config: Config): IdField {
   return ID_FIELDS.find((field) => field === config['id_field']) ?? 'external_id';
@@ -47,7 +46,7 @@ export function renderProfile(config: Config, value: string, existingOnly: boole
 }
 
 /** The values of a row's identifiers that the destination goes by, the first rank first, each once. */
-export function personValues(row: OutgoingRow, config: Config): readonly string[] {
+export function personValues(row: Pick<OutgoingRow, 'identifiers'>, config: Config): readonly string[] {
   const field = idFieldOf(config);
   const kind = field === 'email' || field === 'phone' ? field : 'external_id';
   const sorted = row.identifiers.filter((one) => one.kind === kind).sort((a, b) => a.rank - b.rank);

@@ -1,12 +1,13 @@
 import type { ServiceFacts } from '../../knowledge/service-facts.ts';
 import type { Service, ServiceContext, Session } from '../destination.ts';
+import { sha256 } from '../identifier-rules.ts';
 import { hideRowValues } from '../row-values.ts';
 import { digitsOf, renderDestination } from './account.ts';
 import { createApi, type GoogleApi } from './api.ts';
 import { renderEvent, validateEvent } from './event.ts';
 import { type Ingestion, ingest, type JsonObject, validate } from './ingest.ts';
 import { encode, encodingOf } from './members.ts';
-import { eventNormaliser, sha256 } from './normalise.ts';
+import { eventNormaliser } from './normalise.ts';
 import { askStatus } from './status.ts';
 
 export function createEvents(facts: ServiceFacts): Service {

@@ -107,6 +107,9 @@ const RATE = { requestsPerSecondMax: null, requestsPerMinuteMax: 300, connection
 /** The guide on diagnostics advises to ask after 30 minutes: https://developers.google.com/data-manager/api/devguides/diagnostics */
 const JOBS = { openMax: 50, deadlineMinutes: 90 } as const;
 
+/** Kinds that Google gets hashed; postal codes, countries and ids are in clear. */
+const HASHED = ['email', 'phone', 'first_name', 'last_name'] as const;
+
 const audiences: ServiceFacts = {
   platform: 'google',
   service: 'audiences',
@@ -170,7 +173,9 @@ const audiences: ServiceFacts = {
   identifiers: {
     matching: ['email', 'phone', 'mobile_advertising_id', 'user_id'],
     hints: ['first_name', 'last_name', 'zip', 'country'],
+    hashed: HASHED,
   },
+  memberships: { daysMax: MEMBERSHIP_DAYS_MAX, setting: 'membership_days' },
   destinationKey: null,
   recordIds: false,
   fields: { known: CONSENT_FIELDS, open: false },
@@ -228,6 +233,7 @@ const events: ServiceFacts = {
   identifiers: {
     matching: ['gclid', 'gbraid', 'wbraid', 'email', 'phone'],
     hints: ['first_name', 'last_name', 'zip', 'country', 'ip', 'user_agent'],
+    hashed: HASHED,
   },
   destinationKey: null,
   recordIds: false,

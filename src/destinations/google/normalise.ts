@@ -1,19 +1,15 @@
-import { hash } from 'node:crypto';
 import { isIP } from 'node:net';
-import type { IdentifierKind } from '../../artifacts/annotation.ts';
 import { readEmail, readPhone } from '../contact-point.ts';
 import { readCountry } from '../country.ts';
 import type { Normaliser } from '../destination.ts';
+import { createNormaliser, hashed, type IdentifierRules, textOrNull, trimmed } from '../identifier-rules.ts';
 
 /**
  * Raised whenever a rule below changes what is sent for the same input, so that a removal is hashed as its add was.
  *
  * The rules are those of the Data Manager API v1, “Format user data", with phones parsed first (E.164 needs a country).
- * Already hashed input: exactly 64 hex digits are taken as the SHA-256 of the normalised value, and passed on in lower case.
  */
-export const GOOGLE_NORMALISER_VERSION = 1;
-
-type Rule = (value: string, hints: Readonly<Partial<Record<IdentifierKind, string>>>) => string | null;
+const GOOGLE_RULES_VERSION = 2;
 
 /** Lower case, without spaces; of gmail.com and googlemail.com without the dots and the `+suffix` of the local part. */
 export function normaliseEmail(value: string): string | null {
@@ -46,13 +42,12 @@ const tidy = (value: string): string => value.normalize('NFC').trim().toLowerCas
 
 /** Punctuation that joins (O'Brien, Mary-Jane) goes without a trace, as does every other. */
 function nameOrNull(name: string): string | null {
-  const letters = name.replace(/\p{P}/gu, '').replace(/\s+/g, ' ').trim();
-  return letters === '' ? null : letters;
+  return textOrNull(name.replace(/\p{P}/gu, '').replace(/\s+/g, ' ').trim());
 }
 
 /** Trimmed, in clear. Google takes US codes with and without the four digits after the dash, and national forms elsewhere. */
 export function normalisePostalCode(value: string): string | null {
-  const code = value.trim().replace(/\s+/g, ' ').toUpperCase();
+  const code = value.normalize('NFKC').trim().replace(/\s+/g, ' ').toUpperCase();
   return /^[\p{L}\p{N}][\p{L}\p{N} -]{1,14}$/u.test(code) ? code : null;
 }
 
@@ -73,21 +68,7 @@ export function normaliseClickId(value: string): string | null {
   return /^[\w-]{10,512}$/.test(id) ? id : null;
 }
 
-/** SHA-256 in lower-case hex. */
-export const sha256 = (text: string): string => hash('sha256', text);
-
-function hashed(rule: Rule): Rule {
-  return (value, hints) => {
-    const given = value.trim().toLowerCase();
-    if (/^[0-9a-f]{64}$/.test(given)) return given;
-    const normal = rule(value, hints);
-    return normal === null ? null : sha256(normal);
-  };
-}
-
-const trimmed: Rule = (value) => (value.trim() === '' ? null : value.trim());
-
-const PERSON: Readonly<Partial<Record<IdentifierKind, Rule>>> = {
+const PERSON: IdentifierRules = {
   email: hashed(normaliseEmail),
   phone: hashed((value, hints) => readPhone(value, hints.country)),
   first_name: hashed(normaliseGivenName),
@@ -96,23 +77,16 @@ const PERSON: Readonly<Partial<Record<IdentifierKind, Rule>>> = {
   country: normaliseRegionCode,
 };
 
-const AUDIENCE_RULES = { ...PERSON, mobile_advertising_id: normaliseMobileId, user_id: trimmed };
+const AUDIENCE_RULES: IdentifierRules = { ...PERSON, mobile_advertising_id: normaliseMobileId, user_id: trimmed };
 
-const EVENT_RULES = {
+const EVENT_RULES: IdentifierRules = {
   ...PERSON,
   gclid: normaliseClickId,
   gbraid: normaliseClickId,
   wbraid: normaliseClickId,
-  ip: (value: string) => (isIP(value.trim()) === 0 ? null : value.trim()),
+  ip: (value) => (isIP(value.trim()) === 0 ? null : value.trim()),
   user_agent: trimmed,
 };
 
-function createNormaliser(rules: Readonly<Partial<Record<IdentifierKind, Rule>>>): Normaliser {
-  return {
-    version: GOOGLE_NORMALISER_VERSION,
-    normalise: (kind, value, hints) => rules[kind]?.(value, hints) ?? null,
-  };
-}
-
-export const audienceNormaliser: Normaliser = createNormaliser(AUDIENCE_RULES);
-export const eventNormaliser: Normaliser = createNormaliser(EVENT_RULES);
+export const audienceNormaliser: Normaliser = createNormaliser(GOOGLE_RULES_VERSION, AUDIENCE_RULES);
+export const eventNormaliser: Normaliser = createNormaliser(GOOGLE_RULES_VERSION, EVENT_RULES);

@@ -17,6 +17,7 @@ import { renderJson } from '../json.ts';
 import { oneByOne } from '../one-by-one.ts';
 import { hideRowValues } from '../row-values.ts';
 import { createApi, type KlaviyoApi, readAccount, verifyRead, withPause } from './api.ts';
+import { eraseProfiles } from './deletion.ts';
 import { MEMBERS_MAX, PROFILE_KEYS } from './facts.ts';
 import { readImport, submitImport } from './import-jobs.ts';
 import { openList } from './list.ts';
@@ -52,6 +53,13 @@ export function createAudiences(facts: ServiceFacts): Service {
         message: `Deleting the list: ${said.message}`,
         fix: 'Delete the list in Klaviyo, or run the command again later.',
       });
+    },
+    erase: (context, people) => {
+      const kind = kindOf(context.config);
+      const profiles = people
+        .flatMap(({ identifiers }) => identifiers.filter((one) => one.kind === kind))
+        .map(({ value, recordId }) => ({ key: value, recordId }));
+      return eraseProfiles(context, profiles, PROFILE_KEYS[kind]);
     },
     verify: (context) => verifyRead(context, 'lists?fields[list]=name', 'the key reads lists'),
   };

@@ -39,6 +39,7 @@ const objects: ServiceFacts = {
   platform: 'klaviyo',
   service: 'objects',
   title: 'Klaviyo profiles',
+  erasure: { kind: 'profile', stays: 'Klaviyo keeps a record of whom it deleted, as it says the law asks for.' },
   api: API,
   config: [
     {
@@ -49,13 +50,6 @@ const objects: ServiceFacts = {
       default: 'email',
       choices: Object.values(PROFILE_KEYS),
       description: 'Attribute by which a profile is found; a mapping has to feed it',
-    },
-    {
-      name: 'default_country',
-      type: 'string',
-      required: false,
-      core: false,
-      description: 'Country of phone numbers without a country code, where location.country is not mapped (FR, France)',
     },
     {
       name: 'delete_existing',
@@ -73,6 +67,7 @@ const objects: ServiceFacts = {
   defaultOperations: ['insert', 'update'],
   identifiers: null,
   destinationKey: { setting: 'id_property', identifier: 'email', normalise: 'lower', normaliseOnly: 'email' },
+  phoneFields: ['phone_number'],
   recordIds: true,
   fields: {
     open: true,
@@ -120,6 +115,7 @@ const audiences: ServiceFacts = {
   platform: 'klaviyo',
   service: 'audiences',
   title: 'Klaviyo lists',
+  erasure: { kind: 'profile', stays: 'Klaviyo keeps a record of whom it deleted, as it says the law asks for.' },
   api: API,
   config: [
     {
@@ -162,6 +158,10 @@ const events: ServiceFacts = {
   platform: 'klaviyo',
   service: 'events',
   title: 'Klaviyo events',
+  erasure: {
+    kind: 'none',
+    stays: 'Events that were sent go with the profile only, which objects and audiences of the account erase.',
+  },
   api: API,
   config: [
     {

@@ -9,19 +9,17 @@ import type {
   ServiceContext,
   Session,
 } from '../destination.ts';
-import { renderJson } from '../json.ts';
 import { oneByOne, type RowEnd, type Steps } from '../one-by-one.ts';
 import { hideRowValues } from '../row-values.ts';
 import { createApi, type KlaviyoApi, readAccount, verifyRead } from './api.ts';
+import { DELETION_SPACING_MS, eraseProfiles, requestDeletion } from './deletion.ts';
 import { readImport, submitImport } from './import-jobs.ts';
 import { type FoundProfile, findProfiles, type Lookup } from './lookup.ts';
 import { clearsAttribute, renderProfile, validateProfile } from './profile.ts';
-import type { Refusal } from './response.ts';
 import { duplicateOf, importProfile, rowEnd, SINGLES_MAX, SPACING_MS } from './single-imports.ts';
 
-/** Rows of one round of deletions: 3 a second and 60 a minute are allowed. */
+/** Rows of one round of deletions. */
 const DELETIONS_MAX = 20;
-const DELETION_SPACING_MS = 1_000;
 
 export function createObjects(facts: ServiceFacts): Service {
   return {
@@ -34,6 +32,7 @@ export function createObjects(facts: ServiceFacts): Service {
       const api = createApi(context);
       return hideRowValues(createSession({ api, context }, await readAccount(api, context.clock)));
     },
+    erase: (context, people) => eraseProfiles(context, people, String(context.config['id_property'])),
     verify: (context) => verifyRead(context, 'profiles?page[size]=1', 'the key reads profiles'),
   };
 }
@@ -174,16 +173,4 @@ async function deleteRows(work: Work, batch: Batch, signal: AbortSignal): Promis
     const refusal = await requestDeletion(work.api, { id }, signal);
     return refusal === null ? done : rowEnd(row.seq, refusal);
   });
-}
-
-/** `POST /api/data-privacy-deletion-jobs`: taken now, carried out later, for good. null: taken, or there is no such profile. */
-async function requestDeletion(
-  api: KlaviyoApi,
-  { id }: { readonly id: string | null },
-  signal: AbortSignal,
-): Promise<Refusal | null> {
-  const profile = { data: { type: 'profile', id, attributes: {} } };
-  const body = renderJson({ data: { type: 'data-privacy-deletion-job', attributes: { profile } } });
-  const answer = await api.call({ method: 'POST', path: 'data-privacy-deletion-jobs', body, signal });
-  return answer.kind === 'value' || answer.status === 404 ? null : answer;
 }

@@ -3,8 +3,10 @@ import type { ServiceFacts } from '../../knowledge/service-facts.ts';
 import { notAnAcknowledgement, readArray, readText } from '../answer.ts';
 import { readEmail } from '../contact-point.ts';
 import type { Batch, BatchOutcome, Normaliser, Receipt, SentIdentifier, Service, Session } from '../destination.ts';
+import { createNormaliser } from '../identifier-rules.ts';
 import { hideRowValues } from '../row-values.ts';
 import { createApi, type ZendeskApi } from './api.ts';
+import { eraseUsers } from './erase.ts';
 import { tagBatchesPerMinute } from './facts.ts';
 import { readRecord } from './jobs.ts';
 import type { Reading } from './response.ts';
@@ -12,10 +14,7 @@ import { findByEmail } from './users.ts';
 import { verifyAccount } from './verify.ts';
 
 /** E-mail addresses as Zendesk keeps them: trimmed, lower case, not hashed. */
-const normaliser: Normaliser = {
-  version: 1,
-  normalise: (kind, value) => (kind === 'email' ? readEmail(value) : null),
-};
+const normaliser: Normaliser = createNormaliser(1, { email: readEmail });
 
 export function createAudiences(facts: ServiceFacts): Service {
   return {
@@ -28,6 +27,12 @@ export function createAudiences(facts: ServiceFacts): Service {
       const mayCreate = context.config['create_users'] !== false;
       return hideRowValues(createSession({ api: createApi(context), tag, mayCreate }));
     },
+    erase: (context, people) =>
+      eraseUsers(
+        context,
+        people.flatMap(({ identifiers }) => identifiers.map(({ value, recordId }) => ({ key: value, recordId }))),
+        'email',
+      ),
     verify: verifyAccount,
   };
 }

@@ -59,6 +59,7 @@ const objects: ServiceFacts = {
   platform: 'zendesk',
   service: 'objects',
   title: 'Zendesk users and organizations',
+  erasure: { kind: 'profile', stays: 'Tickets stay, without the name of whoever asked.' },
   api: { version: ZENDESK_VERSION, sunset: null, docs: `${API_DOCS}/users/users/` },
   config: [
     SUBDOMAIN,
@@ -163,6 +164,7 @@ const audiences: ServiceFacts = {
   platform: 'zendesk',
   service: 'audiences',
   title: 'Zendesk tags of users',
+  erasure: { kind: 'profile', stays: 'Tickets stay, without the name of whoever asked.' },
   api: { version: ZENDESK_VERSION, sunset: null, docs: `${API_DOCS}/ticket-management/tags/` },
   config: [
     SUBDOMAIN,

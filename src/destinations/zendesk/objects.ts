@@ -6,6 +6,7 @@ import type { BatchOutcome, Invalidity, OutgoingRow, Service, ServiceContext, Se
 import { type Step, untilSettled } from '../opening.ts';
 import { hideRowValues } from '../row-values.ts';
 import { createApi, type ZendeskApi } from './api.ts';
+import { eraseOrganizations, eraseUsers } from './erase.ts';
 import { pollJob } from './jobs.ts';
 import { sendOrganizations } from './organizations.ts';
 import { customFieldKey, customFieldsPath, type ObjectType } from './payload.ts';
@@ -33,6 +34,10 @@ export function createObjects(facts: ServiceFacts): Service {
       };
       return hideRowValues(type === 'users' ? usersSession(work) : organizationsSession(work));
     },
+    erase: (context, people) =>
+      typeOf(context.config) === 'users'
+        ? eraseUsers(context, people, String(context.config['id_field']))
+        : eraseOrganizations(context, people),
     verify: verifyAccount,
   };
 }

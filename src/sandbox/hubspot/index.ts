@@ -14,6 +14,7 @@ import { jsonAnswer, nothingHeld } from '../platform.ts';
 import { RollingWindow } from '../rolling-window.ts';
 import type { ObjectSetState } from '../sandbox-state.ts';
 import { Associations, savedAssociations } from './associations.ts';
+import { eraseContact } from './erase.ts';
 import { hubspotError, notFound } from './hubspot-answer.ts';
 import { Lists, savedLists } from './lists.ts';
 import { ObjectTypes, readProperties, unknownType } from './object-types.ts';
@@ -117,13 +118,13 @@ function route({ portal, lists, associations }: Services, request: SandboxReques
   const isBatch = api === 'objects' && batch === 'batch' && rest.length === 3 && request.method === 'POST';
   if (isBatch && (verb === 'upsert' || verb === 'update')) return writeBatch(portal, { type, verb }, request, context);
   if (isBatch && verb === 'read') return readRecords(portal, type, request, context);
-  if (isBatch && verb === 'archive') {
-    const forget = (id: string): void => {
-      lists.forget(id);
-      associations.forget(id);
-    };
-    return archiveBatch({ portal, type, forget }, request, context);
-  }
+  const forget = (id: string): void => {
+    lists.forget(id);
+    associations.forget(id);
+  };
+  if (isBatch && verb === 'archive') return archiveBatch({ portal, type, forget }, request, context);
+  const isErasure = api === 'objects' && batch === 'gdpr-delete' && rest.length === 2 && request.method === 'POST';
+  if (isErasure) return eraseContact({ records: portal.records, type, forget }, request, context);
   context.violate('unknown-request', `${request.method} is not supported on this path`);
   return notFound(context, 'There is nothing at this path');
 }

@@ -35,6 +35,7 @@ const savedRecord = z.object({
 const counts = z.object({ created: z.number(), updated: z.number(), deleted: z.number() });
 export const savedRecords = z.object({
   ...{ nextId: z.number(), records: z.array(savedRecord), counts: z.array(z.tuple([z.string(), counts])) },
+  deleted: z.array(z.number()).default([]),
   tagged: z.array(z.tuple([z.string(), z.object({ added: z.number(), removed: z.number() })])),
 });
 
@@ -42,6 +43,7 @@ export const savedRecords = z.object({
 export class Records {
   readonly #records = new Map<number, ZendeskRecord>();
   readonly #counts = new Map<string, Counts>();
+  readonly #deleted = new Set<number>();
   readonly #tagged = new Map<string, { added: number; removed: number }>();
   #nextId = 9_000_001;
 
@@ -92,7 +94,17 @@ export class Records {
   remove(record: ZendeskRecord): void {
     for (const tag of [...record.tags]) this.untag(record, tag);
     this.#records.delete(record.id);
+    if (record.type === 'users') this.#deleted.add(record.id);
     this.#count(record.type).deleted += 1;
+  }
+
+  /** Deleted users are kept, until they are erased. */
+  isDeleted(id: number): boolean {
+    return this.#deleted.has(id);
+  }
+
+  erase(id: number): boolean {
+    return this.#deleted.delete(id);
   }
 
   tag(record: ZendeskRecord, tag: string): void {
@@ -133,7 +145,8 @@ export class Records {
       ...record,
       ...{ fields: [...record.fields], custom: [...record.custom], tags: [...record.tags] },
     }));
-    return { nextId: this.#nextId, records, counts: [...this.#counts], tagged: [...this.#tagged] };
+    const deleted = [...this.#deleted];
+    return { nextId: this.#nextId, records, counts: [...this.#counts], deleted, tagged: [...this.#tagged] };
   }
 
   restore(saved: z.infer<typeof savedRecords>): void {
@@ -143,6 +156,7 @@ export class Records {
       this.#records.set(one.id, { ...one, ...parts });
     }
     for (const [type, counted] of saved.counts) this.#counts.set(type, counted);
+    for (const id of saved.deleted) this.#deleted.add(id);
     for (const [tag, counted] of saved.tagged) this.#tagged.set(tag, counted);
   }
 

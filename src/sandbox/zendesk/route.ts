@@ -25,6 +25,7 @@ export function route(desk: Desk, parts: readonly string[], request: SandboxRequ
   const { method } = request;
   if (area === 'job_statuses' && method === 'GET' && third === undefined) return jobStatus(desk, second, context);
   if (/^(user|organization)_fields$/.test(area) && method === 'GET' && second === '') return listFields(desk, area);
+  if (area === 'deleted_users' && third === undefined) return ofDeleted(desk, second, request, context);
   if ((area !== 'users' && area !== 'organizations') || rest.length > 2) return unknownRequest(request, context);
   const write: Write = { records: desk.records, type: area, context };
   const verb = `${method} ${third === undefined ? second.replace(/^\d+$/, ':id') : `:id/${third}`}`;
@@ -163,6 +164,17 @@ function destroyMany(desk: Desk, write: Write, request: SandboxRequest): Answer 
     return { id: record.id, action: 'delete', status: 'Deleted', success: true };
   });
   return jsonAnswer(200, { job_status: desk.jobs.queue('Bulk Delete', results, context) }, { rows });
+}
+
+/** `GET` and `DELETE /deleted_users/{id}`: of users who were deleted before, whatever was kept of them. */
+function ofDeleted({ records }: Desk, id: string, request: SandboxRequest, context: RequestContext): Answer {
+  if (request.method !== 'GET' && request.method !== 'DELETE') return unknownRequest(request, context);
+  if (records.get('users', id) !== undefined) {
+    context.violate('erase-before-delete', 'a user has to be deleted first');
+    return notFound();
+  }
+  const isThere = request.method === 'GET' ? records.isDeleted(Number(id)) : records.erase(Number(id));
+  return isThere ? jsonAnswer(200, { deleted_user: { id: Number(id), active: false } }, { rows: 1 }) : notFound();
 }
 
 interface Asked {

@@ -64,6 +64,7 @@ export class HubSpotPlatform implements Platform {
     if (call.path.startsWith('/crm/properties/2026-09/contacts')) return this.#properties(call);
     if (call.path.startsWith(`${OBJECTS}/batch/`) && call.method === 'POST')
       return this.#batch(call, call.path.slice(OBJECTS.length + 7));
+    if (call.path === `${OBJECTS}/gdpr-delete` && call.method === 'POST') return this.#erase(call);
     if (call.path.startsWith(LISTS)) return this.#listCall(call, call.path.slice(LISTS.length));
     return this.#unknown(call);
   }
@@ -89,6 +90,14 @@ export class HubSpotPlatform implements Platform {
     if (action === 'read') return this.#read(call, ids);
     if (action === 'upsert' || action === 'update') return this.#write(action, inputs as Record<string, unknown>[]);
     return this.#unknown(call);
+  }
+
+  /** For good. An address that nobody has would be blocked, so that only ids are taken here. */
+  #erase(call: Call): Reply {
+    const id = readObject(call.body)?.['objectId'];
+    if (typeof id !== 'string' || !this.contacts.has(id)) return this.#refuse('an erasure of no contact');
+    this.#remove(id);
+    return { status: 204 };
   }
 
   #remove(id: string): void {
