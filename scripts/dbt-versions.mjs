@@ -1,10 +1,11 @@
 // Installs every dbt release and every emulator that the tests run, each in an environment of its own under .venvs/;
-// with --recipes the schedulers of recipes/ instead.
+// with --recipes the schedulers of recipes/ instead. Then each release builds the project that the tests compare.
 // Needs Node and Python 3.10+ only, so that it runs before `npm install` too. Running it again does nothing when all is there.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildVersionProjects } from './dbt-versions-project.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const environments = join(root, '.venvs');
@@ -101,3 +102,4 @@ if (todo.length > 0) {
     }
   }
 }
+if (!forRecipes) await buildVersionProjects(root, pins.versions);

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -9,22 +9,15 @@ import { type Project, readProject } from '../../src/artifacts/project.ts';
 import { serviceLookup } from '../../src/destinations/registry.ts';
 import { buildKnowledgeStore } from '../../src/knowledge/build.ts';
 import { printable } from '../../src/knowledge/print.ts';
-import { tempFolder } from './raw-project.ts';
 
 /**
  * The real thing: every dbt release that is in use builds one project, and all their artifacts must say the same.
- * The environments are made by scripts/dbt-versions.mjs.
+ * The environments, and what each of them built, are made by scripts/dbt-versions.mjs.
  */
 const run = promisify(execFile);
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const fixture = join(root, 'test', 'fixtures', 'versions-project');
 
-interface Version {
-  readonly name: string;
-  readonly engine: 'v1' | 'v2';
-}
-
-const pins: { readonly versions: readonly Version[] } = JSON.parse(
+const pins: { readonly versions: readonly { readonly name: string }[] } = JSON.parse(
   readFileSync(join(root, 'scripts', 'dbt-versions.json'), 'utf8'),
 );
 const REFERENCE = 'dbt-1.12';
@@ -32,66 +25,12 @@ const projects = new Map<string, Project>();
 
 beforeAll(async () => {
   await run(process.execPath, [join(root, 'scripts', 'dbt-versions.mjs')]);
-  const waiting = pins.versions.filter(({ name }) => dbtOf(name) !== null);
-  const work = async (): Promise<void> => {
-    for (let version = waiting.shift(); version !== undefined; version = waiting.shift()) {
-      projects.set(version.name, await build(version));
-    }
-  };
-  await Promise.all([work(), work()]);
+  for (const { name } of pins.versions) {
+    const projectDir = join(root, '.venvs', name, 'project');
+    // None where this machine has no Python that the release supports.
+    if (existsSync(projectDir)) projects.set(name, await readProject({ projectDir, cwd: projectDir, env: {} }));
+  }
 }, 300_000);
-
-/** null where this machine has no Python that the release supports. */
-function dbtOf(name: string): string | null {
-  const folder = process.platform === 'win32' ? 'Scripts' : 'bin';
-  const path = join(root, '.venvs', name, folder, process.platform === 'win32' ? 'dbt.exe' : 'dbt');
-  return existsSync(path) ? path : null;
-}
-
-async function build({ name, engine }: Version): Promise<Project> {
-  const dir = tempFolder();
-  cpSync(fixture, dir, { recursive: true });
-  if (name === 'dbt-1.8' || name === 'dbt-1.9') spellTestsFlat(dir);
-  const driver = engine === 'v2' ? duckdbDriver(dir) : {};
-  const env = { ...process.env, ...driver, DBT_SEND_ANONYMOUS_USAGE_STATS: '0', DO_NOT_TRACK: '1', HOME: dir };
-  try {
-    await run(dbtOf(name) ?? '', ['build', '--no-use-colors'], { cwd: dir, env, maxBuffer: 10_000_000 });
-  } catch (error) {
-    const output = error instanceof Error && 'stdout' in error ? String(error.stdout).slice(-3000) : '';
-    throw new Error(`${name} did not build the project:\n${output}`, { cause: error });
-  }
-  return readProject({ projectDir: dir, cwd: dir, env: {} });
-}
-
-/** dbt before 1.10 takes a test's arguments beside its name; dbt 2 takes them under `arguments` only. */
-function spellTestsFlat(dir: string): void {
-  for (const folder of ['models', 'seeds']) {
-    for (const name of readdirSync(join(dir, folder)).filter((file) => file.endsWith('.yml'))) {
-      const path = join(dir, folder, name);
-      writeFileSync(path, readFileSync(path, 'utf8').replaceAll(/\{arguments: (\{.*\})\}/g, '$1'));
-    }
-  }
-}
-
-/** dbt 2 loads DuckDB as an ADBC driver: the very library that our own client brings serves as one. */
-function duckdbDriver(dir: string): Readonly<Record<string, string>> {
-  const bindings = join(root, 'node_modules', '@duckdb');
-  const folder = readdirSync(bindings).find((name) => name.startsWith('node-bindings-')) ?? '';
-  const library = readdirSync(join(bindings, folder)).find((name) => /^(lib)?duckdb\.(so|dylib|dll)$/.test(name)) ?? '';
-  const system = { linux: 'linux', darwin: 'macos', win32: 'windows' }[process.platform as string] ?? 'linux';
-  const platform = `${system}_${process.arch === 'x64' ? 'amd64' : 'arm64'}`;
-  writeFileSync(
-    join(dir, 'duckdb.toml'),
-    `manifest_version = 1
-name = "DuckDB"
-[Driver]
-entrypoint = "duckdb_adbc_init"
-[Driver.shared]
-${platform} = ${JSON.stringify(join(bindings, folder, library))}
-`,
-  );
-  return { ADBC_DRIVER_PATH: dir };
-}
 
 /** What a project says, less what must differ: versions, times, absolute paths. */
 function said({ manifest, annotations, findings, runResults, settings }: Project): unknown {
