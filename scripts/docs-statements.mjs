@@ -71,7 +71,10 @@ What is sent as one (a script of BigQuery, a few statements of PostgreSQL) count
 
 const AFTER_COUNTS = `The number does not depend on the number of rows, but for these: a page of 20,000 rows whose identifiers are normalised adds one and what
 writes its result, a page of 10,000 changes one, and what goes out and what was answered one write each for a batch (DuckDB, PostgreSQL)
-or each 30 seconds (Snowflake, BigQuery). On BigQuery, listing tables is a request and no job, and a dry run costs nothing.`;
+or each 30 seconds (Snowflake, BigQuery). On BigQuery, listing tables is a request and no job, and a dry run costs nothing.
+
+A session of PostgreSQL or Snowflake begins with one statement more, which is not counted: it sets what texts and conditions hang on (time
+zone, formats, commits), so that no default of an account, a database or a role changes what is sent.`;
 
 const MORE = `## What it costs
 

@@ -37,16 +37,45 @@ async function connect(account: SnowflakeAccount): Promise<Connection> {
   };
   try {
     const connection = driver.createConnection(options);
-    return await new Promise<Connection>((resolve, reject) => {
-      const settle = (error: unknown): void => (error ? reject(error) : resolve(connection));
+    await new Promise<void>((resolve, reject) => {
+      const settle = (error: unknown): void => (error ? reject(error) : resolve());
       // A browser is waited for by this one only.
       if (account.interactive) connection.connectAsync(settle).catch(reject);
       else connection.connect(settle);
     });
+    await new Promise<void>((resolve, reject) => {
+      connection.execute({ sqlText: SETTINGS, complete: (error) => (error ? reject(error) : resolve()) });
+    });
+    return connection;
   } catch (thrown) {
     throw connectionError(account.place, thrown);
   }
 }
+
+/**
+ * What an account or a user may have set otherwise for every session (ALTER SESSION, Snowflake SQL reference): changes that nobody
+ * commits, results that end early, a merge that picks one of two rows, and texts of values. How names in quotation marks are read is
+ * left as dbt has it.
+ */
+const SETTINGS = `alter session set ${[
+  'autocommit = true',
+  'rows_per_resultset = 0',
+  'error_on_nondeterministic_merge = true',
+  'timestamp_day_is_always_24h = false',
+  "timezone = 'UTC'",
+  "timestamp_type_mapping = 'TIMESTAMP_NTZ'",
+  "date_input_format = 'AUTO'",
+  "time_input_format = 'AUTO'",
+  "timestamp_input_format = 'AUTO'",
+  "date_output_format = 'YYYY-MM-DD'",
+  "time_output_format = 'HH24:MI:SS'",
+  "timestamp_output_format = 'YYYY-MM-DD HH24:MI:SS.FF3 TZHTZM'",
+  "timestamp_ntz_output_format = 'YYYY-MM-DD HH24:MI:SS.FF3'",
+  "timestamp_ltz_output_format = ''",
+  "timestamp_tz_output_format = ''",
+  "binary_input_format = 'HEX'",
+  "binary_output_format = 'HEX'",
+].join(', ')}`;
 
 class SnowflakeSession implements Warehouse {
   readonly state = snowflakeState;

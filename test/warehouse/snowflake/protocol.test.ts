@@ -211,6 +211,22 @@ describe('answers', () => {
 });
 
 describe('a session', () => {
+  it('hangs on no default of an account or a user, nor does one beside it', async () => {
+    const other = await warehouse.another();
+    await other.close();
+    expect(account.settings).toHaveLength(2);
+    for (const settings of account.settings)
+      for (const one of [
+        'autocommit = true',
+        'rows_per_resultset = 0',
+        "timezone = 'UTC'",
+        "date_input_format = 'AUTO'",
+        "date_output_format = 'YYYY-MM-DD'",
+        "binary_output_format = 'HEX'",
+      ])
+        expect(settings).toContain(one);
+  });
+
   it('whose token has expired gets another one, and goes on', async () => {
     account.script = ({ sql, token }) =>
       sql !== null && token === 'first'

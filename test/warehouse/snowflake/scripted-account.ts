@@ -43,8 +43,17 @@ export class ScriptedAccount {
     await new Promise((done) => this.#server.close(done));
   }
 
-  /** Statements in the order in which they were asked. */
+  /** Statements in the order in which they were asked, but for the settings that a session begins with. */
   get statements(): readonly string[] {
+    return this.#asked.filter((sql) => !sql.startsWith('alter session '));
+  }
+
+  /** The settings of each session, in the order in which they were opened. */
+  get settings(): readonly string[] {
+    return this.#asked.filter((sql) => sql.startsWith('alter session '));
+  }
+
+  get #asked(): readonly string[] {
     return this.asked.flatMap(({ sql }) => (sql === null ? [] : [sql]));
   }
 

@@ -27,7 +27,7 @@ from starlette.routing import Route
 
 COMMENTS = r"(?is)^\s*(?:/\*.*?\*/\s*|--[^\n]*\n\s*)*"
 DONE = "select 'Statement executed successfully.' as \"status\""
-SETTINGS = COMMENTS + r"alter\s+session\s+(?:set|unset)\s+(?:query_tag|timezone|statement_timeout)"
+SETTINGS = COMMENTS + r"alter\s+session\s+(?:set|unset)\s+(?:query_tag|timezone|statement_timeout|autocommit\s*=\s*true)"
 COLUMN_COMMENT = COMMENTS + r"alter\s+(?:table|view)\s+\S+\s+alter\s+(?:column\s+)?\S+\s+comment\s"
 
 

@@ -34,6 +34,8 @@ export async function snowflakeOnDuckdb(duckdb: Warehouse, record: Record): Prom
 
 async function answerOf({ sql, describeOnly, binds }: Asked, duckdb: Warehouse, record: Record): Promise<Scripted> {
   const statement = sql ?? '';
+  // What a session begins with is none of a command's statements.
+  if (statement.startsWith('alter session ')) return rows([{ name: 'status', type: 'text' }], [['done']]);
   record.sent.push(describeOnly ? `-- describe only\n${statement}` : statement);
   try {
     if (describeOnly) {
