@@ -102,6 +102,11 @@ class ActionSql {
         ? send('update')
         : `case when s_unsure_since is null then 'skip' else ${send('insert')} end`;
     const rekey = this.#rekey();
+    // Nothing of the row has changed: where no update is allowed, it is the same insert once more.
+    const renewal =
+      this.#job.renewal === undefined
+        ? ''
+        : `when kind = 'renewal' then ${send(this.#allows('update') ? 'update' : 'insert')}\n      `;
     return `with judged as (
   select ${CANDIDATE.map((name) => `c.${name}`).join(', ')}, p.invalid, coalesce(p.leaves, false) as leaves, p.wire_ids, coalesce(r.r_parked and r.r_strong = c.strong, false) as parked
   from ${candidates} as c
@@ -120,7 +125,7 @@ decided as (
       when kind = 'return' then 'return'
       when parked then 'parked'
       when kind = 'insert' then ${send('insert')}
-      else ${update}
+      ${renewal}else ${update}
     end as action,
     case
       when kind = 'null_key' then 'null-key'

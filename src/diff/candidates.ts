@@ -2,6 +2,7 @@ import type { StateDialect } from '../warehouse/state-dialect.ts';
 import type { Warehouse } from '../warehouse/warehouse.ts';
 import { CurrentRows, isAppendOnly, isKeyedByField } from './current-rows.ts';
 import type { DiffJob } from './job.ts';
+import { isDueForRenewal } from './renewal.ts';
 import { RowContent } from './row-content.ts';
 import { noRows, SNAPSHOT_COLUMNS } from './state-tables.ts';
 import { readSegment, type SegmentState } from './unchanged.ts';
@@ -34,7 +35,7 @@ export const TEMPORARY = {
  * its content.
  *
  * The `kind` of a candidate is what it is before our own rules and the ledger's rejections have their say: `insert`, `update`,
- * `leaver`; `same` (only the fast fingerprint or the owner moved), `return` (a departed member is back, unchanged, and nobody
+ * `leaver`; `renewal` (unchanged, and its membership would end soon), `same` (only the fast fingerprint or the owner moved), `return` (a departed member is back, unchanged, and nobody
  * else can have removed it meanwhile); `null_key`, `duplicate` (key), `shadowed` (its destination key belongs to a row with a
  * smaller key), `stuck` (a leaver whose owner's key is not sound: it stays).
  */
@@ -193,6 +194,11 @@ class CandidateSql {
     return !isAppendOnly(this.#job) && !isKeyedByField(this.#job);
   }
 
+  /** Where members are renewed at all: an append-only run sends nobody twice. */
+  get renewal(): DiffJob['renewal'] {
+    return isAppendOnly(this.#job) ? undefined : this.#job.renewal;
+  }
+
   /** The column of the snapshot by which rows meet. */
   get #meeting(): string {
     return this.by === 'hash' ? 'key_hash' : 'key';
@@ -202,13 +208,15 @@ class CandidateSql {
     const joining = this.by === 'hash' ? this.#current.keyHash() : this.#current.joinKey();
     const c = `(select cur.*, ${joining} as c_join from (${this.#current.sql()}) as cur)`;
     const byField = isKeyedByField(this.#job);
-    const s = `(select ${this.#meeting} as s_join, fast as s_fast, dirty as s_dirty, departed as s_departed${byField ? ', owner_key as s_owner' : ''} from ${this.#d.table(this.#job.tables.snapshot)}${this.#only()})`;
+    const { renewal } = this;
+    const s = `(select ${this.#meeting} as s_join, fast as s_fast, dirty as s_dirty, departed as s_departed${byField ? ', owner_key as s_owner' : ''}${renewal === undefined ? '' : `, ${isDueForRenewal(renewal)} as s_due`} from ${this.#d.table(this.#job.tables.snapshot)}${this.#only()})`;
     const content = new RowContent(this.#d, this.#job);
     const own = [
       ...(byField ? ['c_owner', 'copies', 'place'] : []),
       'c_fast',
       's_join',
       ...(this.by === 'hash' ? ['c_join'] : []),
+      ...(renewal === undefined ? [] : ['s_due']),
     ];
     const found = [`${this.#current.key()} as c_key`, ...own, ...content.made()];
     const columns = ['c_key', ...own, ...content.columns('c_fast is not null', this.#current.signature())];
@@ -221,7 +229,7 @@ class CandidateSql {
     }
     const differs = this.#job.everything
       ? 'true'
-      : 's_join is null or c_fast is null or s_dirty or s_departed or c_fast <> s_fast';
+      : `s_join is null or c_fast is null or s_dirty or s_departed or c_fast <> s_fast${renewal === undefined ? '' : ' or s_due'}`;
     if (!isKeyedByField(this.#job)) return rows('full', differs);
     // Rows that lost their destination key to another row, or whose own key is not sound, join nothing.
     return rows('full', `coalesce(place, 1) <> 1 or ${differs} or c_owner is distinct from s_owner`);
@@ -278,12 +286,12 @@ class CandidateSql {
       when c_key is null then 'leaver'
       when s_key is null then 'insert'
       when ${this.#job.everything ? 'true' : 's_dirty or strong <> s_strong'} then 'update'
-      when s_departed then '${this.#job.otherSnapshots.length > 0 ? 'update' : 'return'}'
-      else 'same' end as kind,
+      ${this.renewal === undefined ? '' : "when s_departed and s_due then 'update'\n      "}when s_departed then '${this.#job.otherSnapshots.length > 0 ? 'update' : 'return'}'
+      ${this.renewal === undefined ? '' : "when s_due then 'renewal'\n      "}else 'same' end as kind,
       coalesce(c_key, s_key) as key, e.*
     from (
       select j.${number} - (select min(${number}) from ${TEMPORARY.joined}) as n, c_key, ${byField ? 'c_owner' : `cast(null as ${this.#d.type('text')})`} as owner_key, c_fast as fast, strong,
-        s_key, s_strong, h.s_dirty, h.s_departed, s_record_id, s_created, s_unsure_since, s_owner_key${byField ? ', copies, place' : ''}
+        s_key, s_strong, h.s_dirty, h.s_departed, s_record_id, s_created, s_unsure_since, s_owner_key${byField ? ', copies, place' : ''}${this.renewal === undefined ? '' : ', s_due'}
       from ${TEMPORARY.joined} as j left join ${TEMPORARY.held} as h on h.s_${this.#meeting} = j.s_join
     ) as e`;
   }

@@ -23,6 +23,8 @@ export interface DeliveryPlan {
   readonly activation: string;
   readonly mode: Mode;
   readonly planned: OperationCounts;
+  /** Of the planned: unchanged, and sent only because their membership would end soon. */
+  readonly refreshed: number;
   /** Rows that our own code refuses, by code. */
   readonly invalid: Readonly<Record<string, number>>;
   /** Rows rejected before, too often, and not tried again until they change. */

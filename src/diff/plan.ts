@@ -71,6 +71,7 @@ async function countFigures(warehouse: Warehouse, job: DiffJob, segmentRows: num
         .map((row): [string, number] => [String(row['name']), Number(row['row_count'])])
         .sort(),
     ),
+    refreshed: sum('renewal'),
     parked: sum('action', 'parked'),
     // An append-only run leaves out what was acknowledged before: that is what is unchanged.
     unchanged: isAppendOnly(job)
@@ -101,6 +102,9 @@ function figuresSql(state: StateDialect, job: DiffJob): string {
     `select 'action', action, count(*) from ${actions} group by action`,
     `select 'invalid', reason, count(*) from ${actions} where reason is not null and reason <> 'duplicate-key' group by reason`,
     `select 'invalid', 'duplicate-key', cast(sum(copies) as ${state.type('bigint')}) from ${TEMPORARY.duplicates} having count(*) > 0`,
+    ...(job.renewal === undefined
+      ? []
+      : [among(actions, 'renewal', "kind = 'renewal' and action in ('insert', 'update')")]),
     among(actions, 'joiner', "kind = 'insert'"),
     among(actions, 'leaver', "kind = 'leaver' and not coalesce(s_departed, false)"),
     among(actions, 'return', "kind = 'return'"),

@@ -102,7 +102,12 @@ export const SNAPSHOT_COLUMNS = columns({
   /** Objects: primary key of the row that last fed this record. */
   owner_key: 'text',
   run_id: 'text',
+  /** The day on which it was last sent, counted from 1970-01-01 (UTC): kept where memberships end by themselves. */
+  sent_day: 'integer',
 });
+
+/** When a row was last sent, which tables of before memberships were renewed lack. */
+export const SENT_DAY: StateColumn = { name: 'sent_day', type: 'integer' };
 
 /** Identifiers as they were sent. `owed`: still on the platform, claimed by no row of the snapshot. */
 export const IDENTIFIER_COLUMNS = columns({
@@ -197,6 +202,11 @@ export function plannedChanges(
 export function createTable(dialect: StateDialect, table: TableName, shape: readonly StateColumn[]): string {
   const lines = shape.map((column) => `  ${dialect.identifier(column.name)} ${dialect.type(column.type)}`);
   return `create table if not exists ${dialect.table(table)} (\n${lines.join(',\n')}\n)`;
+}
+
+/** Adds a column that a table of an older version lacks. Written alike in DuckDB, PostgreSQL, Snowflake and GoogleSQL. */
+export function addColumn(dialect: StateDialect, table: TableName, { name, type }: StateColumn): string {
+  return `alter table ${dialect.table(table)} add column if not exists ${dialect.identifier(name)} ${dialect.type(type)}`;
 }
 
 /** An empty temporary table of this shape, in the place of any of its name. */

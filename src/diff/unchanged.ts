@@ -1,6 +1,7 @@
 import type { Row, Warehouse } from '../warehouse/warehouse.ts';
 import { CurrentRows, isAppendOnly, isKeyedByField } from './current-rows.ts';
 import type { DiffJob } from './job.ts';
+import { isDueForRenewal } from './renewal.ts';
 
 /** Rows that are looked at before all are: of a segment that changed throughout, some of them did. */
 const PROBE_ROWS = 512;
@@ -35,8 +36,9 @@ export async function readSegment(warehouse: Warehouse, job: DiffJob): Promise<S
     job.facts.identifiers === null
       ? ''
       : `exists (select 1 from ${state.table(job.tables.identifiers)} where owed) as owed,\n      `;
+  const due = job.renewal === undefined ? '' : `${any(isDueForRenewal(job.renewal))} as due,\n      `;
   const [held = {}] = await warehouse.query(`select count(*) as row_count, ${state.digest('fast')} as digest,
-      ${owed}${any('dirty')} as dirty, ${any('departed')} as departed,
+      ${owed}${due}${any('dirty')} as dirty, ${any('departed')} as departed,
       ${any(`hash_mark <> ${state.hashMark}`)} or ${any('hash_mark is null')} as stale
     from ${snapshot}`);
   const snapshotRows = Number(held['row_count']);
@@ -65,7 +67,9 @@ async function copySegment(warehouse: Warehouse, job: DiffJob): Promise<DiffJob>
 /** Whether equal rows would mean that nothing is to be done at all. */
 function mayBeUnchanged(job: DiffJob, held: Row): boolean {
   if (job.everything || isAppendOnly(job) || isKeyedByField(job)) return false;
-  return ['dirty', 'departed', 'stale', 'owed'].every((what) => held[what] !== true) && Number(held['row_count']) > 0;
+  return (
+    ['dirty', 'departed', 'stale', 'owed', 'due'].every((what) => held[what] !== true) && Number(held['row_count']) > 0
+  );
 }
 
 /** A few rows tell most changed segments from unchanged ones, without reading all of them. */

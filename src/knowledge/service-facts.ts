@@ -20,6 +20,22 @@ export interface FieldFact {
   readonly description: string;
   /** Filled from the property of this identifier kind when the mapping does not name the field. */
   readonly identifier?: IdentifierKind;
+  /** `activate` maps a property of this kind, where there is none of `identifier` (a last name: the full one). */
+  readonly otherwise?: IdentifierKind;
+  /** Settings under which the service has the field at all, all of them; left out: always. By default nothing feeds it under others. */
+  readonly where?: readonly SettingCondition[];
+  /** Settings under which it is required, all of them, where `required` is false. */
+  readonly requiredWhere?: readonly SettingCondition[];
+  /** A record that is not there yet cannot be made without: `activate` maps it, or says what is missing. */
+  readonly neededByNew?: true;
+  /** Names what happened: `activate` maps the name of the segment or entity where nothing else does. */
+  readonly isEventName?: true;
+}
+
+/** The setting has one of these values, a default being one too; none: it is not made. */
+export interface SettingCondition {
+  readonly setting: string;
+  readonly is: readonly string[];
 }
 
 /**
@@ -49,6 +65,8 @@ export interface ServiceFacts {
   readonly identifiers: {
     readonly matching: readonly IdentifierKind[];
     readonly hints: readonly IdentifierKind[];
+    /** Kinds that a column may hold as SHA-256 already (`form: sha256`). Left out: every kind is needed in clear. */
+    readonly hashed?: readonly IdentifierKind[];
   } | null;
   /** Objects: the setting that names the field by which the platform knows a row (`id_property`); null elsewhere. */
   readonly destinationKey: {
@@ -62,6 +80,8 @@ export interface ServiceFacts {
   readonly recordIds: boolean;
   /** Fields that a mapping may name; `open` when any other name is taken too. */
   readonly fields: { readonly known: readonly FieldFact[]; readonly open: boolean };
+  /** Fields whose phone numbers the service reads, with the row's country or `default_country`. Left out: they go as they are. */
+  readonly phoneFields?: readonly string[];
   /** With a mapping left out: every property (`all`), by identifier kind only (`identifiers`), or the mapping is required (`none`). */
   readonly defaultMapping: 'all' | 'identifiers' | 'none';
   /** Whether the platform keeps named audiences, and whether they can be renamed. */
@@ -82,6 +102,11 @@ export interface ServiceFacts {
   readonly replacesWhen?: { readonly setting: string; readonly value: string };
   /** What a NULL does unless the mapping says: `skip` leaves the field out, `clear` sends it empty, `null` is sent as null. */
   readonly nulls: 'skip' | 'clear' | 'null';
+  /**
+   * Memberships that end by themselves, so many days after a member was last sent; `setting`: one of the destination that makes it
+   * fewer. Members are sent again before that. Left out: they end with a removal only.
+   */
+  readonly memberships?: { readonly daysMax: number; readonly setting?: string };
   /** What `dinmo forget` can do there. Left out: as `erasureOf` says. */
   readonly erasure?: Erasure;
   /**
@@ -100,12 +125,50 @@ export interface ServiceFacts {
   };
 }
 
+type Settings = Readonly<Record<string, unknown>>;
+
+function holds(
+  { facts, config }: { readonly facts: ServiceFacts; readonly config: Settings },
+  condition: SettingCondition,
+): boolean {
+  const { setting, is } = condition;
+  const value = config[setting] ?? facts.config.find(({ name }) => name === setting)?.default;
+  // What an environment variable holds is not known here: it may be anything but nothing.
+  if (typeof value === 'string' && value.includes('{{')) return false;
+  return is.length === 0 ? value === undefined : is.includes(String(value));
+}
+
+/** Whether the service has the field, with these settings of the destination. */
+export function hasField(facts: ServiceFacts, config: Settings, field: FieldFact): boolean {
+  return (field.where ?? []).every((condition) => holds({ facts, config }, condition));
+}
+
+/** Whether a mapping has to feed the field, with these settings of the destination. */
+export function isRequiredField(facts: ServiceFacts, config: Settings, field: FieldFact): boolean {
+  const { required, requiredWhere } = field;
+  if (!hasField(facts, config, field)) return false;
+  return required || (requiredWhere?.every((condition) => holds({ facts, config }, condition)) ?? false);
+}
+
 /** What `dinmo forget` can do at a service, stated or as its operations say. */
 export function erasureOf(facts: ServiceFacts): Erasure {
   if (facts.erasure !== undefined) return facts.erasure;
   if (facts.service === 'events') return { kind: 'none', stays: 'Events that were sent cannot be taken back.' };
   if (facts.operations.includes('delete')) return { kind: 'member', stays: null };
   return { kind: 'none', stays: 'The service knows no removal.' };
+}
+
+/** Whether the service reads phone numbers, and so needs the country of national ones. */
+export function readsPhones(facts: ServiceFacts): boolean {
+  return (facts.identifiers?.matching.includes('phone') ?? false) || (facts.phoneFields ?? []).length > 0;
+}
+
+/** Days of a membership with these settings of the destination; null where it does not end by itself. */
+export function membershipDays(facts: ServiceFacts, config: Readonly<Record<string, unknown>>): number | null {
+  const { memberships } = facts;
+  if (memberships === undefined) return null;
+  const stated = memberships.setting === undefined ? Number.NaN : Number(config[memberships.setting]);
+  return stated >= 1 ? Math.min(stated, memberships.daysMax) : memberships.daysMax;
 }
 
 /** Looks up what a service can do; null for an unknown platform or a service it does not have. */

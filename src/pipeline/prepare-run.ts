@@ -4,8 +4,9 @@ import type { ManifestNode } from '../artifacts/manifest.ts';
 import type { Service } from '../destinations/destination.ts';
 import { findService } from '../destinations/registry.ts';
 import { type CurrentFile, checkGate, type GateVerdict } from '../diff/gate.ts';
-import type { DiffJob, Overrides, Source } from '../diff/job.ts';
-import { type StateTables, stateTables, tableSuffix } from '../diff/state-tables.ts';
+import type { DiffJob, Overrides, Renewal, Source } from '../diff/job.ts';
+import { renewalOf } from '../diff/renewal.ts';
+import { SENT_DAY, type StateTables, stateTables, tableSuffix } from '../diff/state-tables.ts';
 import { DinmoError } from '../errors.ts';
 import type { Activation, Destination, Entity } from '../knowledge/store.ts';
 import { entityModelName, findGenerated, segmentModelName } from '../models/names.ts';
@@ -194,6 +195,7 @@ export async function buildJob(input: JobInput): Promise<DiffJob> {
   const { activation, service, endpoint } = prepared;
   const clock = clockOf(context.options);
   const source = prepared.source ?? (await sourceOf(input));
+  const renewal = await renewalFor(input, clock.now());
   return {
     activationId: activation.id,
     runId: input.runId,
@@ -210,8 +212,16 @@ export async function buildJob(input: JobInput): Promise<DiffJob> {
     deleteExisting: endpoint.config['delete_existing'] === true,
     tables: input.tables,
     rejections: input.rejections,
+    ...(renewal === null ? {} : { renewal }),
     ...(await tablesOfOthers(input.storage, prepared)),
   };
+}
+
+/** A snapshot of before memberships were renewed says of nobody when they were sent: they count as sent today. */
+async function renewalFor({ prepared, storage, tables }: JobInput, nowMs: number): Promise<Renewal | null> {
+  const renewal = renewalOf(prepared.service.facts, prepared.endpoint.config, nowMs);
+  if (renewal === null || !(await storage.ledger.hasColumn(tables.snapshot, SENT_DAY.name))) return null;
+  return renewal;
 }
 
 async function sourceOf({ context, prepared, warehouse, dialect }: JobInput): Promise<Source> {

@@ -4,6 +4,8 @@ import { collectCandidates } from '../diff/candidates.ts';
 import type { DeliveryPlan } from '../diff/delivery-plan.ts';
 import type { DiffJob } from '../diff/job.ts';
 import { planDelivery } from '../diff/plan.ts';
+import { dayOf } from '../diff/renewal.ts';
+import { SENT_DAY } from '../diff/state-tables.ts';
 import { DinmoError } from '../errors.ts';
 import { speakingOf } from '../log.ts';
 import { Lease, systemProcesses } from '../record/lease.ts';
@@ -157,6 +159,8 @@ async function ensureState(run: SyncRun, prepared: Prepared): Promise<void> {
     });
     return;
   }
+  if (prepared.service.facts.memberships !== undefined && run.storage.existing.has(tables.snapshot.name))
+    await ledger.addMissing(tables.snapshot, SENT_DAY);
   if (state.activationId === activation.id) return await ledger.createSnapshot(tables, run.storage.existing);
   await ledger.transaction(async () => {
     const renamed = { activation_id: activation.id };
@@ -185,6 +189,7 @@ async function begin(
     matchesPeople: service.facts.identifiers !== null,
     ...(run.forgetting === undefined ? {} : { onlyOne: true }),
     ...(service.facts.jobs === undefined ? {} : { takesJobs: true }),
+    ...(service.facts.memberships === undefined ? {} : { sentDay: dayOf(Date.parse(startedAt)) }),
   };
   const passed = stopwatch();
   const job = await jobOf(run, prepared, runId);

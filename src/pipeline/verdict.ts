@@ -125,6 +125,7 @@ function plannedReport(
     unchanged: plan.unchanged,
     reason,
     ...(plan.withheld === null ? {} : { withheld: plan.withheld }),
+    ...(plan.refreshed === 0 ? {} : { refreshed: plan.refreshed }),
   };
 }
 

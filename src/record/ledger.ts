@@ -1,5 +1,6 @@
 import type { Mode } from '../artifacts/annotation.ts';
 import {
+  addColumn,
   CHANGE_COLUMNS,
   CHANGE_IDENTIFIER_COLUMNS,
   createTable,
@@ -81,6 +82,17 @@ export class Ledger {
     if (state.transactionsHold === 'tables') return;
     await make(tables.changes, CHANGE_COLUMNS);
     await make(tables.changeIdentifiers, CHANGE_IDENTIFIER_COLUMNS);
+  }
+
+  /** Adds a column of today's shape to a table that an older version made. Nothing is changed where it is there. */
+  async addMissing(table: TableName, column: StateColumn): Promise<void> {
+    if (await this.hasColumn(table, column.name)) return;
+    await this.warehouse.run(addColumn(this.warehouse.state, table, column));
+  }
+
+  async hasColumn(table: TableName, name: string): Promise<boolean> {
+    const columns = await this.warehouse.describe(`select * from ${this.warehouse.state.table(table)}`);
+    return columns.some((column) => column.name.toLowerCase() === name);
   }
 
   /** Names of the tables that exist in the storage; empty when the schema does not. */

@@ -13,6 +13,8 @@ export interface Closing {
   /** Runs in which a rejected row is tried before it is parked. */
   readonly attempts: number;
   readonly matchesPeople: boolean;
+  /** The day of the run, where the snapshot keeps when each row was sent; counted from 1970-01-01. */
+  readonly sentDay?: number;
   /** It looked at one person only: what it does not mention stays as it is. Left out: at everybody. */
   readonly onlyOne?: boolean;
   /** Its batches may have become jobs, which have to be asked for before it is closed. Left out: none. */
@@ -76,6 +78,7 @@ export async function settle(
   if (closing.matchesPeople) for (const statement of sql.identifiers()) await warehouse.run(statement);
   for (const statement of sql.snapshot(tally, complete)) await warehouse.run(statement);
   if (closing.matchesPeople) await warehouse.run(sql.releaseOwed());
+  if (known.undated) await warehouse.run(sql.dated());
   if (complete) for (const statement of sql.planOnlyStatements(known.actions)) await warehouse.run(statement);
   return { ...tally.counts, parked: rejects ? await settleRejections(warehouse, sql, complete) : 0 };
 }
@@ -92,6 +95,8 @@ interface SettleOptions {
 interface Known {
   readonly answers: Answers;
   readonly rejectedBefore: boolean;
+  /** Rows of the snapshot do not say when they were sent: an older version wrote them. */
+  readonly undated: boolean;
   /** Number of the last answer that has record ids of single identifiers. */
   readonly lastRecord: number | null;
   /** Which actions there are that only the snapshot learns. */
@@ -104,6 +109,7 @@ async function learn(warehouse: Warehouse, sql: SettleSql, complete: boolean): P
   return {
     answers: once ? (row['plain'] === true ? 'all accepted' : 'complete') : 'some',
     rejectedBefore: row['rejected_before'] === true,
+    undated: row['undated'] === true,
     lastRecord: row['last_record'] === null || row['last_record'] === undefined ? null : Number(row['last_record']),
     actions: new Set(PLAN_ONLY.filter((action) => row[`has_${action}`] === true)),
   };
@@ -173,7 +179,7 @@ class SettleSql {
       count(*) = 0 or ${this.#d.every("status = 'accepted' and record_id is null and created is null and record_created_at is null")} as plain,
       (select count(*) from ${this.#d.table(this.#t.changes)} where part <> 'free') as asked,
       exists (select 1 from ${this.#d.table(this.#t.rejections)} where ${this.#mine}) as rejected_before,
-      max(case when identifier_records is not null then lo end) as last_record${learned.map((action) => `,\n      exists (select 1 from ${TEMPORARY.actions} where action = '${action}') as has_${action}`).join('')}
+      ${this.#closing.sentDay === undefined ? '' : `exists (select 1 from ${this.#d.table(this.#t.snapshot)} where sent_day is null) as undated,\n      `}max(case when identifier_records is not null then lo end) as last_record${learned.map((action) => `,\n      exists (select 1 from ${TEMPORARY.actions} where action = '${action}') as has_${action}`).join('')}
     from ${answers} as answers`;
   }
 
@@ -318,7 +324,9 @@ from verdicts as v`;
       yield `update ${table} set departed = true where key in (select key from dinmo_left_behind)`;
     }
     const columns = 'fast, strong, dirty, departed, record_id, created, unsure_since, owner_key, run_id';
-    yield `insert into ${table} (key, key_hash, hash_mark, ${columns}) select key, ${this.#d.keyHash('key')}, ${this.#d.hashMark}, ${columns} from ${complete ? `(${this.#next(moves, complete)}) as next` : 'dinmo_next'}`;
+    const { sentDay } = this.#closing;
+    const [day, sent] = sentDay === undefined ? ['', ''] : [', sent_day', `, ${sentDay}`];
+    yield `insert into ${table} (key, key_hash, hash_mark, ${columns}${day}) select key, ${this.#d.keyHash('key')}, ${this.#d.hashMark}, ${columns}${sent} from ${complete ? `(${this.#next(moves, complete)}) as next` : 'dinmo_next'}`;
     if (verdicts.has('doubtful') || verdicts.has('moving'))
       yield `update ${table} set dirty = true where key in (select coalesce(previous_key, key) from ${SETTLED} where part <> 'owed' and verdict in ('doubtful', 'moving'))`;
   }
@@ -331,6 +339,11 @@ from verdicts as v`;
     return complete
       ? `(select s_key as key, s_created as created, s_record_id as record_id, s_unsure_since as unsure_since from ${TEMPORARY.actions} where s_key is not null and action in ('insert', 'update', 'rekey', 'moved', 'delete'))`
       : `(select key, created, record_id, unsure_since from ${this.#d.table(this.#t.snapshot)})`;
+  }
+
+  /** Rows of which nobody knows count as sent today. */
+  dated(): string {
+    return `update ${this.#d.table(this.#t.snapshot)} set sent_day = ${this.#closing.sentDay ?? 'null'} where sent_day is null`;
   }
 
   /** An owed identifier is nobody's debt once a member whose add was acknowledged holds it. */

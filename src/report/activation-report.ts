@@ -25,6 +25,8 @@ export interface ActivationReport {
   readonly reason: string | null;
   /** Rows that are not sent for lack of consent, where consent is asked for. Else it is left out. */
   readonly withheld?: number;
+  /** Of the planned: unchanged members that are sent again because their membership would end soon. Where there are none it is left out. */
+  readonly refreshed?: number;
   /** `plan`, where the warehouse bills by what it reads: bytes that one look at the rows of the activation would read. Else it is left out. */
   readonly bytes?: number;
   /** `plan --remote`: what the platform says of the first changes. Else it is left out. */

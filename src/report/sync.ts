@@ -85,7 +85,12 @@ function notesOf(activation: ActivationReport, detail: ActivationDetail | undefi
     const count = activation[outcome] ?? 0;
     return count > 0 ? [`${formatCount(count)} ${outcome}`] : [];
   });
-  const counts = [...outcomes, ...invalidNote(activation, detail), ...withheldNote(activation), ...detailNotes(detail)];
+  const counts = [
+    ...outcomes,
+    ...invalidNote(activation, detail),
+    ...consentAndRenewal(activation),
+    ...detailNotes(detail),
+  ];
   return [
     ...(counts.length === 0 ? [] : [counts.join(' · ')]),
     ...(activation.bytes === undefined ? [] : [`its rows are ${formatBytes(activation.bytes)} to read`]),
@@ -106,8 +111,11 @@ function invalidNote(activation: ActivationReport, detail: ActivationDetail | un
   return [`${formatCount(activation.invalid ?? 0)} invalid${why === '' ? '' : ` (${why})`}`];
 }
 
-function withheldNote({ withheld = 0 }: ActivationReport): readonly string[] {
-  return withheld === 0 ? [] : [`${formatCount(withheld)} held back for lack of consent`];
+function consentAndRenewal({ withheld = 0, refreshed = 0 }: ActivationReport): readonly string[] {
+  return [
+    ...(withheld === 0 ? [] : [`${formatCount(withheld)} held back for lack of consent`]),
+    ...(refreshed === 0 ? [] : [`${formatCount(refreshed)} unchanged, renewed before the membership ends`]),
+  ];
 }
 
 function detailNotes(detail: ActivationDetail | undefined): readonly string[] {
@@ -160,6 +168,7 @@ export function syncJson(report: Pick<SyncReport, 'activations' | 'error' | 'due
       unchanged: activation.unchanged,
       reason: activation.reason,
       ...(activation.withheld === undefined ? {} : { withheld: activation.withheld }),
+      ...(activation.refreshed === undefined ? {} : { refreshed: activation.refreshed }),
       ...(activation.bytes === undefined ? {} : { bytes: activation.bytes }),
       ...(activation.remote === undefined ? {} : { remote: activation.remote }),
     })),

@@ -12,7 +12,8 @@ import { collectCandidates } from '../../src/diff/candidates.ts';
 import type { DeliveryPlan } from '../../src/diff/delivery-plan.ts';
 import type { DiffJob, Overrides, Source } from '../../src/diff/job.ts';
 import { planAlone, planDelivery } from '../../src/diff/plan.ts';
-import { type StateSchema, stateTables, tableSuffix } from '../../src/diff/state-tables.ts';
+import { dayOf, renewalOf } from '../../src/diff/renewal.ts';
+import { SENT_DAY, type StateSchema, stateTables, tableSuffix } from '../../src/diff/state-tables.ts';
 import type { ServiceFacts } from '../../src/knowledge/service-facts.ts';
 import { silentLogger } from '../../src/log.ts';
 import { closeRun, findUnfinished, recover, tablesForPlan } from '../../src/pipeline/close-run.ts';
@@ -63,6 +64,8 @@ export interface SyncSettings {
 export interface BenchActivation extends SyncSettings {
   readonly id: string;
   readonly facts: ServiceFacts;
+  /** Settings of the destination that the engine itself looks at. */
+  readonly config?: Readonly<Record<string, unknown>>;
   readonly source: Source;
   readonly normaliser?: Normaliser;
   readonly validate?: Service['validate'];
@@ -160,6 +163,7 @@ export class EngineBench {
       await this.#introduce(ledger, activation);
       this.#known.add(activation.id);
     }
+    if (activation.facts.memberships !== undefined) await ledger.addMissing(tables.snapshot, SENT_DAY);
     const lease = await Lease.acquire({
       ledger,
       activationId: activation.id,
@@ -198,6 +202,7 @@ export class EngineBench {
       attempts: activation.attempts ?? 5,
       matchesPeople: activation.facts.identifiers !== null,
       ...(activation.facts.jobs === undefined ? {} : { takesJobs: true }),
+      ...(activation.facts.memberships === undefined ? {} : { sentDay: dayOf(this.clock.now()) }),
     };
     const collected = await warehouse.transaction(() => collectCandidates(warehouse, job));
     const plan = await warehouse.transaction(async () => {
@@ -320,6 +325,8 @@ export class EngineBench {
           `select activation_id from ${ledger.sql('activations')} where activation_id <> ${ledger.text(activation.id)} order by 1`,
         )
       : [];
+    const renewal = renewalOf(activation.facts, activation.config ?? {}, this.clock.now());
+    const isDated = renewal !== null && (await ledger.hasColumn(tables.snapshot, SENT_DAY.name));
     const theirs = others.map((row) => stateTables(SCHEMA, tableSuffix(String(row['activation_id']))));
     return {
       activationId: activation.id,
@@ -335,6 +342,7 @@ export class EngineBench {
       overrides: activation.overrides ?? { allowDeletes: false, allowEmpty: false, allowKeyChurn: false },
       eventsFrom: activation.eventsFrom ?? null,
       deleteExisting: activation.deleteExisting ?? false,
+      ...(isDated ? { renewal } : {}),
       tables,
       rejections,
       otherSnapshots: theirs.map(({ snapshot }) => snapshot).filter(({ name }) => existing.has(name)),

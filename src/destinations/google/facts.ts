@@ -178,7 +178,13 @@ const audiences: ServiceFacts = {
   memberships: { daysMax: MEMBERSHIP_DAYS_MAX, setting: 'membership_days' },
   destinationKey: null,
   recordIds: false,
-  fields: { known: CONSENT_FIELDS, open: false },
+  fields: {
+    known: CONSENT_FIELDS.map((field) => ({
+      ...field,
+      requiredWhere: [{ setting: `consent_${field.name}`, is: [] }],
+    })),
+    open: false,
+  },
   defaultMapping: 'identifiers',
   audience: { renamable: true },
   eventAgeDaysMax: null,

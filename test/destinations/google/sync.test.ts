@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ServiceKind } from '../../../src/artifacts/annotation.ts';
+import type { ServiceContext } from '../../../src/destinations/destination.ts';
 import { eventId } from '../../../src/destinations/event-id.ts';
 import { audienceNormaliser } from '../../../src/destinations/google/normalise.ts';
 import { findService } from '../../../src/destinations/registry.ts';
 import type { Source } from '../../../src/diff/job.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/start.ts';
-import { type BenchActivation, Death, EngineBench } from '../../pipeline/engine-bench.ts';
+import { type BenchActivation, Death, EngineBench, type Synced } from '../../pipeline/engine-bench.ts';
 import { people, Shop } from '../../rules/shop.ts';
 import { makeBatch, makeRow } from '../rows.ts';
 import { AUDIENCE, CONVERSION, World } from './world.ts';
@@ -34,17 +35,17 @@ class Activation {
     this.world.notReadyCalls = 1;
   }
 
-  async sync(change: Partial<BenchActivation> & { readonly replace?: string } = {}): Promise<void> {
+  async sync(change: Partial<BenchActivation> & { readonly replace?: string } = {}): Promise<Synced> {
     const { facts, normaliser, validate } = await findService('google', this.service);
     const base = this.service === 'events' ? CONVERSION : AUDIENCE;
     const { replace = 'delta', ...settings } = change;
-    const config = { ...base, replace };
+    const config = { ...base, replace, ...settings.config } as ServiceContext['config']; // a test’s own
     const session = await this.world.open(this.service, {
       ...{ config, audienceId: this.#audienceId, mode: change.mode ?? facts.defaultMode, activation: 'all.google' },
     });
     this.#audienceId = session.audienceId;
     const eventTime = { name: 'event_time', sql: 't', dataType: 'TIMESTAMP' };
-    await this.bench.sync({
+    return await this.bench.sync({
       ...{ id: 'all.google', facts: { ...facts, limits: { ...facts.limits, rowsPerRequestMax: 4 } } },
       source: this.service === 'events' ? { ...SOURCE, eventTime } : SOURCE,
       ...(normaliser === null ? {} : { normaliser }),
@@ -127,6 +128,85 @@ describe('killed at any moment, with jobs that take their time, and run again', 
     await activation.sync({ mode: 'full', replace: 'watermark' });
     expect(world.held()).toEqual([...members(1).values()].map(hashOf).sort());
     await bench.close();
+  });
+});
+
+describe('memberships of 60 days', () => {
+  const DAY_MS = 86_400_000;
+  const config = { membership_days: 60 };
+  const SNAPSHOT = '"DELTA"."snapshot_all_google_6264c737"';
+  const crowd = new Map(Array.from({ length: 40 }, (_, index) => [index + 1, `p${index + 1}@shop.example`]));
+  const everybody = [...crowd.values()].map(hashOf).sort();
+
+  /** Members by now: Google looks at its clock when it is asked for something. */
+  async function held({ world }: Activation): Promise<readonly string[]> {
+    await world.open('audiences');
+    return world.held();
+  }
+
+  /** A list after its first sync, and time that passes. */
+  async function begin(): Promise<{ readonly list: Activation; readonly wait: (days: number) => Promise<void> }> {
+    const list = new Activation('audiences');
+    await list.hold(crowd);
+    await list.sync({ config });
+    return { list, wait: (days) => list.bench.clock.sleep(days * DAY_MS) };
+  }
+
+  it('are renewed before they end, not all on one day, and nothing else is sent', async () => {
+    const { list, wait } = await begin();
+    await wait(30);
+    expect((await list.sync({ config })).plan).toMatchObject({ refreshed: 0, changes: 0, unchanged: 40 });
+    const refreshed: number[] = [];
+    await wait(18);
+    for (let day = 48; day <= 117; day += 3) {
+      if (day > 60 && day < 99) {
+        await wait(3);
+        continue;
+      }
+      const { plan, counts } = await list.sync({ config });
+      refreshed.push(plan.refreshed);
+      expect(plan.planned).toEqual({ insert: 0, update: plan.refreshed, delete: 0 });
+      expect(counts?.accepted.update).toBe(plan.refreshed);
+      expect(plan.unchanged).toBe(40 - plan.refreshed);
+      expect(await held(list)).toEqual(everybody);
+      await wait(3);
+      expect(await held(list)).toEqual(everybody);
+    }
+    // Each of them once in each of two rounds.
+    expect(refreshed[0]).toBe(0);
+    expect(Math.max(...refreshed)).toBeLessThan(40);
+    expect(refreshed.reduce((sum, some) => sum + some)).toBe(80);
+    await list.bench.close();
+  });
+
+  it('of a snapshot that does not say when they were sent count from the day of the upgrade', async () => {
+    const { list, wait } = await begin();
+    await list.bench.run(`alter table ${SNAPSHOT} drop column sent_day`);
+    await wait(20);
+    expect((await list.sync({ config })).plan).toMatchObject({ refreshed: 0, changes: 0 });
+    await wait(37);
+    expect((await list.sync({ config })).plan.refreshed).toBe(0);
+    await wait(20);
+    expect((await list.sync({ config })).plan.refreshed).toBe(40);
+    await list.bench.close();
+  });
+
+  it('are renewed as inserts where no update is allowed; who comes back after the end is sent again', async () => {
+    const { list, wait } = await begin();
+    await wait(57);
+    const inserting = await list.sync({ config, operations: ['insert'] });
+    expect(inserting.plan).toMatchObject({ refreshed: 40, planned: { insert: 40, update: 0 } });
+    const few = new Map([...crowd].slice(1));
+    await list.hold(few);
+    await list.sync({ config, operations: ['insert', 'update'] });
+    await wait(57);
+    await list.sync({ config, operations: ['insert', 'update'] });
+    await wait(10);
+    expect(await held(list)).toHaveLength(39);
+    await list.hold(crowd);
+    await list.sync({ config, operations: ['insert', 'update'] });
+    expect(await held(list)).toEqual(everybody);
+    await list.bench.close();
   });
 });
 
