@@ -296,6 +296,8 @@ export const STATE_TEXTS = {
   'identifiers_<activation>':
     'Identifiers as they were sent (hashed where the platform wants hashes), which a later removal needs. `owed`: still on the platform, claimed by no row.',
   'changes_<activation>': 'The frozen changes of one run; gone at settlement.',
+  'copy_<time, host and process>':
+    'The rows of a segment that several activations of a running command read, with the columns that they need: made for the first of them, dropped after the last was planned. Where the process was killed before, the next command on the same machine drops it, after six hours any other (BigQuery drops it by itself then). On DuckDB it is in memory and never in the file.',
   'change_identifiers_<activation>':
     'Identifiers of those changes: of members that are sent (`new`), and those that a removal carries (`carried`); gone at settlement.',
 };

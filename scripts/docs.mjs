@@ -114,6 +114,7 @@ function tablesPage() {
     state('identifiers_<activation>', IDENTIFIER_COLUMNS),
     state('changes_<activation>', CHANGE_COLUMNS),
     state('change_identifiers_<activation>', CHANGE_IDENTIFIER_COLUMNS),
+    `### copy_<time, host and process>\n\n${STATE_TEXTS['copy_<time, host and process>'] ?? ''}`,
   ].join('\n\n');
 }
 

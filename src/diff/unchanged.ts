@@ -29,6 +29,7 @@ export interface SegmentState {
  */
 export async function readSegment(warehouse: Warehouse, job: DiffJob): Promise<SegmentState> {
   const { state } = warehouse;
+  const isSteady = state.steadyReads || job.source.steady === true;
   const snapshot = state.table(job.tables.snapshot);
   // Flags are nearly always the same in every row: asked one by one, they are answered without reading the rows.
   const any = (condition: string): string => `exists (select 1 from ${snapshot} where ${condition})`;
@@ -50,9 +51,9 @@ export async function readSegment(warehouse: Warehouse, job: DiffJob): Promise<S
     );
     const rows = Number(seen['row_count']);
     const unchanged = rows === snapshotRows && seen['digest'] === held['digest'];
-    if (unchanged || state.steadyReads) return { ...known, rows, unchanged };
+    if (unchanged || isSteady) return { ...known, rows, unchanged };
   }
-  const still = state.steadyReads ? job : await copySegment(warehouse, job);
+  const still = isSteady ? job : await copySegment(warehouse, job);
   const eligible = new CurrentRows(state, still).eligible();
   const [seen = {}] = await warehouse.query(`select count(*) as row_count from (${eligible}) as src`);
   return { ...known, job: still, rows: Number(seen['row_count']), unchanged: false };

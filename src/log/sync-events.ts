@@ -77,6 +77,25 @@ export const ACTIVATION_EVENTS: readonly LogEventDoc[] = [
     rare: true,
   },
   {
+    event: 'segment.copied',
+    level: 'info',
+    keys: {
+      segment: 'the segment that was copied',
+      entity: 'or the entity',
+      activations: 'that are planned from the copy',
+      columns: 'columns that one of them needs',
+      duration_ms: DURATION,
+    },
+    meaning: 'What several activations of the command read was read once.',
+  },
+  {
+    event: 'segment.not_copied',
+    level: 'warn',
+    keys: { segment: 'the segment', entity: 'or the entity', code: CODE, reason: 'what the warehouse says' },
+    meaning: 'It could not be read once: each activation reads it for itself, which takes longer.',
+    rare: true,
+  },
+  {
     event: 'person.forgotten',
     level: 'info',
     keys: {

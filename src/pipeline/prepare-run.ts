@@ -187,6 +187,8 @@ export interface JobInput {
   readonly runId: string;
   readonly tables: StateTables;
   readonly rejections: TableName | null;
+  /** Where its rows are read; null or left out: from the view itself. */
+  readonly copied?: Source | null;
 }
 
 /** The diff's view of the activation; asks the warehouse for the types of its rows. */
@@ -194,7 +196,7 @@ export async function buildJob(input: JobInput): Promise<DiffJob> {
   const { context, options, prepared } = input;
   const { activation, service, endpoint } = prepared;
   const clock = clockOf(context.options);
-  const source = prepared.source ?? (await sourceOf(input));
+  const source = prepared.source ?? input.copied ?? (await sourceOf(input));
   const renewal = await renewalFor(input, clock.now());
   return {
     activationId: activation.id,
@@ -208,7 +210,7 @@ export async function buildJob(input: JobInput): Promise<DiffJob> {
     preparer: createPreparer(service, endpoint.config, clock),
     guards: activation.guards,
     overrides: overridesOf(options),
-    eventsFrom: eventsFrom(prepared, source, clock.now()),
+    eventsFrom: source.eventTime === null ? null : eventsFrom(prepared, clock.now()),
     deleteExisting: endpoint.config['delete_existing'] === true,
     tables: input.tables,
     rejections: input.rejections,
@@ -241,9 +243,8 @@ export function overridesOf(options: SyncOptions): Overrides {
 }
 
 /** The oldest instant of events that are still sent: the later of `since` and the look-back, which defaults to the platform's age limit. */
-function eventsFrom({ activation, service, state }: Prepared, source: Source, nowMs: number): string | null {
-  if (source.eventTime === null || (activation.mode !== 'incremental' && service.facts.service !== 'events'))
-    return null;
+export function eventsFrom({ activation, service, state }: Prepared, nowMs: number): string | null {
+  if (activation.mode !== 'incremental' && service.facts.service !== 'events') return null;
   const limits: number[] = [];
   if (activation.since === 'first_sync') limits.push(state?.firstSyncedAt ? Date.parse(state.firstSyncedAt) : nowMs);
   else if (activation.since !== null) limits.push(Date.parse(activation.since));

@@ -18,7 +18,8 @@ import type { Equipment } from './execute.ts';
 import { staleViews } from './generate.ts';
 import { untilInterrupted } from './interruption.ts';
 import { lanesOf, takeLanes } from './lanes.ts';
-import { type CommandOptions, clockOf, loggerOf } from './options.ts';
+import { type CommandOptions, clockOf, loggerOf, type SyncOptions } from './options.ts';
+import { SegmentCopies } from './segment-copies.ts';
 import { findOrphans, openStorage, type Storage, viewStorage } from './storage.ts';
 import { type ActivationResult, failedResult, plainResult } from './verdict.ts';
 
@@ -42,6 +43,8 @@ export interface Conduct {
   readonly access: 'read' | 'write';
   /** Accounts that are taken side by side; the activations of one account come one after another. Left out: 1. */
   readonly threads?: number;
+  /** What they read in common is read once; the options say which of them are planned. Left out: each reads for itself. */
+  readonly sharing?: SyncOptions;
   /** Called before the warehouse is opened; throws DinmoError to stop the command. */
   readonly allow: (context: Context) => void;
   /** Which of the selected activations are taken, after a look at the state. Left out: all. */
@@ -115,8 +118,25 @@ export async function conduct(given: Conduct): Promise<SyncReport> {
   }
 }
 
-/** All of them, side by side where the command may. */
+/** All of them, from one copy of what several of them read. */
 async function takeAll(
+  input: Conduct,
+  bench: Bench,
+  activations: readonly Activation[],
+): Promise<readonly ActivationResult[]> {
+  if (input.sharing === undefined) return await takeEach(input, bench, activations);
+  const { context, storage, dialect } = bench;
+  const options = { ...input.sharing, ...loggerFrom(bench) };
+  const copies = new SegmentCopies({ context, storage, dialect, options, activations });
+  try {
+    return await takeEach(input, { ...bench, equipment: { ...bench.equipment, copies } }, activations);
+  } finally {
+    await copies.close(bench.warehouse);
+  }
+}
+
+/** Side by side where the command may. */
+async function takeEach(
   input: Conduct,
   bench: Bench,
   activations: readonly Activation[],
@@ -146,6 +166,7 @@ async function one(input: Conduct, bench: Bench, activation: Activation): Promis
   const logger = tellStarted(loggerOf(bench.context.options), activation, lastSuccessAt);
   const context = { ...bench.context, options: { ...bench.context.options, logger } };
   const result = await attempt(input, { ...bench, context }, activation);
+  await bench.equipment.copies?.release(activation, bench.warehouse);
   const nowMs = clockOf(context.options).now();
   tellFinished(logger, result, { lastSuccessAt, nowMs, durationMs: passed() });
   return result;

@@ -1,12 +1,44 @@
+import { type Collected, collectCandidates } from '../diff/candidates.ts';
 import { type DeliveryPlan, invalidRows, NO_OPERATIONS } from '../diff/delivery-plan.ts';
-import type { DiffJob } from '../diff/job.ts';
+import type { DiffJob, Source } from '../diff/job.ts';
+import { DinmoError } from '../errors.ts';
 import type { TableName } from '../warehouse/warehouse.ts';
 import { operationColumns } from './close-run.ts';
 import { buildJob, type Prepared } from './prepare-run.ts';
 import type { SyncRun } from './sync-run.ts';
 
+/**
+ * What differs from the snapshot, and the job that it was computed for. Where other activations of the command read the same rows, so
+ * does this one; where those cannot be had, it reads the view as if it were alone. Throws DinmoError of kind `warehouse`.
+ */
+export async function collect(
+  run: SyncRun,
+  prepared: Prepared,
+  runId: string,
+): Promise<{ readonly job: DiffJob; readonly collected: Collected }> {
+  const { ledger } = run.storage;
+  const compare = async (copied: Source | null): Promise<{ readonly job: DiffJob; readonly collected: Collected }> => {
+    const job = await jobOf(run, prepared, { runId, copied });
+    return { job, collected: await ledger.transaction(() => collectCandidates(ledger.warehouse, job)) };
+  };
+  const copies = isAskedByName(run) ? undefined : run.equipment.copies;
+  const copied = (await copies?.sourceOf(prepared, ledger.warehouse)) ?? null;
+  if (copies === undefined || copied === null) return await compare(null);
+  try {
+    return await compare(copied);
+  } catch (thrown) {
+    if (!(thrown instanceof DinmoError) || run.options.signal?.aborted) throw thrown;
+    copies.giveUp(prepared.activation, thrown);
+    return await compare(null);
+  }
+}
+
 /** The diff's view of an activation in this run. */
-export async function jobOf(run: SyncRun, prepared: Prepared, runId: string): Promise<DiffJob> {
+export async function jobOf(
+  run: SyncRun,
+  prepared: Prepared,
+  { runId, copied = null }: { readonly runId: string; readonly copied?: Source | null },
+): Promise<DiffJob> {
   const { ledger } = run.storage;
   const job = await buildJob({
     context: run.context,
@@ -18,6 +50,7 @@ export async function jobOf(run: SyncRun, prepared: Prepared, runId: string): Pr
     runId,
     tables: prepared.tables,
     rejections: ledger.table('rejections'),
+    copied,
   });
   const { forgetting } = run;
   if (!isAskedByName(run)) return job;

@@ -2,18 +2,19 @@ import type { Service } from '../destinations/destination.ts';
 import type { Source, SourceField, SourceIdentifier } from '../diff/job.ts';
 import { destinationKeyField } from '../knowledge/mapping.ts';
 import type { Activation, Entity, MappedField, Segment } from '../knowledge/store.ts';
-import { compileProjection } from '../segment/compile-projection.ts';
+import { compileProjection, type ProjectedColumn } from '../segment/compile-projection.ts';
 import type { SqlTarget } from '../segment/target.ts';
 import type { SqlDialect } from '../warehouse/dialect.ts';
 import type { TypedExpression } from '../warehouse/state-dialect.ts';
 import type { Warehouse } from '../warehouse/warehouse.ts';
 import type { Context } from './context.ts';
 
-interface Column {
-  readonly alias: string;
-  readonly source:
-    | { readonly kind: 'column'; readonly path: readonly string[] }
-    | { readonly kind: 'segment'; readonly segment: string };
+/** Rows of a segment or entity that were copied for several activations. */
+export interface CopiedRows {
+  /** The copy, as a FROM item. Held-out members are not in it. */
+  readonly from: string;
+  /** Its column that holds this of each row. */
+  columnOf(source: ProjectedColumn['source']): string;
 }
 
 /** What the source of an activation is made of. */
@@ -25,11 +26,18 @@ export interface SourceInput {
   readonly warehouse: Warehouse;
   readonly dialect: SqlDialect;
   readonly target: SqlTarget;
+  /** Where the rows are read; left out: from the view itself. */
+  readonly copy?: CopiedRows;
+}
+
+/** What is read of each row: the columns of the source, and whether it is in a segment that the destination never gets. */
+export function readOfEachRow(input: SourceInput): readonly ProjectedColumn['source'][] {
+  return [...sourceColumns(input).map(({ source }) => source), ...excludedSegments(input).map(membership)];
 }
 
 /**
- * The query that gives an activation's rows now: key, identifiers and mapped columns, held-out and excluded members left
- * out. Types are asked of the warehouse. Throws DinmoError of kind `warehouse` when a relation is missing.
+ * The query that gives an activation's rows now: key, identifiers and mapped columns; held-out and excluded members, and those
+ * without consent, are left out. Types are asked of the warehouse. Throws DinmoError of kind `warehouse` when a relation is missing.
  */
 export async function buildSource(input: SourceInput): Promise<Source> {
   const { activation, entity } = input;
@@ -50,6 +58,8 @@ export async function buildSource(input: SourceInput): Promise<Source> {
   });
   return {
     sql,
+    // Consent is asked of the entity itself, whenever it is asked.
+    ...(input.copy === undefined || activation.consent.length > 0 ? {} : { steady: true }),
     keys: entity.primaryKey.map((name, index) => typed(`k${index}`, name)),
     identifiers: activation.identifiers.map(({ path: _path, ...identifier }, index): SourceIdentifier => {
       const { kind, rank } = identifier;
@@ -66,15 +76,21 @@ export async function buildSource(input: SourceInput): Promise<Source> {
 }
 
 /** Rows of the segment, as `p`, less the held-out and excluded ones and those that do not meet further conditions. */
-function rowsOf(input: SourceInput, columns: readonly Column[], further: readonly string[]): string {
-  const { context, activation, dialect, target } = input;
+function rowsOf(input: SourceInput, columns: readonly ProjectedColumn[], further: readonly string[]): string {
+  const { context, activation, copy, dialect, target } = input;
+  if (copy !== undefined) {
+    const selected = columns.map(({ alias, source }) => `c.${copy.columnOf(source)} as ${alias}`);
+    const out = excludedSegments(input).map((name) => `not c.${copy.columnOf(membership(name))}`);
+    const rows = `select ${selected.join(', ')} from ${copy.from} as c${out.length === 0 ? '' : ` where ${out.join(' and ')}`}`;
+    return further.length === 0 ? rows : `select p.* from (\n${rows}\n) as p${whereAll(further)}`;
+  }
   const { sql } = compileProjection(context.store, { from: activation.parent, columns }, dialect, target);
   return `select p.* from (\n${sql}\n) as p${whereAll([...leaveOut(input), ...further])}`;
 }
 
 /** Columns by which rows are left out: `k0` … are the key, `c0` … the consent. */
-function keyAndConsent({ activation, entity }: Pick<SourceInput, 'activation' | 'entity'>): readonly Column[] {
-  const column = (alias: string, path: readonly string[]): Column => ({
+function keyAndConsent({ activation, entity }: Pick<SourceInput, 'activation' | 'entity'>): readonly ProjectedColumn[] {
+  const column = (alias: string, path: readonly string[]): ProjectedColumn => ({
     alias,
     source: { kind: 'column', path },
   });
@@ -109,9 +125,12 @@ function whereAll(conditions: readonly string[]): string {
   return conditions.length === 0 ? '' : `\nwhere ${conditions.join('\n  and ')}`;
 }
 
+function membership(segment: string): ProjectedColumn['source'] {
+  return { kind: 'segment', segment };
+}
 
-function sourceColumns({ activation, entity }: SourceInput): readonly Column[] {
-  const columns: Column[] = [...keyAndConsent({ activation, entity })];
+function sourceColumns({ activation, entity }: SourceInput): readonly ProjectedColumn[] {
+  const columns: ProjectedColumn[] = [...keyAndConsent({ activation, entity })];
   activation.identifiers.forEach(({ path }, index) => {
     columns.push({ alias: `i${index}`, source: { kind: 'column', path } });
   });
@@ -122,12 +141,17 @@ function sourceColumns({ activation, entity }: SourceInput): readonly Column[] {
   return columns;
 }
 
-/** Members that the destination never gets: the held-out ones of the segment, and those of excluded segments. */
-function leaveOut({ context, activation, entity, target, warehouse }: SourceInput): readonly string[] {
-  const { store } = context;
-  const destination = store.destinations.get(activation.destination);
-  const segment: Segment | undefined =
-    activation.parent.kind === 'segment' ? store.segments.get(activation.parent.name) : undefined;
+/** Segments of the activation's entity that its destination never gets. */
+function excludedSegments({ context: { store }, activation, entity }: SourceInput): readonly string[] {
+  const names = store.destinations.get(activation.destination)?.exclude ?? [];
+  return names.filter((name) => store.segments.get(name)?.entity === entity.name);
+}
+
+/** Conditions that leave out members that the destination never gets: the held-out ones of the segment, and those of excluded segments. */
+function leaveOut(input: SourceInput): readonly string[] {
+  const { context, activation, entity, target, warehouse } = input;
+  const { parent } = activation;
+  const segment: Segment | undefined = parent.kind === 'segment' ? context.store.segments.get(parent.name) : undefined;
   const conditions: string[] = [];
   const same = entity.primaryKey
     .map((name, index) => `x.${warehouse.state.identifier(name)} = p.k${index}`)
@@ -136,10 +160,8 @@ function leaveOut({ context, activation, entity, target, warehouse }: SourceInpu
     conditions.push(
       `not exists (select 1 from ${target.segment(segment.name)} as x where ${same} and x.dinmo_holdout)`,
     );
-  for (const name of destination?.exclude ?? []) {
-    if (store.segments.get(name)?.entity === entity.name)
-      conditions.push(`not exists (select 1 from ${target.segment(name)} as x where ${same})`);
-  }
+  for (const name of excludedSegments(input))
+    conditions.push(`not exists (select 1 from ${target.segment(name)} as x where ${same})`);
   return conditions;
 }
 

@@ -4,10 +4,12 @@ import { SHARED_TABLES, type StateSchema, stateTables } from '../diff/state-tabl
 import { DinmoError } from '../errors.ts';
 import type { Activation, KnowledgeStore } from '../knowledge/store.ts';
 import { DELTA_STORAGE_MODEL, findGenerated } from '../models/names.ts';
+import { systemProcesses } from '../record/lease.ts';
 import { type ActivationState, Ledger, readActivationStates } from '../record/ledger.ts';
+import { abandonedTables } from '../record/passing-tables.ts';
 import type { Warehouse } from '../warehouse/warehouse.ts';
 import type { Context } from './context.ts';
-import { loggerOf } from './options.ts';
+import { clockOf, loggerOf } from './options.ts';
 
 /** Where the ledger lives: read back from the manifest; with --sandbox beside it. Throws DinmoError `not-generated`. */
 export function storageSchema(context: Context): StateSchema {
@@ -44,6 +46,9 @@ export async function openStorage(context: Context, warehouse: Warehouse, instan
   if (instance !== null) await dropOtherInstance(ledger, instance);
   else await warnOfOtherStorage(context, ledger);
   const existing = await ledger.create();
+  const abandoned = abandonedTables(existing, systemProcesses, clockOf(context.options).now());
+  for (const name of abandoned)
+    await warehouse.run(`drop table if exists ${warehouse.state.table({ ...ledger.schema, name })}`);
   if (instance !== null && (await readFact(ledger, 'sandbox_instance')) === null)
     await ledger.insert('facts', { name: 'sandbox_instance', value: instance });
   const known = await rememberResults(context, ledger);

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { type DeliveryOutcome, JOB_OPEN } from '../delivery/deliver.ts';
-import { collectCandidates } from '../diff/candidates.ts';
 import type { DeliveryPlan } from '../diff/delivery-plan.ts';
 import type { DiffJob } from '../diff/job.ts';
 import { planDelivery } from '../diff/plan.ts';
@@ -20,7 +19,7 @@ import { askForJobs } from './open-jobs.ts';
 import { openSession } from './open-session.ts';
 import { clockOf, LOCK_TIMEOUT_MS, loggerOf } from './options.ts';
 import type { Prepared } from './prepare-run.ts';
-import { isAskedByName, jobOf, planColumns, runRow } from './run-job.ts';
+import { collect, isAskedByName, jobOf, planColumns, runRow } from './run-job.ts';
 import { newId } from './storage.ts';
 import type { SyncRun } from './sync-run.ts';
 import {
@@ -79,6 +78,7 @@ export async function syncActivation(command: SyncRun, prepared: Prepared): Prom
       return await begin(run, prepared, { runId, lease });
     };
     const begun = await inTurn(run, () => untilInterrupted(ledger.warehouse, run.options.signal, plan), lease);
+    await run.equipment.copies?.release(activation, ledger.warehouse);
     if (begun === null)
       return (await instead?.({ lease, runId })) ?? plainResult(activation, 'skipped', 'nothing to do', 0);
     if ('result' in begun) return begun.result;
@@ -110,7 +110,7 @@ async function areJobsOpen(
       stopping: options.signal ?? new AbortController().signal,
       journalFolder: journalFolder(run),
       open: async (changes) => {
-        const job = await jobOf(run, prepared, unfinished[0]?.runId ?? '');
+        const job = await jobOf(run, prepared, { runId: unfinished[0]?.runId ?? '' });
         const session = await openSession(run, prepared, { job, changes });
         if (session instanceof DinmoError) throw session;
         return { session, pacer: pacerOf({ options, prepared, equipment }) };
@@ -192,8 +192,7 @@ async function begin(
     ...(service.facts.memberships === undefined ? {} : { sentDay: dayOf(Date.parse(startedAt)) }),
   };
   const passed = stopwatch();
-  const job = await jobOf(run, prepared, runId);
-  const collected = await ledger.transaction(() => collectCandidates(ledger.warehouse, job));
+  const { job, collected } = await collect(run, prepared, runId);
   // What is written to a folder needs no client.
   if (!collected.unchanged && prepared.endpoint.config['path'] === undefined) run.equipment.http.load?.();
   return await ledger.transaction(async () => {

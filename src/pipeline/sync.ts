@@ -22,6 +22,7 @@ export async function syncActivations(options: SyncOptions): Promise<SyncReport>
     syncId,
     alerts: true,
     threads: options.threads ?? THREADS,
+    sharing: options,
     access: 'write',
     allow: (context) => requireTarget(context, 'sync'),
     ...(options.due === true ? { choose: chooseDue(options) } : {}),
@@ -37,6 +38,7 @@ export async function retryActivations(options: SyncOptions): Promise<SyncReport
     syncId,
     alerts: true,
     threads: options.threads ?? THREADS,
+    sharing: options,
     access: 'write',
     allow: (context) => requireTarget(context, 'retry'),
     before: async ({ storage }, selected) => {

@@ -74,6 +74,13 @@ export interface StateDialect {
   /** The same with numbered rows, which are read by their numbers later. */
   createNumbered(name: string, select: string): string;
   dropTemporary(name: string): string;
+  /**
+   * The schema of tables that the sessions of one command share and that end with it: within delta storage, or, where one process has the
+   * database to itself, in its memory, which it cannot leave behind.
+   */
+  passingPlace(storage: Omit<TableName, 'name'>): Omit<TableName, 'name'>;
+  /** The rows of a query as a table of that place: kept no longer than the warehouse can be told, never recovered. */
+  createPassing(table: TableName, select: string): string;
   /** The rows of a query with `seq`, their number from 1, by their columns `place` and `n`: rows without `n` in any order. */
   numbered(select: string): string;
   /** A query with `table_name` of each table in a schema, whose name is compared without case; empty where there is no such schema. */

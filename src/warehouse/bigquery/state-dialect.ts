@@ -80,6 +80,10 @@ from ${rows} as made join (select row_part, sum(part_rows) over (order by row_pa
 drop table ${rows}`;
   },
   dropTemporary: (name) => `drop table if exists ${bigqueryState.identifier(name)}`,
+  passingPlace: (storage) => storage,
+  // It goes by itself where a process ended before it could drop it.
+  createPassing: (table, select) =>
+    `create or replace table ${bigqueryState.table(table)} options (expiration_timestamp = timestamp_add(current_timestamp(), interval 6 hour)) as ${select}`,
   // A window over all rows is the work of one worker, whose memory tens of millions of them exceed: each stripe has a window of its own.
   numbered: (
     select,

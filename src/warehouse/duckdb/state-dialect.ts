@@ -13,6 +13,9 @@ const TYPES: Readonly<Record<StateType, string>> = {
   strong_hash: 'uhugeint',
 };
 
+/** A database in memory, beside the file. */
+const PASSING = 'dinmo_passing';
+
 /** DuckDB 1.x. `hash()` is not stable across versions, so it is only the fast fingerprint; `md5` over typed JSON is the lasting one. */
 export const duckdbState: StateDialect = {
   name: 'duckdb',
@@ -69,6 +72,10 @@ export const duckdbState: StateDialect = {
   },
   createTemporary: (name, select) => `create or replace temporary table ${duckdbState.identifier(name)} as ${select}`,
   dropTemporary: (name) => `drop table if exists temp.main.${duckdbState.identifier(name)}`,
+  // Seen by every connection of the process, spilled like a temporary table, and never in the file.
+  passingPlace: () => ({ database: PASSING, schema: 'main' }),
+  createPassing: (table, select) =>
+    `attach if not exists ':memory:' as ${PASSING}; ${duckdbState.createTable(table, select)}`,
   expandRanges: (from, columns) =>
     `select ${['unnest(generate_series(lo, hi)) as seq', ...columns].join(', ')} from ${from}`,
   minusSpan: (expression, amount, unit) => `(${expression} - interval '${amount} ${unit}')`,

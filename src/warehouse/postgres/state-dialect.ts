@@ -78,6 +78,12 @@ end $do$`;
   createNumbered: (name, select) =>
     `${postgresState.createTemporary(name, `select row_number() over () as stored_n, made.* from (${select}) as made`)}; create unique index on ${temporary(name)} (stored_n)`,
   dropTemporary: (name) => `drop table if exists ${temporary(name)}`,
+  passingPlace: (storage) => storage,
+  // Not logged: it is in no backup and on no replica.
+  createPassing: (table, select) => {
+    const name = postgresState.table(table);
+    return `create unlogged table ${name} as ${select}; analyze ${name}`;
+  },
   numbered: (select) =>
     `select row_number() over (order by place, n) as seq, arranged.* from (${select}) as arranged order by place, n`,
   tablesOf: ({ database, schema }) => {

@@ -83,6 +83,10 @@ export const snowflakeState: StateDialect = {
       `select row_number() over (order by 1) as dinmo_row, made.* from (${select}) as made`,
     ),
   dropTemporary: (name) => `drop table if exists ${snowflakeState.identifier(name)}`,
+  passingPlace: (storage) => storage,
+  // Without Time Travel and Fail-safe nobody gets it back once it was dropped.
+  createPassing: (table, select) =>
+    `create or replace transient table ${snowflakeState.table(table)} data_retention_time_in_days = 0 as ${select}`,
   numbered: (select) =>
     `select row_number() over (order by place, n) as seq, arranged.* from (${select}) as arranged order by seq`,
   tablesOf: ({ database, schema }) => {
