@@ -4,7 +4,7 @@ import type { Batch, BatchOutcome, Job, Receipt } from '../destination.ts';
 import type { MetaApi } from './api.ts';
 
 const HANDLE_MAX = 1_000;
-const FIRST_POLL_MS = 2_000;
+const FIRST_POLL_MS = 1_000;
 const HANDLE_PART = /^[\w-]{1,400}$/;
 
 const REFUSED = { code: 'item-refused', message: 'Meta refused the item' } as const;
