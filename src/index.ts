@@ -1,7 +1,7 @@
 /**
  * The public API of dbt-dinmo: what the command line does, as functions. Every function takes dbt's own options
  * (`CommandOptions`), answers with a value, and throws `DinmoError` for what a user can cause. Those that look at activations
- * one by one (plan, sync, retry, clear) do not throw it: it stands in their answer, beside what was computed by then.
+ * one by one (plan, sync, retry, clear, forget) do not throw it: it stands in their answer, beside what was computed by then.
  */
 
 export { serviceLookup } from './destinations/registry.ts';
@@ -21,6 +21,7 @@ export { clearActivation } from './pipeline/clear.ts';
 export { readCloudAccess, readWebhookSecret } from './pipeline/dbt-cloud/access.ts';
 export { listenerFolder } from './pipeline/dbt-cloud/artifacts.ts';
 export { examineProject } from './pipeline/doctor.ts';
+export { forgetPerson } from './pipeline/forget.ts';
 export { type GenerateOptions, generateModels, pruneModels } from './pipeline/generate.ts';
 export { explainGrants } from './pipeline/grants.ts';
 export { assessImpact, type ImpactOptions } from './pipeline/impact.ts';
@@ -29,6 +30,7 @@ export type {
   CleanOptions,
   ClearOptions,
   CommandOptions,
+  ForgetOptions,
   ProgressEvent,
   StatusOptions,
   SyncOptions,
@@ -40,6 +42,7 @@ export type { ActivateReport } from './report/activate-report.ts';
 export type { ActivationReport, ActivationStatus, SyncReport } from './report/activation-report.ts';
 export type { CleanReport, LeftBehind } from './report/clean-report.ts';
 export type { DoctorLine, DoctorReport } from './report/doctor-report.ts';
+export type { ForgetReport, ForgottenAt } from './report/forget-report.ts';
 export type { GenerateReport } from './report/generate-report.ts';
 export type { GrantsReport } from './report/grants-report.ts';
 export type { ImpactActivation, ImpactChange, ImpactReport, ImpactSegment } from './report/impact-report.ts';

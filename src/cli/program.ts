@@ -5,6 +5,7 @@ import { checkCommand } from './commands/check.ts';
 import { cleanCommand } from './commands/clean.ts';
 import { clearCommand } from './commands/clear.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { forgetCommand } from './commands/forget.ts';
 import { generateCommand } from './commands/generate.ts';
 import { impactCommand } from './commands/impact.ts';
 import { initCommand } from './commands/init.ts';
@@ -37,6 +38,7 @@ const COMMANDS: readonly ((shell: Shell, version: string) => Command)[] = [
   retryCommand,
   clearCommand,
   cleanCommand,
+  forgetCommand,
   activateCommand,
   doctorCommand,
   schemaCommand,

@@ -20,16 +20,23 @@ import { stateOf } from './storage.ts';
  * another activation still wants what it holds.
  */
 export async function prepareRemoval(bench: Bench, state: ActivationState): Promise<Prepared> {
+  const prepared = await prepareLeft(bench, state);
+  const { service, destination } = prepared;
+  if (!service.facts.operations.includes('delete')) throw cannotRemove(state, destination);
+  const wanted = await findWanting(bench, state);
+  if (wanted !== null) throw wanted;
+  return prepared;
+}
+
+/** The same, whether or not anything can be removed there. Throws DinmoError where its destination is gone or another one. */
+export async function prepareLeft(bench: Bench, state: ActivationState): Promise<Prepared> {
   const { context, storage } = bench;
   const destination = context.store.destinations.get(state.destination);
   if (!destination) throw destinationGone(state);
   const service = await findService(destination.platform, destination.service);
-  if (!service.facts.operations.includes('delete')) throw cannotRemove(state, destination);
   const endpoint = readEndpoint(context, destination, { service, secrets: 'needed' });
-  const activation = standIn(state, destination, service.facts.operations);
+  const activation = leftActivation(state, destination, service.facts.operations);
   requireSameDestination(activation, destination, state, endpoint);
-  const wanted = await findWanting(bench, state);
-  if (wanted !== null) throw wanted;
   const base = { activation, destination, service, endpoint, state, suffix: state.tableSuffix };
   return {
     ...base,
@@ -41,7 +48,12 @@ export async function prepareRemoval(bench: Bench, state: ActivationState): Prom
   };
 }
 
-function standIn(state: ActivationState, destination: Destination, operations: readonly Operation[]): Activation {
+/** What is known of an activation without a block, in the shape of one. */
+export function leftActivation(
+  state: ActivationState,
+  destination: Pick<Destination, 'name' | 'origin'>,
+  operations: readonly Operation[],
+): Activation {
   const [parent = '', name = ''] = state.activationId.split('.');
   return {
     ...{ id: state.activationId, name, parent: { kind: 'segment', name: parent }, entity: state.entity ?? '' },

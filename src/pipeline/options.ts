@@ -74,6 +74,18 @@ export interface ClearOptions extends CommandOptions {
   readonly yes: boolean;
 }
 
+/** Options of forget. */
+export interface ForgetOptions extends CommandOptions {
+  /** Name of the entity. */
+  readonly entity: string;
+  /** The person's primary key: as text, or of a composite key the text of a JSON object. */
+  readonly key: string;
+  /** Without it nothing is sent or changed: what is known is counted. */
+  readonly yes: boolean;
+  /** Records that were at a destination before us stay, and nobody's whole profile is erased. */
+  readonly keepExisting?: boolean;
+}
+
 /** The clock of a command: the system's unless stated. */
 export function clockOf(options: CommandOptions): Clock {
   return options.clock ?? systemClock;

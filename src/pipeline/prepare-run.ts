@@ -156,7 +156,12 @@ export function readsOf(context: Context, activation: Activation): readonly stri
   });
 }
 
-function entitiesOnTheWay({ store }: Context, from: string, path: readonly string[]): readonly string[] {
+/** The entities that a path walks over, its own and that of the last property left out. */
+export function entitiesOnTheWay(
+  { store }: Pick<Context, 'store'>,
+  from: string,
+  path: readonly string[],
+): readonly string[] {
   const entities: string[] = [];
   let entity = store.entities.get(from);
   for (const step of path.slice(0, -1)) {

@@ -56,7 +56,7 @@ export interface Conduct {
 /** The activations that a command takes, and what the others wait for. */
 export interface Choice {
   readonly activations: readonly Activation[];
-  readonly due: DueReport;
+  readonly due?: DueReport;
 }
 
 /**
@@ -93,13 +93,13 @@ export async function conduct(given: Conduct): Promise<SyncReport> {
       if (instance !== null) await furnishSandbox(context, http);
       const bench: Bench = { context, warehouse, storage, dialect, equipment: { http, pacers: new Map() } };
       await input.before?.(bench, selected);
-      const chosen = (await input.choose?.(bench, selected)) ?? { activations: selected };
+      const chosen: Choice = (await input.choose?.(bench, selected)) ?? { activations: selected };
       results.push(...(await takeAll(input, bench, chosen.activations)));
       const { ledger } = storage;
       if (input.alerts === true) await alertResults(context, { ledger, results, syncId: input.syncId ?? null });
       // What was left behind is an aside: that it cannot be counted does not change what became of the rest.
       const report = reportOf(results, await findOrphans(storage, context.store).catch(() => []));
-      return 'due' in chosen ? { ...report, due: chosen.due } : report;
+      return chosen.due !== undefined ? { ...report, due: chosen.due } : report;
     } finally {
       await http.close();
       await warehouse.close();

@@ -276,7 +276,8 @@ async function send(
     const counts: SettledCounts = await closeRun(ledger, job.tables, closing, true);
     const result = settledResult({
       prepared,
-      plan,
+      // Who else is parked, or has left and stays, has nothing to do with it.
+      plan: run.forgetting === undefined ? plan : { ...plan, parked: 0, staying: 0 },
       counts,
       outcome,
       durationMs: Date.parse(finishedAt) - Date.parse(startedAt),
