@@ -86,7 +86,7 @@ describe('the registry of platforms', () => {
       fix: 'Did you mean hubspot?',
     });
     await expect(loadPlatform('constructor')).rejects.toMatchObject({ code: 'unknown-platform' });
-    await expect(findService('meta', 'objects')).rejects.toMatchObject({ code: 'unknown-service' });
-    expect(serviceLookup().facts('meta', 'objects')).toBeNull();
+    await expect(findService('slack', 'objects')).rejects.toMatchObject({ code: 'unknown-service' });
+    expect(serviceLookup().facts('slack', 'objects')).toBeNull();
   });
 });
