@@ -7,7 +7,7 @@ import type { Clock } from '../../src/clock.ts';
 import type { DeliveryStop } from '../../src/delivery/deliver.ts';
 import { unknownJob } from '../../src/delivery/jobs.ts';
 import { Pacer } from '../../src/delivery/pace.ts';
-import type { Normaliser, Service, Session } from '../../src/destinations/destination.ts';
+import type { Normaliser, Service, ServiceContext, Session } from '../../src/destinations/destination.ts';
 import { collectCandidates } from '../../src/diff/candidates.ts';
 import type { DeliveryPlan } from '../../src/diff/delivery-plan.ts';
 import type { DiffJob, Overrides, Source } from '../../src/diff/job.ts';
@@ -337,7 +337,7 @@ export class EngineBench {
       operations: activation.operations ?? activation.facts.defaultOperations,
       facts: activation.facts,
       source: inWordsOf(ledger.warehouse.state.name, activation.source),
-      preparer: createPreparer(serviceOf(activation), {}, this.clock),
+      preparer: createPreparer(serviceOf(activation), (activation.config ?? {}) as ServiceContext['config'], this.clock),
       guards: { ...NO_GUARDS, ...activation.guards },
       overrides: activation.overrides ?? { allowDeletes: false, allowEmpty: false, allowKeyChurn: false },
       eventsFrom: activation.eventsFrom ?? null,

@@ -1,8 +1,15 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { BatchOutcome } from '../../src/destinations/destination.ts';
+import type { BatchOutcome, Normaliser } from '../../src/destinations/destination.ts';
 import { tableSuffix } from '../../src/diff/state-tables.ts';
-import { Death, type SyncSettings } from '../pipeline/engine-bench.ts';
-import { type AudienceSettings, audienceFacts, EngineWorld, hashed, type Member } from '../pipeline/engine-world.ts';
+import { Death, type Synced, type SyncSettings } from '../pipeline/engine-bench.ts';
+import {
+  type AudienceSettings,
+  audienceFacts,
+  EngineWorld,
+  hashed,
+  type Member,
+  normalise,
+} from '../pipeline/engine-world.ts';
 
 const SUFFIX = tableSuffix('vip.list');
 
@@ -146,6 +153,54 @@ describe('another normaliser', () => {
     await world.hold([]);
     await world.sync();
     await expectSettled({});
+  });
+});
+
+describe('what a column is said to hold', () => {
+  const identifiers = { matching: ['email', 'phone'], hints: [], hashed: ['email'] } as const;
+  const facts = { ...audienceFacts, identifiers };
+  const numbers: Normaliser = {
+    version: 1,
+    normalise: (kind, value, { country = '' }) =>
+      kind === 'phone' ? hashed(kind, `${country} ${value}`) : normalise(kind, value),
+  };
+
+  async function syncAs(form: 'raw' | 'sha256', defaultCountry?: string): Promise<Synced> {
+    const base = world.activation({ facts });
+    const columns = base.source.identifiers
+      .filter(({ kind }) => kind !== 'country')
+      .map((one) => (one.kind === 'email' && form === 'sha256' ? { ...one, form } : one));
+    const config = defaultCountry === undefined ? {} : { default_country: defaultCountry };
+    const source = { ...base.source, identifiers: columns };
+    return await world.bench.sync({ ...base, config, facts, normaliser: numbers, source });
+  }
+
+  it('is sent anew when it says another form, and goes as it was sent', async () => {
+    const digest = 'f1a380e36299cc9e667d3485ebf78d8f0189d684d776a66cc9f26a54d82dc76c';
+    await world.hold([member(1, 'a@x'), member(2, digest.toUpperCase())]);
+    expect((await syncAs('raw')).plan).toMatchObject({ planned: { insert: 1 } });
+    expect(held()).toEqual(names('a@x'));
+    // The address is no hash: its member leaves, with what was sent of it.
+    await syncAs('sha256');
+    expect(held()).toEqual([`email:${digest}`]);
+    expect((await syncAs('sha256')).plan).toMatchObject({ changes: 0 });
+    await syncAs('raw');
+    expect(held()).toEqual(names('a@x'));
+  });
+
+  it('is sent anew when national numbers belong to another country', async () => {
+    await world.hold([member(1, null, '06'), member(2, 'b@x')]);
+    await syncAs('raw');
+    const numbersOf = (country: string): readonly string[] => [
+      ...names('b@x'),
+      `phone:${hashed('phone', `${country} 06`)}`,
+    ];
+    expect(held()).toEqual(numbersOf(''));
+    await syncAs('raw', 'FR');
+    expect(held()).toEqual(numbersOf('FR'));
+    await syncAs('raw', 'DE');
+    expect(held()).toEqual(numbersOf('DE'));
+    expect((await syncAs('raw', 'DE')).plan).toMatchObject({ changes: 0 });
   });
 });
 
