@@ -154,9 +154,9 @@ function outermost(related: Related, order: 'asc' | 'desc'): Select {
   const time = scope.column(eventTime);
   const sorted = [
     sql`${time} ${sql.raw(order)}`,
-    ...primaryKey.map((column) => sql`${keyInOrder(scope, column)} nulls last`),
+    ...primaryKey.map((column) => sql`${keyInOrder(scope, column)} asc nulls last`),
     // Only rows that share time and key are left: any rule will do, as long as it is one.
-    related.value,
+    sql`${related.value} asc`,
   ];
   const partition = sql.join(
     related.keys.map(({ expression }) => expression),

@@ -100,7 +100,7 @@ function rankColumns(scope: Scope, limit: NonNullable<ResolvedSegment['limit']>,
   const { compilation, entity } = scope;
   const value = scope.valueAt(limit.by);
   const by = limit.form.kind === 'string' ? compilation.dialect.exactText(value, limit.form.cast) : value;
-  const keys = entity.primaryKey.map((column) => sql`${keyInOrder(scope, column)} nulls last`);
+  const keys = entity.primaryKey.map((column) => sql`${keyInOrder(scope, column)} asc nulls last`);
   const order = sql.join([sql`${by} ${sql.raw(limit.order)} nulls last`, ...keys], sql.raw(', '));
   const prefix = visible.includes('dinmo_rank') || visible.includes('dinmo_rows') ? 'dinmo_limit_' : 'dinmo_';
   const [rank, rows] = [`${prefix}rank`, `${prefix}rows`];

@@ -134,7 +134,7 @@ async function checkEntities({ engine, store, model, target }: Checked): Promise
   for (const entity of store.entities.values()) {
     const hasExtra = entity.properties.has('extra');
     const answer = await engine.rows(
-      `select row_id${hasExtra ? ', extra' : ''} from entity_${entity.name} order by row_id`,
+      `select row_id${hasExtra ? ', extra' : ''} from entity_${entity.name} order by row_id asc`,
     );
     const expected = evaluator
       .rows(entity.name)
@@ -206,7 +206,7 @@ async function checkProjections({ engine, store, model, target, draw }: Checked)
     ];
     const from = { kind: 'segment' as const, name: segment };
     const compiled = compileProjection(store, { from, columns: projected }, engine.dialect, target);
-    const answer = await engine.rows(`select * from (${compiled.sql}) order by row_id`);
+    const answer = await engine.rows(`select * from (${compiled.sql}) order by row_id asc`);
     const segmentModel = model.segments[segment];
     if (!segmentModel) throw new Error(segment);
     const members = evaluator.members(segmentModel);
@@ -255,7 +255,7 @@ async function idsOf(
   const wider = { ...store, segments: new Map([...store.segments, ['asked', asked]]) };
   expect(resolveRules(wider), JSON.stringify(where)).toEqual([]);
   const { sql } = compileSegment(wider, asked, engine.dialect, target);
-  const found = await engine.rows(`select row_id from (${sql}) order by row_id`).catch((thrown: unknown) => {
+  const found = await engine.rows(`select row_id from (${sql}) order by row_id asc`).catch((thrown: unknown) => {
     throw new Error(`${String(thrown)}\n${JSON.stringify(where)}\n${sql}`);
   });
   return { ids: found.map((row) => Number(row['row_id'])), sql };

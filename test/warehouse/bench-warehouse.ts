@@ -1,5 +1,6 @@
 import type { Clock } from '../../src/clock.ts';
 import { silentLogger } from '../../src/log.ts';
+import { HOSTILE_DUCKDB } from './hostile-duckdb.ts';
 import type { OpenedWarehouse } from './opened-warehouse.ts';
 
 type Open = (path: string, clock: Clock) => Promise<OpenedWarehouse>;
@@ -9,7 +10,7 @@ const WAREHOUSES: Readonly<Record<string, Open>> = {
   duckdb: async (path, clock) => {
     const { openDuckdb } = await import('../../src/warehouse/duckdb/connection.ts');
     const warehouse = await openDuckdb(
-      { path, readOnly: false, settings: { threads: '1' }, extensions: [], attach: [] },
+      { path, readOnly: false, settings: { threads: '1', ...HOSTILE_DUCKDB }, extensions: [], attach: [] },
       { clock, logger: silentLogger, lockTimeoutMs: 0 },
     );
     return { warehouse, schema: 'main', close: () => warehouse.close() };

@@ -59,14 +59,30 @@ export async function openDuckdb(file: DuckdbFile, options: OpenOptions): Promis
   }
 }
 
+/**
+ * What our statements mean hangs on these, whatever the `settings:` of the profile say for dbt's own (DuckDB 1.5, configuration):
+ * changes are numbered in the order in which they are made, keys are compared by their bytes, the smallest comes first.
+ */
+const MEANING = [
+  'preserve_insertion_order = true',
+  "Calendar = 'gregorian'",
+  "TimeZone = 'UTC'",
+  "default_collation = ''",
+  "default_order = 'ascending'",
+  "default_null_order = 'nulls_last'",
+  'integer_division = false',
+  'ieee_floating_point_ops = true',
+  'old_implicit_casting = false',
+  'scalar_subquery_error_on_multiple_rows = true',
+];
+
 async function prepare(instance: DuckDBInstance, file: DuckdbFile): Promise<Warehouse> {
   const connection = await instance.connect();
   try {
     for (const extension of file.extensions) await connection.run(`load ${duckdbState.identifier(extension)}`);
     for (const [name, value] of Object.entries(file.settings))
       await connection.run(`set global ${duckdbState.identifier(name)} = ${duckdbState.text(value)}`);
-    // Changes are numbered in the order in which they are made: whatever the profile says, that order is kept.
-    await connection.run('set global preserve_insertion_order = true');
+    await connection.run(MEANING.map((setting) => `set global ${setting}`).join('; '));
     for (const { path, alias, type, readOnly } of file.attach) {
       const flags = [
         type === null ? null : `type ${duckdbState.identifier(type)}`,

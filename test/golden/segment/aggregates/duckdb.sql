@@ -50,7 +50,7 @@ with
     select
       "order".customer_id,
       "order".amount as result,
-      row_number() over (partition by "order".customer_id order by "order".ordered_at asc, "order".order_id nulls last, "order".amount) as position
+      row_number() over (partition by "order".customer_id order by "order".ordered_at asc, "order".order_id asc nulls last, "order".amount asc) as position
     from {{ ref('entity_order') }} as "order"
     where
       "order".amount is not null
@@ -68,7 +68,7 @@ with
     select
       "order".customer_id,
       "order".status collate c as result,
-      row_number() over (partition by "order".customer_id order by "order".ordered_at desc, "order".order_id nulls last, "order".status collate c) as position
+      row_number() over (partition by "order".customer_id order by "order".ordered_at desc, "order".order_id asc nulls last, "order".status collate c asc) as position
     from {{ ref('entity_order') }} as "order"
     where
       "order".status collate c is not null

@@ -50,7 +50,7 @@ with
     select
       "order".customer_id,
       "order".amount as result,
-      row_number() over (partition by "order".customer_id order by "order".ordered_at asc, "order".order_id nulls last, "order".amount) as position
+      row_number() over (partition by "order".customer_id order by "order".ordered_at asc, "order".order_id asc nulls last, "order".amount asc) as position
     from {{ ref('entity_order') }} as "order"
     where
       "order".amount is not null
@@ -68,7 +68,7 @@ with
     select
       "order".customer_id,
       cast("order".status as text) collate "C" as result,
-      row_number() over (partition by "order".customer_id order by "order".ordered_at desc, "order".order_id nulls last, cast("order".status as text) collate "C") as position
+      row_number() over (partition by "order".customer_id order by "order".ordered_at desc, "order".order_id asc nulls last, cast("order".status as text) collate "C" asc) as position
     from {{ ref('entity_order') }} as "order"
     where
       cast("order".status as text) collate "C" is not null

@@ -50,7 +50,7 @@ with
     select
       "ORDER".customer_id,
       "ORDER".amount as result,
-      row_number() over (partition by "ORDER".customer_id order by "ORDER".ordered_at asc, "ORDER".order_id nulls last, "ORDER".amount) as position
+      row_number() over (partition by "ORDER".customer_id order by "ORDER".ordered_at asc, "ORDER".order_id asc nulls last, "ORDER".amount asc) as position
     from {{ ref('entity_order') }} as "ORDER"
     where
       "ORDER".amount is not null
@@ -68,7 +68,7 @@ with
     select
       "ORDER".customer_id,
       collate("ORDER".status, 'utf8') as result,
-      row_number() over (partition by "ORDER".customer_id order by "ORDER".ordered_at desc, "ORDER".order_id nulls last, collate("ORDER".status, 'utf8')) as position
+      row_number() over (partition by "ORDER".customer_id order by "ORDER".ordered_at desc, "ORDER".order_id asc nulls last, collate("ORDER".status, 'utf8') asc) as position
     from {{ ref('entity_order') }} as "ORDER"
     where
       collate("ORDER".status, 'utf8') is not null

@@ -13,7 +13,7 @@ with
       line.line_number,
       line.sku,
       line.quantity,
-      row_number() over (order by product.price asc nulls last, line.order_id nulls last, line.line_number nulls last) as dinmo_rank,
+      row_number() over (order by product.price asc nulls last, line.order_id asc nulls last, line.line_number asc nulls last) as dinmo_rank,
       count(*) over () as dinmo_rows
     from {{ ref('entity_line') }} as line
     left join one_product as product on product.sku = line.sku

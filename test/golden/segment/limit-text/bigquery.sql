@@ -5,7 +5,7 @@ with
       product.category,
       product.price,
       product.released_on,
-      row_number() over (order by collate(product.category, '') desc nulls last, collate(product.sku, '') nulls last) as dinmo_rank
+      row_number() over (order by collate(product.category, '') desc nulls last, collate(product.sku, '') asc nulls last) as dinmo_rank
     from {{ ref('entity_product') }} as product
   )
 select

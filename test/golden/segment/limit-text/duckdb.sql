@@ -5,7 +5,7 @@ with
       product.category,
       product.price,
       product.released_on,
-      row_number() over (order by product.category collate c desc nulls last, product.sku collate c nulls last) as dinmo_rank
+      row_number() over (order by product.category collate c desc nulls last, product.sku collate c asc nulls last) as dinmo_rank
     from {{ ref('entity_product') }} as product
   )
 select

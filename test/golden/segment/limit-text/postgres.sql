@@ -5,7 +5,7 @@ with
       product.category,
       product.price,
       product.released_on,
-      row_number() over (order by cast(product.category as text) collate "C" desc nulls last, cast(product.sku as text) collate "C" nulls last) as dinmo_rank
+      row_number() over (order by cast(product.category as text) collate "C" desc nulls last, cast(product.sku as text) collate "C" asc nulls last) as dinmo_rank
     from {{ ref('entity_product') }} as product
   )
 select

@@ -5,7 +5,7 @@ with
       product.category,
       product.price,
       product.released_on,
-      row_number() over (order by collate(product.category, 'utf8') desc nulls last, collate(product.sku, 'utf8') nulls last) as dinmo_rank
+      row_number() over (order by collate(product.category, 'utf8') desc nulls last, collate(product.sku, 'utf8') asc nulls last) as dinmo_rank
     from {{ ref('entity_product') }} as product
   )
 select

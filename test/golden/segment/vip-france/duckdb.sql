@@ -65,7 +65,7 @@ with
       customer.interests,
       customer.mystery,
       customer.lifetime_value,
-      row_number() over (order by customer.lifetime_value desc nulls last, customer.customer_id nulls last) as dinmo_rank
+      row_number() over (order by customer.lifetime_value desc nulls last, customer.customer_id asc nulls last) as dinmo_rank
     from {{ ref('entity_customer') }} as customer
     left join orders_count on orders_count.customer_id = customer.customer_id
     left join orders_sum on orders_sum.customer_id = customer.customer_id
