@@ -67,7 +67,8 @@ function renderedUrl(url: string | null, env: Readonly<Record<string, string | u
 /** Folders of a rehearsal stand under the target folder, whatever path the settings give. */
 function sandboxConfig(config: ServiceContext['config'], service: Service, folder: string): ServiceContext['config'] {
   if (service.facts.api !== null || typeof config['path'] !== 'string') return config;
-  const path = config['path'];
+  // What is at another place (s3://bucket/prefix) has a folder of its kind: s3/bucket/prefix.
+  const path = config['path'].replace(/^([a-z][a-z\d+.-]*):\/\//i, '$1/').replace(/:(\d+)(?=\/|$)/, '-$1');
   const inside = relative('/', isAbsolute(path) ? path : resolve('/', path));
   return { ...config, path: join(folder, inside) };
 }

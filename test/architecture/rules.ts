@@ -63,6 +63,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@google-cloud/bigquery': ['warehouse/bigquery/'],
   'snowflake-sdk': ['warehouse/snowflake/'],
   pg: ['warehouse/postgres/', 'destinations/sql/'],
+  '@aws-sdk/client-s3': ['destinations/files/'],
+  ssh2: ['destinations/files/'],
   undici: ['destinations/http'],
   'libphonenumber-js': ['destinations/'],
   'p-queue': ['delivery/'],

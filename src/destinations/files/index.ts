@@ -1,14 +1,16 @@
-import { constants } from 'node:fs';
-import { access, rm, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { messageOf } from '../../errors.ts';
+import { rm } from 'node:fs/promises';
+import { DinmoError } from '../../errors.ts';
 import type { ServiceFacts } from '../../knowledge/service-facts.ts';
 import { refused, retry } from '../answer.ts';
 import type { Batch, BatchOutcome, Platform, Service, ServiceContext, Session } from '../destination.ts';
 import { filesFacts } from './facts.ts';
-import { type Layout, layOut } from './layout.ts';
-import { prepareFolder, publishSpool, writeError } from './publish.ts';
+import { layOut, readForm } from './layout.ts';
+import { openStore } from './open-store.ts';
+import { readPlace } from './place.ts';
+import { type Publication, publish } from './publish.ts';
 import { openSpool, type Spool } from './spool.ts';
+import type { Store } from './store.ts';
+import { writeError } from './store-failure.ts';
 
 function createService(facts: ServiceFacts): Service {
   return {
@@ -17,38 +19,51 @@ function createService(facts: ServiceFacts): Service {
     acknowledges: 'finish',
     validate: null,
     open: openSession,
-    verify: (context) => verifyFolder(resolve(context.projectDir ?? '.', String(context.config['path']))),
+    verify: verifyPlace,
   };
 }
 
-/** Whether the folder, or the nearest one above it that exists, can be written. Makes nothing. */
-async function verifyFolder(folder: string): Promise<{ ok: boolean; detail: string }> {
+async function verifyPlace(given: Parameters<Service['verify']>[0]): Promise<{ ok: boolean; detail: string }> {
+  const context = { ...given, baseUrl: given.baseUrl ?? null, projectDir: given.projectDir ?? '.' };
+  let store: Store | null = null;
   try {
-    await access(folder, constants.W_OK);
-    const isFolder = (await stat(folder)).isDirectory();
-    return { ok: isFolder, detail: `${folder} ${isFolder ? 'can be written' : 'is not a folder'}` };
+    readForm(context.config);
+    store = await openStore(readPlace(context), context);
+    return { ok: true, detail: await store.verify() };
   } catch (thrown) {
-    const missing = thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT';
-    if (missing && dirname(folder) !== folder) return verifyFolder(dirname(folder));
-    return { ok: false, detail: messageOf(thrown) };
+    if (thrown instanceof DinmoError) return { ok: false, detail: thrown.message };
+    throw thrown;
+  } finally {
+    await store?.close();
   }
 }
 
 async function openSession(context: ServiceContext): Promise<Session> {
-  const layout = layOut(context);
-  const whole = context.mode === 'full';
-  await prepareFolder(layout, whole);
-  const { activation, syncId, columns } = context;
-  const header = { activation, syncId, format: layout.format, whole, columns };
+  const place = readPlace(context);
+  const layout = layOut(context, place);
+  const store = await openStore(place, context);
+  const { activation, syncId, columns, clock } = context;
   try {
-    return createSession(layout, await openSpool(layout.spool, header));
+    await store.prepare({ changes: layout.changes, whole: layout.whole });
+    const spool = await openOwnSpool(store.workingPath(layout.spool, 'spool'), { activation, syncId, columns });
+    return createSession({ store, layout, spool, clock });
   } catch (thrown) {
-    throw writeError(layout.spool, thrown);
+    await store.close();
+    throw thrown;
   }
 }
 
-function createSession(layout: Layout, spool: Spool): Session {
-  const { whole } = spool.header;
+async function openOwnSpool(path: string, header: Spool['header']): Promise<Spool> {
+  try {
+    return await openSpool(path, header);
+  } catch (thrown) {
+    throw writeError(path, thrown);
+  }
+}
+
+function createSession(publication: Publication): Session {
+  const { store, layout, spool } = publication;
+  const { whole } = layout;
   const seen = new Set<string>();
   let rowsTaken = 0;
   let ended = false;
@@ -74,12 +89,16 @@ function createSession(layout: Layout, spool: Spool): Session {
     }
     return { kind: 'receipts', receipts: batch.rows.map((row) => ({ seq: row.seq, status: 'accepted' })) };
   };
-  const end = async (publish: boolean): Promise<void> => {
+  const end = async (publishes: boolean): Promise<void> => {
     if (ended) return;
     ended = true;
-    await spool.close();
-    if (publish) await publishSpool(layout, spool.path, spool.header);
-    else await rm(spool.path, { force: true });
+    try {
+      await spool.close();
+      if (publishes) await publish(publication);
+      else await rm(spool.path, { force: true });
+    } finally {
+      await store.close();
+    }
   };
   return {
     audienceId: null,
@@ -94,7 +113,7 @@ function createSession(layout: Layout, spool: Spool): Session {
   };
 }
 
-/** Files in a local folder: the whole segment, replaced at once, or one file of changes for each sync. */
+/** Files in a folder, a bucket or on a server: the whole segment, replaced at once, or one file of changes for each sync. */
 export const files: Platform = {
   name: 'files',
   title: 'Files',

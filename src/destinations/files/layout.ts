@@ -1,41 +1,95 @@
-import { join, resolve } from 'node:path';
+import { DinmoError } from '../../errors.ts';
 import type { ServiceContext } from '../destination.ts';
+import type { Place } from './place.ts';
 
 export const FORMATS = ['csv', 'jsonl', 'parquet'] as const;
 export type Format = (typeof FORMATS)[number];
 
-/** Where the files of one sync stand. Names that begin with a dot are working files. */
+/** How rows are written. */
+export interface Form {
+  readonly format: Format;
+  readonly gzip: boolean;
+  /** csv: what stands between cells. */
+  readonly delimiter: string;
+  /** csv: whether the first line names the columns. */
+  readonly header: boolean;
+  /** Name of the column that says insert, update or delete; null: it is left out. */
+  readonly operationColumn: string | null;
+}
+
+/** The files of one sync by their names, which are relative to the destination's place and have `/` between their parts. */
 export interface Layout {
-  /** The folder of the destination. */
-  readonly root: string;
+  readonly form: Form;
+  /** A full replace, else changes. */
+  readonly whole: boolean;
+  /** `<activation>.<ext>` for a full replace, `<activation>/<sync>.<ext>` for changes. */
+  readonly data: string;
+  /** The data's name with `.manifest.json` for its ending; null: none is written. */
+  readonly manifest: string | null;
+  /** Under this name rows wait: each sync has its own. */
+  readonly spool: string;
   /** The folder of the activation's change files. */
   readonly changes: string;
-  /** What the working files of a full replace begin with, inside `root`. */
-  readonly wholePrefix: string;
-  readonly format: Format;
-  /** Rows wait here until the file is published. */
-  readonly spool: string;
 }
 
-export function layOut(
-  context: Pick<ServiceContext, 'activation' | 'syncId' | 'mode' | 'config' | 'projectDir'>,
-): Layout {
-  const root = resolve(context.projectDir, String(context.config['path']));
-  const changes = join(root, fileName(context.activation));
-  const wholePrefix = `.${fileName(context.activation)}.`;
-  const sync = fileName(context.syncId);
-  const format = FORMATS.find((candidate) => candidate === context.config['format']) ?? 'csv';
-  const spool = context.mode === 'full' ? join(root, `${wholePrefix}${sync}.spool`) : join(changes, `.${sync}.spool`);
-  return { root, changes, wholePrefix, format, spool };
+const DELIMITERS: Readonly<Record<string, string>> = { tab: '\t' };
+export const OPERATION_COLUMN = '_operation';
+
+type LayoutContext = Pick<ServiceContext, 'activation' | 'syncId' | 'mode' | 'config' | 'columns' | 'operations'>;
+
+/** Throws DinmoError `invalid-setting` for settings that do not go together. */
+export function layOut(context: LayoutContext, place: Place): Layout {
+  const form = readForm(context.config);
+  const whole = context.mode === 'full';
+  if (!whole) checkOperationColumn(form, context);
+  const changes = fileName(context.activation);
+  const base = whole ? changes : `${changes}/${fileName(context.syncId)}`;
+  const wanted = context.config['manifest'] ?? place.kind !== 'folder';
+  return {
+    form,
+    whole,
+    data: `${base}.${form.format}${form.gzip ? '.gz' : ''}`,
+    manifest: wanted === true ? `${base}.manifest.json` : null,
+    spool: `${changes}${whole ? '.' : '/'}${fileName(context.syncId)}`,
+    changes,
+  };
 }
 
-/** Where a spool is published: `<activation>.<ext>` for a full replace, `<activation>/<sync>.<ext>` for changes. */
-export function publishedPath(
-  layout: Layout,
-  spool: { readonly whole: boolean; readonly activation: string; readonly syncId: string; readonly format: Format },
-): string {
-  const name = spool.whole ? fileName(spool.activation) : fileName(spool.syncId);
-  return join(spool.whole ? layout.root : layout.changes, `${name}.${spool.format}`);
+/** Throws DinmoError `invalid-setting`. */
+export function readForm(config: ServiceContext['config']): Form {
+  const format = FORMATS.find((candidate) => candidate === config['format']) ?? 'csv';
+  const delimiter = String(config['delimiter'] ?? ',');
+  const form: Form = {
+    format,
+    gzip: config['compression'] === 'gzip',
+    delimiter: DELIMITERS[delimiter] ?? delimiter,
+    header: config['header'] !== false,
+    operationColumn:
+      config['operation_column'] === 'none' ? null : String(config['operation_column'] ?? OPERATION_COLUMN),
+  };
+  if (format !== 'csv' && (form.delimiter !== ',' || !form.header))
+    throw settingError(`delimiter and header are for csv, and format is ${format}`, 'Leave them out, or choose csv.');
+  if (format === 'parquet' && form.gzip)
+    throw settingError('compression is gzip, and Parquet compresses its own columns', 'Leave compression out.');
+  return form;
+}
+
+function checkOperationColumn(form: Form, { operations, columns }: LayoutContext): void {
+  const column = form.operationColumn;
+  if (column === null && operations.some((operation) => operation !== 'insert'))
+    throw settingError(
+      `operation_column is none, and the activation sends ${operations.join(', ')}: a reader could not tell a removal from a row`,
+      'Name a column, use mode full, or allow only insert.',
+    );
+  if (column !== null && columns.some(({ field }) => field === column))
+    throw settingError(
+      `the mapping has a field ${column} already, which is the name of the column of operations`,
+      'Give operation_column another name, or the field.',
+    );
+}
+
+function settingError(what: string, fix: string): DinmoError {
+  return new DinmoError({ kind: 'configuration', code: 'invalid-setting', message: `Files: ${what}`, fix });
 }
 
 /** A name as one path segment: what could leave the folder or hide the file becomes `-`. */

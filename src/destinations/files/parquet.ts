@@ -1,10 +1,11 @@
 import type { SpoolHeader } from './spool.ts';
+import type { Writing } from './text.ts';
 
 /**
  * Writes a spool as Parquet, with DuckDB in memory. Every column has the type of its property; what Parquet has no type
  * for (JSON, geography, integers beyond 38 digits) is text.
  */
-export async function writeParquet(spool: string, header: SpoolHeader, target: string): Promise<void> {
+export async function writeParquet(writing: Writing, target: string): Promise<void> {
   const { DuckDBInstance } = await import('@duckdb/node-api');
   const instance = await DuckDBInstance.create(':memory:', {
     threads: '1',
@@ -14,15 +15,17 @@ export async function writeParquet(spool: string, header: SpoolHeader, target: s
   try {
     const connection = await instance.connect();
     await connection.run("set timezone = 'UTC'");
-    await connection.run(renderCopy(spool, header, target));
+    await connection.run(renderCopy(writing, target));
     connection.closeSync();
   } finally {
     instance.closeSync();
   }
 }
 
-function renderCopy(spool: string, header: SpoolHeader, target: string): string {
-  const own = header.whole ? [] : [`json ->> '/o' as ${quote('_operation')}`, `json ->> '/k' as ${quote('_key')}`];
+function renderCopy({ spool, header, layout }: Writing, target: string): string {
+  const { operationColumn } = layout.form;
+  const operation = operationColumn === null ? [] : [`json ->> '/o' as ${quote(operationColumn)}`];
+  const own = layout.whole ? [] : [...operation, `json ->> '/k' as ${quote('_key')}`];
   const fields = header.columns.map((column) => `${renderColumn(column)} as ${quote(column.field)}`);
   // A name is a pattern to DuckDB's readers; a character class of one is that character.
   const source = spool.replace(/[*?[]/g, (character) => `[${character}]`);

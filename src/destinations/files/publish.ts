@@ -1,36 +1,76 @@
-import { createWriteStream, existsSync } from 'node:fs';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { createWriteStream } from 'node:fs';
+import { rm, stat, writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { DinmoError, messageOf } from '../../errors.ts';
-import { type Layout, publishedPath } from './layout.ts';
+import { createGzip } from 'node:zlib';
+import type { Clock } from '../../clock.ts';
+import type { Layout } from './layout.ts';
+import { renderManifest } from './manifest.ts';
 import { writeParquet } from './parquet.ts';
-import type { SpoolHeader } from './spool.ts';
-import { renderCsv, renderJsonl } from './text.ts';
+import type { Spool } from './spool.ts';
+import type { Store } from './store.ts';
+import { writeError } from './store-failure.ts';
+import { renderCsv, renderJsonl, type Writing } from './text.ts';
 
-/** Writes a spool's rows in their format beside the target, then renames: the target is whole or it is not there. */
-export async function publishSpool(layout: Layout, spool: string, header: SpoolHeader): Promise<void> {
-  const target = publishedPath(layout, header);
-  const working = join(dirname(target), `.${basename(target)}.tmp`);
+/** What is published, and where. */
+export interface Publication {
+  readonly store: Store;
+  readonly layout: Layout;
+  readonly spool: Spool;
+  readonly clock: Clock;
+}
+
+/** Writes a spool's rows in their format, publishes the file, and then its manifest: what has one is complete. Throws DinmoError. */
+export async function publish({ store, layout, spool, clock }: Publication): Promise<void> {
+  const working = store.workingPath(layout.data, 'tmp');
+  const { header } = spool;
   try {
-    await writeFormat(spool, header, working);
-    await sync(working);
-    await rename(working, target);
-    await sync(dirname(target)).catch(() => {
-      // Not every system lets a folder be synced; the rename itself is done.
-    });
-    await rm(spool, { force: true });
+    const path = working;
+    const bytes = await written(() => writeFormat({ spool: spool.path, header, layout }, path), path);
+    // Before the file goes: it may not be here any more afterwards.
+    const manifest =
+      layout.manifest === null
+        ? null
+        : await renderManifest({ layout, header, counts: spool.counts(), file: { path, bytes }, now: clock.now() });
+    await store.put(layout.data, { path, bytes });
+    if (layout.manifest !== null && manifest !== null) await putText(store, layout.manifest, manifest);
+    await rm(spool.path, { force: true });
   } catch (thrown) {
-    await rm(working, { force: true });
-    throw writeError(target, thrown);
+    throw writeError(store.title, thrown);
+  } finally {
+    await rm(working, { force: true }).catch(() => {
+      // A folder that is gone: what was wrong is thrown already.
+    });
   }
 }
 
-async function writeFormat(spool: string, header: SpoolHeader, target: string): Promise<void> {
-  if (header.format === 'parquet') return writeParquet(spool, header, target);
-  const lines = header.format === 'csv' ? renderCsv(spool, header) : renderJsonl(spool, header);
-  await pipeline(Readable.from(joined(lines)), createWriteStream(target));
+async function putText(store: Store, name: string, text: string): Promise<void> {
+  const path = store.workingPath(name, 'tmp');
+  try {
+    const bytes = await written(() => writeFile(path, text, { mode: 0o600 }), path);
+    await store.put(name, { path, bytes });
+  } finally {
+    await rm(path, { force: true });
+  }
+}
+
+/** Bytes of what was written to a path. */
+async function written(write: () => Promise<void>, path: string): Promise<number> {
+  try {
+    await write();
+    return (await stat(path)).size;
+  } catch (thrown) {
+    throw writeError(path, thrown);
+  }
+}
+
+async function writeFormat(writing: Writing, target: string): Promise<void> {
+  const { format, gzip } = writing.layout.form;
+  if (format === 'parquet') return writeParquet(writing, target);
+  const lines = Readable.from(joined(format === 'csv' ? renderCsv(writing) : renderJsonl(writing)));
+  // Its header holds no time, so that the same rows are the same bytes.
+  if (gzip) await pipeline(lines, createGzip(), createWriteStream(target));
+  else await pipeline(lines, createWriteStream(target));
 }
 
 /** Lines in pieces that are worth a write. */
@@ -43,46 +83,4 @@ async function* joined(lines: AsyncIterable<string>): AsyncGenerator<string> {
     piece = '';
   }
   if (piece !== '') yield piece;
-}
-
-async function sync(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/**
- * Makes the folders, and removes what an earlier process left: rows that were not published count for nothing, and the
- * engine sends them again.
- */
-export async function prepareFolder(layout: Layout, whole: boolean): Promise<void> {
-  try {
-    await mkdir(whole ? layout.root : layout.changes, { recursive: true });
-    await removeWorkingFiles(layout.root, (name) => name.startsWith(layout.wholePrefix));
-    await removeWorkingFiles(layout.changes, (name) => /^\..*\.(tmp|spool)$/.test(name));
-  } catch (thrown) {
-    throw writeError(layout.root, thrown);
-  }
-}
-
-async function removeWorkingFiles(folder: string, isWorking: (name: string) => boolean): Promise<void> {
-  const names = existsSync(folder) ? await readdir(folder) : [];
-  for (const name of names.filter(isWorking)) await rm(join(folder, name), { force: true });
-}
-
-/** The system's own failures name a path and no value; DuckDB's may quote a value, so their text stays inside. */
-export function writeError(path: string, thrown: unknown): DinmoError {
-  if (thrown instanceof DinmoError) return thrown;
-  const fromSystem = thrown instanceof Error && 'syscall' in thrown;
-  return new DinmoError({
-    kind: 'destination',
-    code: 'file-not-written',
-    message: `${path} could not be written${fromSystem ? `: ${messageOf(thrown)}` : ''}`,
-    fix: fromSystem
-      ? 'Check that the folder of config.path exists, can be written and has room.'
-      : "Check that the disk has room, and the columns' types; or choose the format csv or jsonl.",
-  });
 }

@@ -3,15 +3,11 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { Operation } from '../../artifacts/annotation.ts';
 import type { OutgoingRow } from '../destination.ts';
-import type { Format } from './layout.ts';
 
-/** What the rows of a spool are published as. */
+/** What the rows of a spool are. */
 export interface SpoolHeader {
   readonly activation: string;
   readonly syncId: string;
-  readonly format: Format;
-  /** A full replace: mapped fields only, without `_operation` and `_key`. */
-  readonly whole: boolean;
   readonly columns: readonly { readonly field: string; readonly dataType: string }[];
 }
 
@@ -27,6 +23,8 @@ export interface SpooledRow {
 export interface Spool {
   readonly path: string;
   readonly header: SpoolHeader;
+  /** Rows of each operation so far. */
+  counts(): Readonly<Record<Operation, number>>;
   /** Adds the rows of a batch. Leaves the spool as it was when it fails. */
   append(rows: readonly OutgoingRow[]): Promise<void>;
   close(): Promise<void>;
@@ -36,6 +34,7 @@ export interface Spool {
 export async function openSpool(path: string, header: SpoolHeader): Promise<Spool> {
   const handle = await open(path, 'w', 0o600);
   let size = 0;
+  const counts: Record<Operation, number> = { insert: 0, update: 0, delete: 0 };
   const add = async (text: string): Promise<void> => {
     try {
       await writeAll(handle, Buffer.from(text), size);
@@ -48,7 +47,11 @@ export async function openSpool(path: string, header: SpoolHeader): Promise<Spoo
   return {
     path,
     header,
-    append: (rows) => add(rows.map(renderRow).join('')),
+    counts: () => ({ ...counts }),
+    append: async (rows) => {
+      await add(rows.map(renderRow).join(''));
+      for (const row of rows) counts[row.operation] += 1;
+    },
     close: () => handle.close(),
   };
 }

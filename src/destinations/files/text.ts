@@ -1,16 +1,27 @@
 import type { FieldValue } from '../destination.ts';
 import { parseJson, renderJson } from '../json.ts';
+import type { Layout } from './layout.ts';
+import { ownColumns } from './manifest.ts';
 import { readSpool, type SpooledRow, type SpoolHeader } from './spool.ts';
 
-/** The lines of a CSV file (RFC 4180 quoting, one header): NULL is nothing at all, an empty text is `""`. */
-export async function* renderCsv(spool: string, header: SpoolHeader): AsyncGenerator<string> {
-  const own = header.whole ? [] : ['_operation', '_key'];
+/** What is written of a spool, and how. */
+export interface Writing {
+  readonly spool: string;
+  readonly header: SpoolHeader;
+  readonly layout: Layout;
+}
+
+/** The lines of a CSV file (RFC 4180 quoting): NULL is nothing at all, an empty text is `""`. */
+export async function* renderCsv({ spool, header, layout }: Writing): AsyncGenerator<string> {
+  const { delimiter, operationColumn } = layout.form;
+  const render = (cells: readonly (FieldValue | undefined)[]): string =>
+    `${cells.map((cell) => renderCell(cell, delimiter)).join(delimiter)}\n`;
   const fields = header.columns.map((column) => column.field);
-  yield `${[...own, ...fields].map(renderCell).join(',')}\n`;
+  if (layout.form.header) yield render([...ownColumns(layout), ...fields]);
   for await (const row of readSpool(spool)) {
     const values = readFields(row.fieldsJson);
-    const cells = header.whole ? [] : [row.operation, row.key];
-    yield `${[...cells, ...fields.map((field) => values[field])].map(renderCell).join(',')}\n`;
+    const cells = layout.whole ? [] : operationColumn === null ? [row.key] : [row.operation, row.key];
+    yield render([...cells, ...fields.map((field) => values[field])]);
   }
 }
 
@@ -20,19 +31,23 @@ function readFields(fieldsJson: string | null): Readonly<Record<string, FieldVal
   return parseJson(fieldsJson) as Readonly<Record<string, FieldValue>>;
 }
 
-function renderCell(value: FieldValue | undefined): string {
+function renderCell(value: FieldValue | undefined, delimiter: string): string {
   if (value === undefined || value === null) return '';
   const text = typeof value === 'object' ? renderJson(value) : String(value);
-  return text === '' || /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const plain = text !== '' && !/["\r\n]|^\s|\s$/.test(text) && !text.includes(delimiter);
+  return plain ? text : `"${text.replaceAll('"', '""')}"`;
 }
 
-/** The lines of a JSONL file: the warehouse's own JSON, with `_operation` and the typed `_key` before the fields of a change. */
-export async function* renderJsonl(spool: string, header: SpoolHeader): AsyncGenerator<string> {
-  for await (const row of readSpool(spool)) yield `${header.whole ? (row.fieldsJson ?? '{}') : renderChange(row)}\n`;
+/** The lines of a JSONL file: the warehouse's own JSON, with operation and the typed `_key` before the fields of a change. */
+export async function* renderJsonl({ spool, layout }: Writing): AsyncGenerator<string> {
+  const column = layout.form.operationColumn;
+  for await (const row of readSpool(spool))
+    yield `${layout.whole ? (row.fieldsJson ?? '{}') : renderChange(row, column)}\n`;
 }
 
-function renderChange(row: SpooledRow): string {
-  const head = `{"_operation":"${row.operation}","_key":${row.keyJson}`;
+function renderChange(row: SpooledRow, operationColumn: string | null): string {
+  const operation = operationColumn === null ? '' : `${JSON.stringify(operationColumn)}:"${row.operation}",`;
+  const head = `{${operation}"_key":${row.keyJson}`;
   const fields = row.fieldsJson?.trim() ?? '{}';
   return /^\{\s*\}$/.test(fields) ? `${head}}` : `${head},${fields.slice(1)}`;
 }
