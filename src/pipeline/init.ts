@@ -163,6 +163,7 @@ destinations:
   #   config: {ad_account_id: "1234567890"}
   #   credentials: {access_token: "{{ env_var('META_ACCESS_TOKEN') }}"}
   #   exclude: [unsubscribed]             # segments that are never sent here
+  #   consent: [email_opt_in]             # boolean columns, all of which have to be true; who withdraws is removed
   #   guards: {max_delete_percent: 20}    # a sync that would remove more stops before it sends anything
 `;
 }

@@ -313,6 +313,25 @@ const CASES: Readonly<Record<string, readonly [Change, readonly string[]]>> = {
     },
     ['field-shared customers#segments.vip.activations.it.mapping'],
   ],
+  'consent: unknown, not boolean, of an unknown entity, of one that is not named, without delete': [
+    {
+      customer: vip({ to: 'folder', consent: { kind: 'columns', columns: [['countri'], ['country']] } }),
+      event: { to: 'folder' },
+      destinations: {
+        folder: {
+          ...DESTINATIONS['folder'],
+          consent: { kind: 'by_entity', entities: { customr: [['country']] } },
+        },
+      },
+    },
+    [
+      'unknown-property customers#segments.vip.activations.it.consent.0',
+      'consent-not-boolean customers#segments.vip.activations.it.consent.1',
+      'consent-without-delete customers#segments.vip.activations.it.operations',
+      'unknown-entity dinmo.yml#destinations.folder.consent.customr',
+      'consent-does-not-cover orders#activations.it.consent',
+    ],
+  ],
   'exclusions: unknown, of an entity not sent, without delete, and what is not protected': [
     {
       customer: vip({ to: 'folder' }),
@@ -417,7 +436,7 @@ test('targets of the profile', () => {
 });
 
 test('the registry is the folder', () => {
-  const others = ['account', 'check', 'reading-findings', 'registry', 'rule-docs', 'run'];
+  const others = ['account', 'check', 'mark-column', 'reading-findings', 'registry', 'rule-docs', 'run'];
   const files = readdirSync(new URL('../../src/checks', import.meta.url)).map((file) => file.replace(/\.ts$/, ''));
   expect(CHECKS.map((one) => one.name).sort()).toEqual(files.filter((file) => !others.includes(file)).sort());
 });

@@ -128,6 +128,7 @@ export const DESTINATIONS = {
       base_url: 'http://127.0.0.1:8900/meta',
       defaults: { identifiers: ['email', 'phone'], attributes: ['country'], schedule: '0 6 * * *', attempts: 3 },
       exclude: ['unsubscribed'],
+      consent: ['opt_in', 'plan.terms_accepted'],
       guards: { max_delete_percent: 20 },
     },
     crm: {
@@ -135,6 +136,7 @@ export const DESTINATIONS = {
       service: 'objects',
       config: { id_property: 'email' },
       credentials: { access_token: "{{ env_var('HUBSPOT_TOKEN', '') }}" },
+      consent: { customer: ['opt_in'], order: ['is_paid'] },
     },
     hook: { platform: 'webhook', service: 'events', config: { url: 'https://example.com', batch_size: 100 } },
     export_csv: { platform: 'files', service: 'audiences', config: { path: 'exports', format: 'csv' } },

@@ -1,6 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isDueForRenewal } from '../../src/diff/renewal.ts';
+import { addColumn, createTable, SENT_DAY, SNAPSHOT_COLUMNS } from '../../src/diff/state-tables.ts';
 import type { StateType } from '../../src/warehouse/state-dialect.ts';
 import type { Row, TableName, Warehouse } from '../../src/warehouse/warehouse.ts';
 import type { OpenedWarehouse } from './opened-warehouse.ts';
@@ -447,6 +449,28 @@ function tablePromises(member: ContractMember, ask: Ask, promise: Promised): voi
     expect(await ask().run(`update ${table} set ${n} = 9 where ${n} > 1`)).toBe(2);
     expect(await ask().run(`delete from ${table} where ${n} = 100`)).toBe(0);
     expect(await ask().run(`delete from ${table} where ${n} = 9`)).toBe(2);
+  });
+
+  it('of an older version learn the day on which a row was sent, and which of them are due', async () => {
+    const { state } = ask();
+    const place = lasting('dinmo_older');
+    const table = state.table(place);
+    const shape = SNAPSHOT_COLUMNS.filter(({ name }) => name === 'key' || name === 'key_hash');
+    await ask().run(createTable(state, place, shape));
+    const keys = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((key) => `(${state.text(key)})`);
+    await ask().run(`insert into ${table} (key) values ${keys.join(', ')}`);
+    await ask().run(`update ${table} set key_hash = ${state.keyHash('key')} where key <> 'h'`);
+    for (let times = 0; times < 2; times++) await ask().run(addColumn(state, place, SENT_DAY));
+    const due = async (today: number): Promise<number> => {
+      const renewal = { today, days: 100, marginDays: 5, spreadDays: 10 };
+      const rows = await ask().query(`select key from ${table} where ${isDueForRenewal(renewal)}`);
+      return rows.length;
+    };
+    expect(await due(1_000_000)).toBe(0);
+    await ask().run(`update ${table} set sent_day = 20000 where sent_day is null`);
+    expect([await due(20_085), await due(20_095)]).toEqual([0, 8]);
+    const some = await due(20_090);
+    expect(some > 0 && some < 8, `${some} of 8`).toBe(true);
   });
 
   it('know the types of a query’s columns', async () => {

@@ -65,6 +65,18 @@ describe('impact without a warehouse', () => {
       { code: 'limit-changed', effect: 'Those who no longer fit in leave; nobody enters for it.' },
     ],
     [
+      'consent that is asked for',
+      [['dinmo/segments.yml', 'attempts: 5', 'consent: [country]']],
+      {
+        code: 'consent-changed',
+        severity: 'attention',
+        effect: 'Members whose country is not true are not sent any more, and are removed, under the guards.',
+        before: [],
+        after: ['country'],
+        activations: ['french.lists'],
+      },
+    ],
+    [
       'another constant',
       [['dinmo/segments.yml', 'tier: {value: gold}', 'tier: {value: silver}']],
       {
