@@ -3,6 +3,7 @@ import type { Finding } from '../finding.ts';
 import { type FindingDoc, findingOf, listed } from '../knowledge/finding-doc.ts';
 import type { ServiceFacts } from '../knowledge/service-facts.ts';
 import { type Check, type CheckContext, placeOf, settingPlace, statedBlock, type Target, targets } from './check.ts';
+import { markColumn } from './mark-column.ts';
 
 const NONE: FindingDoc = {
   code: 'no-identifier',
@@ -66,21 +67,24 @@ function checkStated(context: CheckContext, { activation, facts }: Target): read
   ];
 }
 
-function checkMatching({ activation, facts }: Target): readonly Finding[] {
+function checkMatching(context: CheckContext, { activation, facts }: Target): readonly Finding[] {
   if (facts.identifiers === null) return [];
   const { matching } = facts.identifiers;
   if (activation.identifiers.some((identifier) => matching.includes(identifier.kind))) return [];
   const hints = activation.identifiers.filter((identifier) => HINT_KINDS.some((kind) => kind === identifier.kind));
   const only = hints.length === 0 ? '' : ` (${listed(hints.map((hint) => hint.kind))} only help beside one)`;
   const message = `The activation \`${activation.id}\` has no identifier that ${facts.title} matches on${only}: it needs one of ${listed(matching)}.`;
-  return [findingOf(NONE, { message, location: placeOf(activation) })];
+  const [first, ...others] = matching;
+  const mark = first === undefined ? null : markColumn(context, activation.entity, [first, ...others]);
+  const fix = mark === null ? NONE.fix : `${mark} Or map one: \`mapping: {email: customer.email}\`.`;
+  return [findingOf(NONE, { message, fix, location: placeOf(activation) })];
 }
 
 export const activationIdentifiers: Check = {
   name: 'activation-identifiers',
   docs: [NONE, NOT_ACCEPTED, NOT_AVAILABLE],
   run: (context) => [
-    ...targets(context).flatMap((target) => [...checkStated(context, target), ...checkMatching(target)]),
+    ...targets(context).flatMap((target) => [...checkStated(context, target), ...checkMatching(context, target)]),
     ...[...context.store.destinations.values()].flatMap((destination): Finding[] => {
       const facts = context.services.facts(destination.platform, destination.service);
       const stated = context.project.settings.destinations.get(destination.name)?.defaults.identifiers ?? [];

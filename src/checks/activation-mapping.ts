@@ -1,9 +1,11 @@
 import { type Finding, nearest } from '../finding.ts';
 import { type FindingDoc, findingOf, listed, meant } from '../knowledge/finding-doc.ts';
 import { destinationKeyField, identifierOfField } from '../knowledge/mapping.ts';
+import { type FieldFact, isRequiredField } from '../knowledge/service-facts.ts';
 import type { MappedField } from '../knowledge/store.ts';
 import { Resolution, resolvePath } from '../segment/resolve-path.ts';
 import { type Check, type CheckContext, placeOf, statedBlock, type Target, targets } from './check.ts';
+import { markColumn } from './mark-column.ts';
 import { ruleDoc } from './rule-docs.ts';
 
 const UNKNOWN_FIELD: FindingDoc = {
@@ -111,17 +113,35 @@ function checkFields(context: CheckContext, { activation, facts, destination }: 
     return [...findings, findingOf(MAPPING_REQUIRED, { message, location: mapping })];
   }
   for (const fact of facts.fields.known) {
-    if (!fact.required || mapped.has(fact.name) || identifierOfField(facts, fact.name) !== null) continue;
+    if (!isRequiredField(facts, destination.config, fact) || mapped.has(fact.name)) continue;
+    if (identifierOfField(facts, fact.name) !== null) continue;
     const message = `The activation \`${activation.id}\` does not map \`${fact.name}\`, which ${facts.title} requires (${fact.description}).`;
-    findings.push(findingOf(MISSING_FIELD, { message, location: mapping }));
+    const fix = fixOf(context, { activation, facts, destination }, fact);
+    findings.push(findingOf(MISSING_FIELD, { message, fix, location: mapping }));
   }
   const key = destinationKeyField(facts, destination.config);
   const isFed = activation.mapping.some((field) => field.field === key && field.source.kind === 'column');
   if (key !== null && !isFed) {
     const message = `No column feeds \`${key}\`, by which ${facts.title} knows the rows of \`${activation.id}\`.`;
-    findings.push(findingOf(MISSING_KEY, { message, location: mapping }));
+    const kind = facts.fields.known.find((fact) => fact.name === key)?.identifier ?? null;
+    const mark = kind === null ? null : markColumn(context, activation.entity, [kind]);
+    const map = `add to the activation \`mapping: {${key}: <column>}\``;
+    const fix = mark === null ? `Name the column: ${map}.` : `${mark} Or ${map}.`;
+    findings.push(findingOf(MISSING_KEY, { message, fix, location: mapping }));
   }
   return findings;
+}
+
+/** What to write, and where: an identifier of the entity, a setting of the destination, or the mapping. */
+function fixOf(context: CheckContext, { activation, destination }: Target, fact: FieldFact): string {
+  const map = `add to the activation \`mapping: {${fact.name}: <column>}\``;
+  const constant = `or a constant: \`{${fact.name}: {value: …}}\``;
+  const setting = (fact.requiredWhere ?? []).find(({ is }) => is.length === 0)?.setting;
+  if (fact.identifier !== undefined) {
+    return `${markColumn(context, activation.entity, [fact.identifier])} Or ${map}.`;
+  }
+  if (setting === undefined) return `A${map.slice(1)}, ${constant}.`;
+  return `Set \`config.${setting}\` of the destination \`${destination.name}\` in dinmo.yml, or ${map}, ${constant}.`;
 }
 
 export const activationMapping: Check = {

@@ -1,7 +1,7 @@
 import type { ActivationBlock, IdentifierKind, MappingBlock } from '../artifacts/annotation.ts';
 import type { Origin } from '../artifacts/position.ts';
 import type { DestinationDraft } from './destinations.ts';
-import type { FieldFact, ServiceFacts } from './service-facts.ts';
+import { type FieldFact, hasField, type ServiceFacts } from './service-facts.ts';
 import type { MappedField, MappedIdentifier, Property } from './store.ts';
 
 /** What a mapping is made of: the activation's own words, what the destination says for all, and the entity's properties. */
@@ -111,6 +111,7 @@ export function buildMapping(input: MappingInput): readonly MappedField[] {
   for (const fact of target.facts.fields.known) {
     // A stated mapping is the whole of what is sent; only what the platform cannot do without is added to it.
     if (block.mapping !== null && !fact.required && fact.name !== key) continue;
+    if (fact.name !== key && !hasField(target.facts, target.destination.config, fact)) continue;
     const path = defaultPath(input, fact, key);
     if (path !== null) add(fact.name, path);
   }

@@ -14,19 +14,22 @@ export type AddedBlock =
   /** The text is not shaped so that a block could be added without touching anything else. */
   | { readonly kind: 'impossible' };
 
+/** The activation to be added: without a mapping, or with one whose fields take a column or a constant. */
+export interface NewActivation {
+  readonly name: string;
+  readonly to: string;
+  readonly mapping?: Readonly<Record<string, { readonly column: string } | { readonly value: string }>> | null;
+}
+
 /**
- * Adds `activations: {<name>: {to: <destination>}}` to the block of a segment or entity. Everything else in the text stays as
+ * Adds `activations: {<name>: {to: <destination>, mapping: …}}` to the block of a segment or entity. Everything else in the text stays as
  * it is, to the byte; the result is read again and compared, so that nothing but the new block can have changed.
  */
-export function addActivationBlock(
-  text: string,
-  place: BlockPlace,
-  activation: { readonly name: string; readonly to: string },
-): AddedBlock {
+export function addActivationBlock(text: string, place: BlockPlace, activation: NewActivation): AddedBlock {
   const document = parseDocument(text, { logLevel: 'silent', uniqueKeys: false, keepSourceTokens: true });
   const found = document.errors.length > 0 ? null : findBlock(document.contents, offsetOf(text, place), []);
   if (found === null) return { kind: 'impossible' };
-  const expected = withActivation(document, [...found.path, 'activations', activation.name], activation.to);
+  const expected = withActivation(document, [...found.path, 'activations', activation.name], contentOf(activation));
   if (expected === 'present') return { kind: 'present' };
   const edit = editOf(text, found.pair, activation);
   if (edit === null) return { kind: 'impossible' };
@@ -77,7 +80,7 @@ function findBlock(node: Node | null, offset: number, path: readonly (string | n
 }
 
 /** The content as it has to be afterwards. */
-function withActivation(document: Document, path: readonly (string | number)[], to: string): unknown {
+function withActivation(document: Document, path: readonly (string | number)[], block: object): unknown {
   const content: unknown = structuredClone(document.toJS());
   let holder: unknown = content;
   for (const step of path.slice(0, -1)) {
@@ -89,7 +92,7 @@ function withActivation(document: Document, path: readonly (string | number)[], 
   const name = path.at(-1) ?? '';
   if (typeof holder !== 'object' || holder === null) return undefined;
   if (Object.hasOwn(holder, name)) return 'present';
-  Reflect.set(holder, name, { to });
+  Reflect.set(holder, name, block);
   return content;
 }
 
@@ -100,15 +103,33 @@ interface Edit {
   readonly shown: string;
 }
 
-function editOf(text: string, pair: Pair, { name, to }: { readonly name: string; readonly to: string }): Edit | null {
+function contentOf({ to, mapping = null }: NewActivation): object {
+  if (mapping === null) return { to };
+  const fields = Object.entries(mapping).map(([field, source]) => [field, 'column' in source ? source.column : source]);
+  return { to, mapping: Object.fromEntries(fields) };
+}
+
+function editOf(text: string, pair: Pair, activation: NewActivation): Edit | null {
+  const { name, to, mapping = null } = activation;
   const activations = pairOf(pair.value, 'activations');
-  const entry = `${name}: {to: ${to}}`;
-  if (activations === null)
-    return addPair(text, pair, {
-      flow: `activations: {${entry}}`,
-      block: ['activations:', `  ${name}:`, `    to: ${to}`],
-    });
-  return addPair(text, activations, { flow: entry, block: [`${name}:`, `  to: ${to}`] });
+  const fields = Object.entries(mapping ?? {}).map(
+    ([field, source]) =>
+      `${scalar(field)}: ${'column' in source ? scalar(source.column) : `{value: ${scalar(source.value)}}`}`,
+  );
+  const entry = `${name}: {to: ${to}${mapping === null ? '' : `, mapping: {${fields.join(', ')}}`}}`;
+  const lines = [
+    ...[`${name}:`, `  to: ${to}`],
+    ...(mapping === null ? [] : ['  mapping:', ...fields.map((field) => `    ${field}`)]),
+  ];
+  if (activations !== null) return addPair(text, activations, { flow: entry, block: lines });
+  const block = ['activations:', ...lines.map((line) => `  ${line}`)];
+  return addPair(text, pair, { flow: `activations: {${entry}}`, block });
+}
+
+/** A text as YAML, in braces or out of them, in quotes where it could be read as something else. */
+function scalar(text: string): string {
+  const isPlain = /^[A-Za-z_][\w.-]*$/.test(text) && !/^(y|n|yes|no|on|off|true|false|null|nan|inf)$/i.test(text);
+  return isPlain ? text : JSON.stringify(text);
 }
 
 function pairOf(value: unknown, key: string): Pair | null {

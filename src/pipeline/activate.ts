@@ -6,7 +6,8 @@ import { nearest } from '../finding.ts';
 import type { KnowledgeStore } from '../knowledge/store.ts';
 import { addActivationBlock } from '../models/activation-block.ts';
 import type { ActivateReport } from '../report/activate-report.ts';
-import { type Context, loadContext } from './context.ts';
+import { type Proposal, proposeActivation } from './activation-proposal.ts';
+import { loadContext } from './context.ts';
 import type { CommandOptions } from './options.ts';
 
 /** Options of activate. */
@@ -35,8 +36,11 @@ export async function activateSegment(options: ActivateOptions): Promise<Activat
   const location = owner.origin.locate(owner.at);
   const path = join(project.dir, location.file);
   if (!/\.ya?ml$/.test(location.file)) throw unwritable(options, location, 'it is not stated in YAML');
-  const added = addActivationBlock(readFileSync(path, 'utf8'), location, { name, to: options.to });
-  if (added.kind === 'present' || store.activations.has(id)) {
+  const taken = store.activations.has(id);
+  const proposal = taken ? NOTHING : proposeActivation(context, { owner: options.segment, name, to: options.to });
+  const { mapping } = proposal;
+  const added = addActivationBlock(readFileSync(path, 'utf8'), location, { name, to: options.to, mapping });
+  if (added.kind === 'present' || taken) {
     throw new DinmoError({
       kind: 'configuration',
       code: 'activation-exists',
@@ -60,7 +64,7 @@ export async function activateSegment(options: ActivateOptions): Promise<Activat
     file: location.file,
     line: added.line,
     text: added.block,
-    notes: neededFields(context, options.to),
+    notes: notesOf(proposal),
     next: [...(isOwnFile ? [] : ['`dbt parse`']), '`dinmo check`', '`dinmo generate`', '`dbt build`', '`dinmo plan`'],
   };
 }
@@ -107,15 +111,13 @@ function unwritable(options: ActivateOptions, location: DinmoError['location'], 
   });
 }
 
-/** What a mapping has to say, where the service cannot derive it. */
-function neededFields({ store, services }: Context, name: string): readonly string[] {
-  const destination = store.destinations.get(name);
-  const facts = destination === undefined ? null : services.facts(destination.platform, destination.service);
-  if (facts === null) return [];
-  const required = facts.fields.known.filter((field) => field.required).map((field) => field.name);
-  const notes: string[] = [];
-  if (facts.defaultMapping === 'none')
-    notes.push('This service needs a `mapping:`, which says which column feeds which field.');
-  if (required.length > 0) notes.push(`Its mapping has to feed: ${required.join(', ')}.`);
-  return notes;
+const NOTHING: Proposal = { mapping: null, findings: [], unfed: [] };
+
+/** What is missing, and where to write it: as check will say it, and fields without which no new record can be made. */
+function notesOf({ findings, unfed }: Proposal): readonly string[] {
+  const said = findings.map(({ message, fix }) => `${message} ${fix}`);
+  const fields = unfed.map(
+    ({ name, description }) => `Nothing feeds \`${name}\` (${description}): add it to \`mapping:\`.`,
+  );
+  return [...said, ...fields];
 }

@@ -11,7 +11,7 @@ export interface ActivateReport {
   readonly line: number;
   /** The block as it was written. */
   readonly text: string;
-  /** What the destination still needs to be told: fields that a mapping must feed. */
+  /** What is still missing, as check will say it, with what to write where. */
   readonly notes: readonly string[];
   readonly next: readonly string[];
 }

@@ -196,6 +196,8 @@ const audiences: ServiceFacts = {
   audience: { renamable: false },
 };
 
+const PURCHASES = [{ setting: 'send_as', is: ['purchases'] }];
+
 const events: ServiceFacts = {
   ...objects,
   service: 'events',
@@ -244,10 +246,22 @@ const events: ServiceFacts = {
   fields: {
     open: true,
     known: [
-      known('event_name', 'string', 'Name of the event; takes the place of config.event_name'),
-      known('product_id', 'string', 'Purchases need it: product, or a group of them'),
-      known('currency', 'string', 'Purchases need it: ISO 4217'),
-      known('price', 'number', 'Purchases need it: of one piece, in the currency’s main unit'),
+      {
+        ...known('event_name', 'string', 'Name of the event; takes the place of config.event_name'),
+        ...{
+          isEventName: true,
+          requiredWhere: [
+            { setting: 'send_as', is: ['events'] },
+            { setting: 'event_name', is: [] },
+          ],
+        },
+      },
+      { ...known('product_id', 'string', 'Purchases need it: product, or a group of them'), requiredWhere: PURCHASES },
+      { ...known('currency', 'string', 'Purchases need it: ISO 4217'), requiredWhere: PURCHASES },
+      {
+        ...known('price', 'number', 'Purchases need it: of one piece, in the currency’s main unit'),
+        requiredWhere: PURCHASES,
+      },
       known('quantity', 'integer', 'Purchases: 1 to 100; 1 where left out'),
     ],
   },

@@ -75,12 +75,14 @@ const CONSENT_FIELDS: readonly FieldFact[] = [
     name: 'ad_user_data',
     type: 'any',
     required: false,
+    requiredWhere: [{ setting: 'consent_ad_user_data', is: [] }],
     description: 'Consent to send data for advertising: true, false, granted or denied; NULL is no consent',
   },
   {
     name: 'ad_personalization',
     type: 'any',
     required: false,
+    requiredWhere: [{ setting: 'consent_ad_personalization', is: [] }],
     description: 'Consent to personalised advertising: true, false, granted or denied; NULL is no consent',
   },
 ];
@@ -178,13 +180,7 @@ const audiences: ServiceFacts = {
   memberships: { daysMax: MEMBERSHIP_DAYS_MAX, setting: 'membership_days' },
   destinationKey: null,
   recordIds: false,
-  fields: {
-    known: CONSENT_FIELDS.map((field) => ({
-      ...field,
-      requiredWhere: [{ setting: `consent_${field.name}`, is: [] }],
-    })),
-    open: false,
-  },
+  fields: { known: CONSENT_FIELDS, open: false },
   defaultMapping: 'identifiers',
   audience: { renamable: true },
   eventAgeDaysMax: null,

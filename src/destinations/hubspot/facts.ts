@@ -1,4 +1,5 @@
-import type { ServiceFacts, SettingFact } from '../../knowledge/service-facts.ts';
+import type { IdentifierKind } from '../../artifacts/annotation.ts';
+import type { FieldFact, ServiceFacts, SettingCondition, SettingFact } from '../../knowledge/service-facts.ts';
 
 /** Date version of the CRM API; each is supported for 18 months. https://developers.hubspot.com/docs/api-reference/overview */
 export const HUBSPOT_VERSION = '2026-09';
@@ -15,6 +16,20 @@ const ACCESS_TOKEN: SettingFact = {
   description:
     'Service key (or private app token) with read and write scopes on the objects, and on lists for audiences',
 };
+
+const CONTACTS = ['contacts', 'contact', '0-1'];
+const COMPANIES = ['companies', 'company', '0-2'];
+const OF_CONTACTS = [{ setting: 'object_type', is: CONTACTS }];
+const OF_COMPANIES = [{ setting: 'object_type', is: COMPANIES }];
+const OF_BOTH = [{ setting: 'object_type', is: [...CONTACTS, ...COMPANIES] }];
+
+function field(
+  name: string,
+  identifier: IdentifierKind,
+  text: { readonly description: string; readonly where: readonly SettingCondition[] },
+): FieldFact {
+  return { name, type: 'string', required: false, identifier, ...text };
+}
 
 const objects: ServiceFacts = {
   platform: 'hubspot',
@@ -73,16 +88,17 @@ const objects: ServiceFacts = {
   fields: {
     open: true,
     known: [
-      { name: 'email', type: 'string', required: false, description: 'E-mail address', identifier: 'email' },
-      { name: 'phone', type: 'string', required: false, description: 'Phone number', identifier: 'phone' },
-      { name: 'firstname', type: 'string', required: false, description: 'First name', identifier: 'first_name' },
-      { name: 'lastname', type: 'string', required: false, description: 'Last name', identifier: 'last_name' },
-      { name: 'company', type: 'string', required: false, description: 'Company name', identifier: 'company' },
-      { name: 'address', type: 'string', required: false, description: 'Street', identifier: 'street' },
-      { name: 'city', type: 'string', required: false, description: 'City', identifier: 'city' },
-      { name: 'state', type: 'string', required: false, description: 'State or region', identifier: 'state' },
-      { name: 'zip', type: 'string', required: false, description: 'Postal code', identifier: 'zip' },
-      { name: 'country', type: 'string', required: false, description: 'Country', identifier: 'country' },
+      field('email', 'email', { description: 'E-mail address', where: OF_CONTACTS }),
+      field('phone', 'phone', { description: 'Phone number', where: OF_BOTH }),
+      field('firstname', 'first_name', { description: 'First name', where: OF_CONTACTS }),
+      field('lastname', 'last_name', { description: 'Last name', where: OF_CONTACTS }),
+      field('company', 'company', { description: 'Company name', where: OF_CONTACTS }),
+      field('name', 'company', { description: 'Name of a company', where: OF_COMPANIES }),
+      field('address', 'street', { description: 'Street', where: OF_BOTH }),
+      field('city', 'city', { description: 'City', where: OF_BOTH }),
+      field('state', 'state', { description: 'State or region', where: OF_BOTH }),
+      field('zip', 'zip', { description: 'Postal code', where: OF_BOTH }),
+      field('country', 'country', { description: 'Country', where: OF_BOTH }),
     ],
   },
   defaultMapping: 'identifiers',

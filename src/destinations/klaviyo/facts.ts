@@ -191,7 +191,10 @@ const events: ServiceFacts = {
   fields: {
     open: true,
     known: [
-      field('metric', 'Name of the event, below 128 characters; takes the place of config.metric'),
+      {
+        ...field('metric', 'Name of the event, below 128 characters; takes the place of config.metric'),
+        ...{ isEventName: true, requiredWhere: [{ setting: 'metric', is: [] }] },
+      },
       { name: 'value', type: 'number', required: false, description: 'Amount of money' },
       field('value_currency', 'ISO 4217 code of the amount'),
     ],

@@ -43,8 +43,12 @@ export const PRICES: ReadonlySet<string> = new Set(['price', 'sale_price', 'unit
 export const LINKS: ReadonlySet<string> = new Set(['link', 'image_link', 'additional_image_link', 'mobile_link']);
 export const COUNTS: ReadonlySet<string> = new Set(['inventory', 'quantity_to_sell_on_facebook']);
 
+/** Meta makes no product without. */
+const OF_NEW = new Set(['title', 'description', 'availability', 'condition', 'price', 'link', 'image_link']);
+
 const field = (name: string, description: string, type: FieldFact['type'] = 'string'): FieldFact => ({
   ...{ name, type, required: false, description },
+  ...(OF_NEW.has(name) ? { neededByNew: true } : {}),
 });
 
 const listOf = (name: string): string => `one of: ${CHOICES[name]?.join(', ') ?? ''}`;

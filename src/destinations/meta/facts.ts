@@ -152,6 +152,8 @@ const events: ServiceFacts = {
         type: 'string',
         required: false,
         description: 'Name of the event; takes the place of config.event_name',
+        isEventName: true,
+        requiredWhere: [{ setting: 'event_name', is: [] }],
       },
       {
         name: 'action_source',

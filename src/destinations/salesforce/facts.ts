@@ -91,6 +91,9 @@ function field(name: string, identifier: FieldFact['identifier'], description: s
 
 const api = (docs: string): ServiceFacts['api'] => ({ version: SALESFORCE_VERSION, sunset: null, docs });
 
+const OF_PEOPLE = [{ setting: 'object', is: ['Contact', 'Lead'] }];
+const OF_BOTH = [{ setting: 'object', is: ['Contact', 'Lead', 'Account'] }];
+
 const objects: ServiceFacts = {
   platform: 'salesforce',
   service: 'objects',
@@ -159,10 +162,21 @@ const objects: ServiceFacts = {
   fields: {
     open: true,
     known: [
-      field('Email', 'email', 'E-mail address'),
-      field('Phone', 'phone', 'Phone number'),
-      field('FirstName', 'first_name', 'First name'),
-      field('LastName', 'last_name', 'Last name, which contacts and leads have to have'),
+      { ...field('Email', 'email', 'E-mail address'), where: OF_PEOPLE },
+      { ...field('Phone', 'phone', 'Phone number'), where: OF_BOTH },
+      { ...field('FirstName', 'first_name', 'First name'), where: OF_PEOPLE },
+      {
+        ...field('LastName', 'last_name', 'Last name, which contacts and leads have to have'),
+        ...{ otherwise: 'full_name', where: OF_PEOPLE, neededByNew: true },
+      },
+      {
+        ...field('Company', 'company', 'Company, which leads have to have'),
+        ...{ where: [{ setting: 'object', is: ['Lead'] }], neededByNew: true },
+      },
+      {
+        ...field('Name', 'company', 'Name, which accounts have to have'),
+        ...{ where: [{ setting: 'object', is: ['Account'] }], neededByNew: true },
+      },
     ],
   },
   defaultMapping: 'none',
