@@ -163,7 +163,8 @@ create table if not exists `shop`.`main_DINMO_DELTA_STORAGE`.`snapshot_vip_ads_6
   `created` bool,
   `unsure_since` timestamp,
   `owner_key` string,
-  `run_id` string
+  `run_id` string,
+  `sent_day` int64
 );
 
 -- makes a table of the delta storage, where it is missing
@@ -305,7 +306,7 @@ create or replace temp table `dinmo_new_identifiers` as select cast(null as int6
 
 -- a page of 20,000 rows whose identifiers are normalised
 select c.n, c.key, fields, event_time, raw_0, raw_1
-    from (select n, key from dinmo_candidates where n between 0 and 19999 and kind in ('insert', 'update') and key is not null) as c
+    from (select n, key from dinmo_candidates where n between 0 and 19999 and kind in ('insert', 'update', 'renewal') and key is not null) as c
     join (select stored_n - 1 as n, fields as fields, event_time, raw_0, raw_1 from dinmo_joined where stored_n between 1 and 20000) as j on j.n = c.n;
 
 -- 16.
@@ -422,7 +423,7 @@ delete from `shop`.`main_DINMO_DELTA_STORAGE`.`change_identifiers_vip_ads_645eeb
 insert into `shop`.`main_DINMO_DELTA_STORAGE`.`change_identifiers_vip_ads_645eeb63` (side, key, kind, rank, value) select side, key, kind, rank, value from (select 'new' as side, i.key, i.kind, i.rank, i.value from dinmo_new_identifiers as i join dinmo_actions as a on a.n = i.n where a.action in ('insert', 'update') union all select 'carried', c.key, c.kind, c.rank, c.value from dinmo_carried as c) as i;
 
 -- the run’s row: from its first one on another process can close the run
-insert into `shop`.`main_DINMO_DELTA_STORAGE`.`runs` (`run_id`, `sync_id`, `activation_id`, `destination`, `mode`, `target`, `invocation_id`, `started_at`, `gate`, `tool_version`, `planned_insert`, `planned_update`, `planned_delete`, `accepted_insert`, `accepted_update`, `accepted_delete`, `rejected`, `deferred`, `unknown`, `invalid`, `unchanged`, `segment_rows`, `overrides`, `status`, `closing`) values ('<run>', '<run>', 'vip.ads', 'ads', 'delta', 'dev', 'build', timestamp '<instant>', 'open', '<version>', 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, null, 'running', '{"activationId":"vip.ads","runId":"<run>","normaliserVersion":1,"attempts":5,"matchesPeople":true}');
+insert into `shop`.`main_DINMO_DELTA_STORAGE`.`runs` (`run_id`, `sync_id`, `activation_id`, `destination`, `mode`, `target`, `invocation_id`, `started_at`, `gate`, `tool_version`, `planned_insert`, `planned_update`, `planned_delete`, `accepted_insert`, `accepted_update`, `accepted_delete`, `rejected`, `deferred`, `unknown`, `invalid`, `unchanged`, `segment_rows`, `overrides`, `status`, `closing`) values ('<run>', '<run>', 'vip.ads', 'ads', 'delta', 'dev', 'build', timestamp '<instant>', 'open', '<version>', 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, null, 'running', '{"activationId":"vip.ads","runId":"<run>","normaliserVersion":3,"attempts":5,"matchesPeople":true}');
 
 -- the activation’s row
 update `shop`.`main_DINMO_DELTA_STORAGE`.`activations` set `mode` = 'delta', `fence` = 1 where activation_id = 'vip.ads' and fence = 1 and lease_owner = '<run>';
@@ -538,7 +539,7 @@ delete from `shop`.`main_DINMO_DELTA_STORAGE`.`identifiers_vip_ads_645eeb63` as 
 
 -- identifiers as they are on the platform now
 insert into `shop`.`main_DINMO_DELTA_STORAGE`.`identifiers_vip_ads_645eeb63` (key, kind, rank, value, normaliser, record_id, owed)
-      select c.key, c.kind, c.rank, c.value, 1, l.record_id, false from `shop`.`main_DINMO_DELTA_STORAGE`.`change_identifiers_vip_ads_645eeb63` as c left join (select kind, value, max(record_id) as record_id from dinmo_records group by kind, value) as l on l.kind = c.kind and l.value = c.value
+      select c.key, c.kind, c.rank, c.value, 3, l.record_id, false from `shop`.`main_DINMO_DELTA_STORAGE`.`change_identifiers_vip_ads_645eeb63` as c left join (select kind, value, max(record_id) as record_id from dinmo_records group by kind, value) as l on l.kind = c.kind and l.value = c.value
       where c.side = 'new' and c.key in (select key from dinmo_settled where part <> 'owed' and verdict in ('present', 'dirty'));
 
 -- the snapshot takes what was acknowledged

@@ -26,7 +26,7 @@ from `shop`.`main_DINMO_SEGMENTS`.`segment_vip` as person
 
 -- 4.
 -- a stand-in for a table of the delta storage: a plan leaves nothing behind
-create or replace temp table `plan_snapshot_vip_ads_645eeb63` as select cast(null as string) as `key`, cast(null as int64) as `key_hash`, cast(null as int64) as `hash_mark`, cast(null as int64) as `fast`, cast(null as bytes) as `strong`, cast(null as bool) as `dirty`, cast(null as bool) as `departed`, cast(null as string) as `record_id`, cast(null as bool) as `created`, cast(null as timestamp) as `unsure_since`, cast(null as string) as `owner_key`, cast(null as string) as `run_id` from (select 1 as one) as nothing where false;
+create or replace temp table `plan_snapshot_vip_ads_645eeb63` as select cast(null as string) as `key`, cast(null as int64) as `key_hash`, cast(null as int64) as `hash_mark`, cast(null as int64) as `fast`, cast(null as bytes) as `strong`, cast(null as bool) as `dirty`, cast(null as bool) as `departed`, cast(null as string) as `record_id`, cast(null as bool) as `created`, cast(null as timestamp) as `unsure_since`, cast(null as string) as `owner_key`, cast(null as string) as `run_id`, cast(null as int64) as `sent_day` from (select 1 as one) as nothing where false;
 
 -- a stand-in for a table of the delta storage: a plan leaves nothing behind
 create or replace temp table `plan_identifiers_vip_ads_645eeb63` as select cast(null as string) as `key`, cast(null as string) as `kind`, cast(null as int64) as `rank`, cast(null as string) as `value`, cast(null as int64) as `normaliser`, cast(null as string) as `record_id`, cast(null as bool) as `owed` from (select 1 as one) as nothing where false;
@@ -108,7 +108,7 @@ create or replace temp table `dinmo_new_identifiers` as select cast(null as int6
 
 -- a page of 20,000 rows whose identifiers are normalised
 select c.n, c.key, fields, event_time, raw_0, raw_1
-    from (select n, key from dinmo_candidates where n between 0 and 19999 and kind in ('insert', 'update') and key is not null) as c
+    from (select n, key from dinmo_candidates where n between 0 and 19999 and kind in ('insert', 'update', 'renewal') and key is not null) as c
     join (select stored_n - 1 as n, fields as fields, event_time, raw_0, raw_1 from dinmo_joined where stored_n between 1 and 20000) as j on j.n = c.n;
 
 -- 9.

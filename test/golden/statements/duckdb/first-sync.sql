@@ -183,7 +183,8 @@ create table if not exists "shop"."main_DINMO_DELTA_STORAGE"."snapshot_vip_ads_6
   "created" boolean,
   "unsure_since" timestamp with time zone,
   "owner_key" varchar,
-  "run_id" varchar
+  "run_id" varchar,
+  "sent_day" integer
 );
 
 -- 21.
@@ -322,7 +323,7 @@ select cast(min(rowid) as varchar) as first from dinmo_joined;
 -- 43.
 -- a page of 20,000 rows whose identifiers are normalised
 select c.n, c.key, fields, event_time, raw_0, raw_1
-    from (select n, key from dinmo_candidates where n between 0 and 19999 and kind in ('insert', 'update') and key is not null) as c
+    from (select n, key from dinmo_candidates where n between 0 and 19999 and kind in ('insert', 'update', 'renewal') and key is not null) as c
     join (select rowid - 0 as n, fields as fields, event_time, raw_0, raw_1 from dinmo_joined where rowid between 0 and 19999) as j on j.n = c.n;
 
 -- 44.
@@ -458,7 +459,7 @@ drop table if exists temp.main."dinmo_changed";
 
 -- 63.
 -- the run’s row: from its first one on another process can close the run
-insert into "shop"."main_DINMO_DELTA_STORAGE"."runs" ("run_id", "sync_id", "activation_id", "destination", "mode", "target", "invocation_id", "started_at", "gate", "tool_version", "planned_insert", "planned_update", "planned_delete", "accepted_insert", "accepted_update", "accepted_delete", "rejected", "deferred", "unknown", "invalid", "unchanged", "segment_rows", "overrides", "status", "closing") values ('<run>', '<run>', 'vip.ads', 'ads', 'delta', 'dev', 'build', timestamptz '<instant>', 'open', '<version>', 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, null, 'running', '{"activationId":"vip.ads","runId":"<run>","normaliserVersion":1,"attempts":5,"matchesPeople":true}');
+insert into "shop"."main_DINMO_DELTA_STORAGE"."runs" ("run_id", "sync_id", "activation_id", "destination", "mode", "target", "invocation_id", "started_at", "gate", "tool_version", "planned_insert", "planned_update", "planned_delete", "accepted_insert", "accepted_update", "accepted_delete", "rejected", "deferred", "unknown", "invalid", "unchanged", "segment_rows", "overrides", "status", "closing") values ('<run>', '<run>', 'vip.ads', 'ads', 'delta', 'dev', 'build', timestamptz '<instant>', 'open', '<version>', 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, null, 'running', '{"activationId":"vip.ads","runId":"<run>","normaliserVersion":3,"attempts":5,"matchesPeople":true}');
 
 -- 64.
 -- the activation’s row
@@ -583,7 +584,7 @@ delete from "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" as 
 -- 84.
 -- identifiers as they are on the platform now
 insert into "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" (key, kind, rank, value, normaliser, record_id, owed)
-      select c.key, c.kind, c.rank, c.value, 1, l.record_id, false from "shop"."main_DINMO_DELTA_STORAGE"."change_identifiers_vip_ads_645eeb63" as c left join (select kind, value, max(record_id) as record_id from dinmo_records group by kind, value) as l on l.kind = c.kind and l.value = c.value
+      select c.key, c.kind, c.rank, c.value, 3, l.record_id, false from "shop"."main_DINMO_DELTA_STORAGE"."change_identifiers_vip_ads_645eeb63" as c left join (select kind, value, max(record_id) as record_id from dinmo_records group by kind, value) as l on l.kind = c.kind and l.value = c.value
       where c.side = 'new' and c.key in (select key from dinmo_settled where part <> 'owed' and verdict in ('present', 'dirty'));
 
 -- 85.

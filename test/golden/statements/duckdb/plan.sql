@@ -4,7 +4,7 @@ select table_name from information_schema.tables where lower(table_schema) = low
 
 -- 2.
 -- a stand-in for a table of the delta storage: a plan leaves nothing behind
-create or replace temporary table "plan_snapshot_vip_ads_645eeb63" as select cast(null as varchar) as "key", cast(null as ubigint) as "key_hash", cast(null as ubigint) as "hash_mark", cast(null as ubigint) as "fast", cast(null as uhugeint) as "strong", cast(null as boolean) as "dirty", cast(null as boolean) as "departed", cast(null as varchar) as "record_id", cast(null as boolean) as "created", cast(null as timestamp with time zone) as "unsure_since", cast(null as varchar) as "owner_key", cast(null as varchar) as "run_id" from (select 1 as one) as nothing where false;
+create or replace temporary table "plan_snapshot_vip_ads_645eeb63" as select cast(null as varchar) as "key", cast(null as ubigint) as "key_hash", cast(null as ubigint) as "hash_mark", cast(null as ubigint) as "fast", cast(null as uhugeint) as "strong", cast(null as boolean) as "dirty", cast(null as boolean) as "departed", cast(null as varchar) as "record_id", cast(null as boolean) as "created", cast(null as timestamp with time zone) as "unsure_since", cast(null as varchar) as "owner_key", cast(null as varchar) as "run_id", cast(null as integer) as "sent_day" from (select 1 as one) as nothing where false;
 
 -- 3.
 -- a stand-in for a table of the delta storage: a plan leaves nothing behind
@@ -118,7 +118,7 @@ select cast(min(rowid) as varchar) as first from dinmo_joined;
 -- 21.
 -- a page of 20,000 rows whose identifiers are normalised
 select c.n, c.key, fields, event_time, raw_0, raw_1
-    from (select n, key from dinmo_candidates where n between 0 and 19999 and kind in ('insert', 'update') and key is not null) as c
+    from (select n, key from dinmo_candidates where n between 0 and 19999 and kind in ('insert', 'update', 'renewal') and key is not null) as c
     join (select rowid - 0 as n, fields as fields, event_time, raw_0, raw_1 from dinmo_joined where rowid between 0 and 19999) as j on j.n = c.n;
 
 -- 22.

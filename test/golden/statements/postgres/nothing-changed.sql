@@ -319,7 +319,7 @@ drop table if exists pg_temp."dinmo_changed";
 
 -- 39.
 -- the run’s row: from its first one on another process can close the run
-insert into "shop"."main_DINMO_DELTA_STORAGE"."runs" ("run_id", "sync_id", "activation_id", "destination", "mode", "target", "invocation_id", "started_at", "gate", "tool_version", "planned_insert", "planned_update", "planned_delete", "accepted_insert", "accepted_update", "accepted_delete", "rejected", "deferred", "unknown", "invalid", "unchanged", "segment_rows", "overrides", "status", "closing") values ('<run>', '<run>', 'vip.ads', 'ads', 'delta', 'dev', 'build', timestamptz '<instant>', 'open', '<version>', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, null, 'running', '{"activationId":"vip.ads","runId":"<run>","normaliserVersion":1,"attempts":5,"matchesPeople":true}');
+insert into "shop"."main_DINMO_DELTA_STORAGE"."runs" ("run_id", "sync_id", "activation_id", "destination", "mode", "target", "invocation_id", "started_at", "gate", "tool_version", "planned_insert", "planned_update", "planned_delete", "accepted_insert", "accepted_update", "accepted_delete", "rejected", "deferred", "unknown", "invalid", "unchanged", "segment_rows", "overrides", "status", "closing") values ('<run>', '<run>', 'vip.ads', 'ads', 'delta', 'dev', 'build', timestamptz '<instant>', 'open', '<version>', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, null, 'running', '{"activationId":"vip.ads","runId":"<run>","normaliserVersion":3,"attempts":5,"matchesPeople":true}');
 
 -- 40.
 -- the activation’s row
@@ -417,7 +417,7 @@ delete from "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" as 
 -- 52.
 -- identifiers as they are on the platform now
 insert into "shop"."main_DINMO_DELTA_STORAGE"."identifiers_vip_ads_645eeb63" (key, kind, rank, value, normaliser, record_id, owed)
-      select c.key, c.kind, c.rank, c.value, 1, l.record_id, false from "shop"."main_DINMO_DELTA_STORAGE"."change_identifiers_vip_ads_645eeb63" as c left join (select kind, value, max(record_id) as record_id from dinmo_records group by kind, value) as l on l.kind = c.kind and l.value = c.value
+      select c.key, c.kind, c.rank, c.value, 3, l.record_id, false from "shop"."main_DINMO_DELTA_STORAGE"."change_identifiers_vip_ads_645eeb63" as c left join (select kind, value, max(record_id) as record_id from dinmo_records group by kind, value) as l on l.kind = c.kind and l.value = c.value
       where c.side = 'new' and c.key in (select key from dinmo_settled where part <> 'owed' and verdict in ('present', 'dirty'));
 
 -- 53.

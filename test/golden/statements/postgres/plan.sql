@@ -7,7 +7,7 @@ select table_name from information_schema.tables where lower(table_schema) = low
 drop table if exists pg_temp."plan_snapshot_vip_ads_645eeb63";
 
 -- a stand-in for a table of the delta storage: a plan leaves nothing behind
-create temporary table "plan_snapshot_vip_ads_645eeb63" as select cast(null as text) as "key", cast(null as bigint) as "key_hash", cast(null as bigint) as "hash_mark", cast(null as bigint) as "fast", cast(null as uuid) as "strong", cast(null as boolean) as "dirty", cast(null as boolean) as "departed", cast(null as text) as "record_id", cast(null as boolean) as "created", cast(null as timestamp with time zone) as "unsure_since", cast(null as text) as "owner_key", cast(null as text) as "run_id" from (select 1 as one) as nothing where false;
+create temporary table "plan_snapshot_vip_ads_645eeb63" as select cast(null as text) as "key", cast(null as bigint) as "key_hash", cast(null as bigint) as "hash_mark", cast(null as bigint) as "fast", cast(null as uuid) as "strong", cast(null as boolean) as "dirty", cast(null as boolean) as "departed", cast(null as text) as "record_id", cast(null as boolean) as "created", cast(null as timestamp with time zone) as "unsure_since", cast(null as text) as "owner_key", cast(null as text) as "run_id", cast(null as integer) as "sent_day" from (select 1 as one) as nothing where false;
 
 -- statistics for the planner
 analyze pg_temp."plan_snapshot_vip_ads_645eeb63";
@@ -177,7 +177,7 @@ analyze pg_temp."dinmo_new_identifiers";
 -- 20.
 -- a page of 20,000 rows whose identifiers are normalised
 select c.n, c.key, fields, event_time, raw_0, raw_1
-    from (select n, key from dinmo_candidates where n between 0 and 19999 and kind in ('insert', 'update') and key is not null) as c
+    from (select n, key from dinmo_candidates where n between 0 and 19999 and kind in ('insert', 'update', 'renewal') and key is not null) as c
     join (select stored_n - 1 as n, fields as fields, event_time, raw_0, raw_1 from dinmo_joined where stored_n between 1 and 20000) as j on j.n = c.n;
 
 -- 21.

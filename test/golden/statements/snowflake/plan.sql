@@ -4,7 +4,7 @@ select lower(table_name) as table_name from "SHOP".information_schema.tables whe
 
 -- 2.
 -- a stand-in for a table of the delta storage: a plan leaves nothing behind
-create or replace temporary table "PLAN_SNAPSHOT_VIP_ADS_645EEB63" as select cast(null as varchar) as "KEY", cast(null as number(38,0)) as "KEY_HASH", cast(null as number(38,0)) as "HASH_MARK", cast(null as number(38,0)) as "FAST", cast(null as varchar(32)) as "STRONG", cast(null as boolean) as "DIRTY", cast(null as boolean) as "DEPARTED", cast(null as varchar) as "RECORD_ID", cast(null as boolean) as "CREATED", cast(null as timestamp_ntz) as "UNSURE_SINCE", cast(null as varchar) as "OWNER_KEY", cast(null as varchar) as "RUN_ID" from (select 1 as one) as nothing where false;
+create or replace temporary table "PLAN_SNAPSHOT_VIP_ADS_645EEB63" as select cast(null as varchar) as "KEY", cast(null as number(38,0)) as "KEY_HASH", cast(null as number(38,0)) as "HASH_MARK", cast(null as number(38,0)) as "FAST", cast(null as varchar(32)) as "STRONG", cast(null as boolean) as "DIRTY", cast(null as boolean) as "DEPARTED", cast(null as varchar) as "RECORD_ID", cast(null as boolean) as "CREATED", cast(null as timestamp_ntz) as "UNSURE_SINCE", cast(null as varchar) as "OWNER_KEY", cast(null as varchar) as "RUN_ID", cast(null as number(38,0)) as "SENT_DAY" from (select 1 as one) as nothing where false;
 
 -- 3.
 -- a stand-in for a table of the delta storage: a plan leaves nothing behind
@@ -101,7 +101,7 @@ create or replace temporary table "DINMO_NEW_IDENTIFIERS" as select cast(null as
 -- 18.
 -- a page of 20,000 rows whose identifiers are normalised
 select c.n, c.key, fields, event_time, raw_0, raw_1
-    from (select n, key from dinmo_candidates where n between 0 and 19999 and kind in ('insert', 'update') and key is not null) as c
+    from (select n, key from dinmo_candidates where n between 0 and 19999 and kind in ('insert', 'update', 'renewal') and key is not null) as c
     join (select dinmo_row - 1 as n, fields as fields, event_time, raw_0, raw_1 from dinmo_joined where dinmo_row between 1 and 20000) as j on j.n = c.n;
 
 -- 19.

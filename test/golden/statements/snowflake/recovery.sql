@@ -119,7 +119,7 @@ delete from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."IDENTIFIERS_VIP_ADS_645EEB63" as 
 -- 20.
 -- identifiers as they are on the platform now
 insert into "SHOP"."MAIN_DINMO_DELTA_STORAGE"."IDENTIFIERS_VIP_ADS_645EEB63" (key, kind, rank, value, normaliser, record_id, owed)
-      select c.key, c.kind, c.rank, c.value, 1, l.record_id, false from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."CHANGE_IDENTIFIERS_VIP_ADS_645EEB63" as c left join (select kind, value, max(record_id) as record_id from dinmo_records group by kind, value) as l on l.kind = c.kind and l.value = c.value
+      select c.key, c.kind, c.rank, c.value, 3, l.record_id, false from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."CHANGE_IDENTIFIERS_VIP_ADS_645EEB63" as c left join (select kind, value, max(record_id) as record_id from dinmo_records group by kind, value) as l on l.kind = c.kind and l.value = c.value
       where c.side = 'new' and c.key in (select key from dinmo_settled where part <> 'owed' and verdict in ('present', 'dirty'));
 
 -- 21.
@@ -354,7 +354,7 @@ insert into "SHOP"."MAIN_DINMO_DELTA_STORAGE"."CHANGE_IDENTIFIERS_VIP_ADS_645EEB
 
 -- 55.
 -- the run’s row: from its first one on another process can close the run
-insert into "SHOP"."MAIN_DINMO_DELTA_STORAGE"."RUNS" ("RUN_ID", "SYNC_ID", "ACTIVATION_ID", "DESTINATION", "MODE", "TARGET", "INVOCATION_ID", "STARTED_AT", "GATE", "TOOL_VERSION", "PLANNED_INSERT", "PLANNED_UPDATE", "PLANNED_DELETE", "ACCEPTED_INSERT", "ACCEPTED_UPDATE", "ACCEPTED_DELETE", "REJECTED", "DEFERRED", "UNKNOWN", "INVALID", "UNCHANGED", "SEGMENT_ROWS", "OVERRIDES", "STATUS", "CLOSING") values ('<run>', '<run>', 'vip.ads', 'ads', 'delta', 'dev', 'build', cast('<instant>' as timestamp_ntz), 'open', '<version>', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, null, 'running', '{"activationId":"vip.ads","runId":"<run>","normaliserVersion":1,"attempts":5,"matchesPeople":true}');
+insert into "SHOP"."MAIN_DINMO_DELTA_STORAGE"."RUNS" ("RUN_ID", "SYNC_ID", "ACTIVATION_ID", "DESTINATION", "MODE", "TARGET", "INVOCATION_ID", "STARTED_AT", "GATE", "TOOL_VERSION", "PLANNED_INSERT", "PLANNED_UPDATE", "PLANNED_DELETE", "ACCEPTED_INSERT", "ACCEPTED_UPDATE", "ACCEPTED_DELETE", "REJECTED", "DEFERRED", "UNKNOWN", "INVALID", "UNCHANGED", "SEGMENT_ROWS", "OVERRIDES", "STATUS", "CLOSING") values ('<run>', '<run>', 'vip.ads', 'ads', 'delta', 'dev', 'build', cast('<instant>' as timestamp_ntz), 'open', '<version>', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, null, 'running', '{"activationId":"vip.ads","runId":"<run>","normaliserVersion":3,"attempts":5,"matchesPeople":true}');
 
 -- 56.
 -- the activation’s row
@@ -440,7 +440,7 @@ delete from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."IDENTIFIERS_VIP_ADS_645EEB63" as 
 -- 68.
 -- identifiers as they are on the platform now
 insert into "SHOP"."MAIN_DINMO_DELTA_STORAGE"."IDENTIFIERS_VIP_ADS_645EEB63" (key, kind, rank, value, normaliser, record_id, owed)
-      select c.key, c.kind, c.rank, c.value, 1, l.record_id, false from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."CHANGE_IDENTIFIERS_VIP_ADS_645EEB63" as c left join (select kind, value, max(record_id) as record_id from dinmo_records group by kind, value) as l on l.kind = c.kind and l.value = c.value
+      select c.key, c.kind, c.rank, c.value, 3, l.record_id, false from "SHOP"."MAIN_DINMO_DELTA_STORAGE"."CHANGE_IDENTIFIERS_VIP_ADS_645EEB63" as c left join (select kind, value, max(record_id) as record_id from dinmo_records group by kind, value) as l on l.kind = c.kind and l.value = c.value
       where c.side = 'new' and c.key in (select key from dinmo_settled where part <> 'owed' and verdict in ('present', 'dirty'));
 
 -- 69.
