@@ -14,9 +14,11 @@ export const COUNTRY_CODES: readonly string[] = (
 /** What people write for a country whose code is another. */
 const OTHER_CODES: Readonly<Record<string, string>> = { UK: 'GB', EN: 'GB', USA: 'US', EL: 'GR' };
 
-/** The code that a text which is none was probably meant to be; null when nothing is near. */
+/** The code that a text which is none was probably meant to be (`uk`, `France`); null when nothing is near. */
 export function nearestCountryCode(text: string): string | null {
   const upper = text.trim().toUpperCase();
   const code = OTHER_CODES[upper] ?? upper;
-  return COUNTRY_CODES.includes(code) ? code : null;
+  if (COUNTRY_CODES.includes(code)) return code;
+  const names = new Intl.DisplayNames(['en'], { type: 'region' });
+  return COUNTRY_CODES.find((one) => names.of(one)?.toUpperCase() === upper) ?? null;
 }

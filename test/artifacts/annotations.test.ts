@@ -76,7 +76,7 @@ const CUSTOMERS = `models:
                     enabled: false
     columns:
       - name: email
-        config: {meta: {dinmo: {identifier: {kind: email, rank: 2}, label: E-mail}}}
+        config: {meta: {dinmo: {identifier: {kind: email, rank: 2, form: sha256}, label: E-mail}}}
 `;
 
 describe('blocks', () => {
@@ -126,7 +126,10 @@ describe('blocks', () => {
     });
     expect(only(project, 'column')).toMatchObject({
       ...{ node: 'model.shop.customers', column: 'email' },
-      block: { identifier: { kind: 'email', rank: 2 }, label: 'E-mail', hidden: false, categorical: null },
+      block: {
+        ...{ identifier: { kind: 'email', rank: 2, form: 'sha256' }, label: 'E-mail' },
+        ...{ hidden: false, categorical: null },
+      },
     });
   });
 
@@ -144,7 +147,7 @@ describe('blocks', () => {
     expect(only(annotated(CUSTOMERS), 'column').origin.locate(['label'])).toEqual({
       file: 'models/shop.yml',
       line: 43,
-      column: 76,
+      column: 90,
     });
   });
 

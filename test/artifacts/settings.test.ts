@@ -123,6 +123,29 @@ destinations:
     expect([...settings.destinations.keys()]).toEqual(['fine']);
   });
 
+  it('takes the country of phone numbers by its two letters only, and says which were probably meant', () => {
+    const text = (top: string, own: string): string =>
+      `default_country: ${top}\ndestinations:\n  ads: {platform: meta, service: audiences, default_country: ${own}}\n`;
+    const { settings, findings } = read(text('NO', 'CH'));
+    expect([findings, settings.defaultCountry, settings.destinations.get('ads')?.defaultCountry]).toEqual([
+      [],
+      'NO',
+      'CH',
+    ]);
+    const wrong = read(text('UK', 'Atlantis'));
+    expect(summary(wrong.findings)).toEqual(['invalid-value dinmo.yml:3:62', 'invalid-value dinmo.yml:1:18']);
+    expect(wrong.findings.map(({ fix }) => fix)).toEqual([
+      'Write the two letters of ISO 3166-1, such as FR, GB or US.',
+      'Write `GB`.',
+    ]);
+    expect([wrong.settings.defaultCountry, wrong.settings.destinations.get('ads')?.defaultCountry]).toEqual([
+      null,
+      null,
+    ]);
+    expect(read('default_country: fr').findings.map(({ fix }) => fix)).toEqual(['Write `FR`.']);
+    expect(read('default_country: france').findings.map(({ fix }) => fix)).toEqual(['Write `FR`.']);
+  });
+
   it('takes time zones by their IANA names only, with their capitals', () => {
     expect(read('timezone: europe/paris').settings.timezone).toBe('Europe/Paris');
     expect(read('timezone: utc').settings.timezone).toBe('UTC');

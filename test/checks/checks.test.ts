@@ -117,6 +117,12 @@ const purchase = {
 } as const;
 const byEmail = { ...purchase, ...mappingOf({ email: 'customer.email', value: 'amount' }) };
 
+/** Customers whose e-mail addresses are only there as hashes. */
+function hashedOnly(activations: Readonly<Record<string, ActivationBlock>>): NodeSpec {
+  const email = { identifier: { kind: 'email', rank: 1, form: 'sha256' } } as const;
+  return { ...customers, entity: { ...customers.entity, activations }, annotate: { ...customers.annotate, email } };
+}
+
 test('a sound project has nothing to report', () => {
   expect(told({ activation: { to: 'people' }, event: { to: 'moments', mapping: byEmail } })).toEqual([]);
   expect(told({ activation: { to: 'crm' }, event: { to: 'folder' } })).toEqual([]);
@@ -244,6 +250,25 @@ const CASES: Readonly<Record<string, readonly [Change, readonly string[]]>> = {
       'identifier-not-accepted customers#activations.it.identifiers',
       'identifier-not-available customers#activations.it.identifiers',
     ],
+  ],
+  'a hashed column where the value itself is needed': [
+    {
+      activation: { to: 'people' },
+      event: { to: 'moments', mapping: byEmail },
+      world: { models: { customers: hashedOnly({ it: activationBlock({ to: 'people' }) }) } },
+    },
+    [
+      'identifier-needed-in-clear customers#activations.it',
+      'identifier-needed-in-clear orders#activations.it.mapping.email',
+    ],
+  ],
+  'a hashed column in a field for the value': [
+    { world: { models: { customers: hashedOnly({ it: activationBlock({ to: 'crm' }) }) } } },
+    ['identifier-needed-in-clear customers#activations.it'],
+  ],
+  'a country where no phone numbers are read': [
+    { destinations: { folder: { ...DESTINATIONS['folder'], defaultCountry: 'FR' }, people: { defaultCountry: 'FR' } } },
+    ['default-country-unused dinmo.yml#destinations.folder.default_country'],
   ],
   'defaults that fit nobody': [
     {

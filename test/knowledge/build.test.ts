@@ -299,7 +299,10 @@ describe('activations', () => {
     const mapping = made?.mapping.map((f) =>
       f.source.kind === 'column' ? `${f.field}=${f.source.path.join('.')}` : f.field,
     );
-    return { ...built, made, mapping, sent: made?.identifiers.map((i) => `${i.kind}${i.rank}=${i.path.join('.')}`) };
+    const sent = made?.identifiers.map(
+      (i) => `${i.kind}${i.rank}=${i.path.join('.')}${i.form ? ' hashed' : ''}${i.hintOnly ? ' read' : ''}`,
+    );
+    return { ...built, made, mapping, sent };
   }
 
   test('take what the service and the destination say where they say nothing', () => {
@@ -344,6 +347,36 @@ describe('activations', () => {
     expect(made?.identifiers).toEqual([{ kind: 'email', rank: 1, path: ['customer', 'email'] }]);
     expect(made?.mapping.map((field) => field.field)).toEqual(['value']);
     expect(made).toMatchObject({ mode: 'incremental', audience: null, lookback: { last: 7, unit: 'day' } });
+  });
+
+  test('hashed columns go where they can be used, and a country is read beside phones that are sent without it', () => {
+    const annotate = {
+      ...customers.annotate,
+      email: { identifier: { kind: 'email', rank: 1, form: 'sha256' } },
+      first_name: { identifier: { kind: 'phone', rank: 1 } },
+    } as const;
+    const models = (block: Partial<ActivationBlock>): WorldSpec['models'] => ({
+      customers: { ...customerWith({ activations: { it: activationBlock(block) } }), annotate },
+    });
+    const sent = (block: Partial<ActivationBlock>) => activation(block, { models: models(block) ?? {} });
+    // The service needs addresses in clear: another column has them.
+    expect(sent({ to: 'people', identifiers: ['email', 'phone'] }).sent).toEqual([
+      'email2=backup_email',
+      'phone1=first_name',
+      'country1=country read',
+    ]);
+    expect(sent({ to: 'people' }).sent).toEqual(['email2=backup_email', 'phone1=first_name', 'country1=country']);
+    expect(sent({ to: 'people', mapping: mappingOf({ email: 'email' }) }).sent?.[0]).toBe('email1=email hashed');
+    expect(sent({ to: 'crm' }).mapping).toEqual(['email=backup_email']);
+  });
+
+  test('the country of phone numbers is the destination’s, else the project’s', () => {
+    const { store } = build({
+      destinations: { people: {}, swiss: { defaultCountry: 'CH' } },
+      settings: { defaultCountry: 'FR' },
+    });
+    const of = (name: string) => store.destinations.get(name)?.defaultCountry;
+    expect([of('people'), of('swiss')]).toEqual(['FR', 'CH']);
   });
 
   test('a service that takes anything gets every visible property, as null where empty', () => {

@@ -66,7 +66,7 @@ const MEMBERS = {
 export const SEGMENT = { entity: 'customer', where: WHERE, ...MEMBERS };
 
 export const COLUMN = {
-  identifier: { kind: 'email', rank: 2 },
+  identifier: { kind: 'email', rank: 2, form: 'sha256' },
   categorical: true,
   label: 'E-mail',
   description: 'Where we write to.',
@@ -130,6 +130,7 @@ export const DESTINATIONS = {
       exclude: ['unsubscribed'],
       consent: ['opt_in', 'plan.terms_accepted'],
       guards: { max_delete_percent: 20 },
+      default_country: 'CH',
     },
     crm: {
       platform: 'hubspot',
@@ -147,4 +148,5 @@ export const DESTINATIONS = {
     ours: { type: 'webhook', url: "{{ env_var('ALERT_URL') }}", secret: "{{ env_var('ALERT_SECRET') }}" },
   },
   history: 'rows',
+  default_country: 'FR',
 };
