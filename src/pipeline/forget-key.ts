@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
 import { DinmoError } from '../errors.ts';
 import type { Entity } from '../knowledge/store.ts';
-import { entityModelName, findGenerated, SYNC_ROW_HISTORY_MODEL, segmentModelName } from '../models/names.ts';
+import {
+  entityModelName,
+  findGenerated,
+  MEMBERS_MODEL,
+  SYNC_ROW_HISTORY_MODEL,
+  segmentModelName,
+} from '../models/names.ts';
 import { Ledger } from '../record/ledger.ts';
 import type { ForgetReport } from '../report/forget-report.ts';
 import type { Bench } from './run-activations.ts';
@@ -102,43 +108,78 @@ async function holdsKey(
   }
 }
 
-/** The history of rows (`history: rows`), which dbt fills: what it holds of a person is found by the hash of keys. */
-export class RowHistory {
+/** Whom the histories in `DINMO_STATS` may know: the hashes of keys, in the rows of these activations, or of the entity. */
+export interface Remembered {
+  readonly activations: readonly string[];
+  /** Keys of the rows as destinations know them. */
+  readonly keys: readonly string[];
+  /** The entity with the key's parts joined by colons, by which membership is remembered; null: not asked. */
+  readonly member: { readonly entity: string; readonly text: string } | null;
+}
+
+/**
+ * The histories that dbt fills: of rows (`history: rows`), and of the members of segments. dbt's `hash` is MD5 in hexadecimal digits on
+ * every warehouse.
+ */
+export class Histories {
   readonly #bench: Bench;
-  readonly #relation: string;
+  readonly #tables: readonly { readonly model: string; readonly relation: string }[];
 
-  private constructor(bench: Bench, relation: string) {
+  private constructor(bench: Bench, tables: readonly { readonly model: string; readonly relation: string }[]) {
     this.#bench = bench;
-    this.#relation = relation;
+    this.#tables = tables;
   }
 
-  /** null where there is none. A rehearsal has none of its own. */
-  static async open(bench: Bench): Promise<RowHistory | null> {
+  /** Those that there are. A rehearsal has none of its own. */
+  static async open(bench: Bench): Promise<Histories> {
     const { context, warehouse } = bench;
-    const node = findGenerated(context.project.manifest, SYNC_ROW_HISTORY_MODEL);
-    if (!node?.relationName || context.options.sandboxUrl) return null;
-    const tables = await new Ledger(warehouse, { database: node.database, schema: node.schema }).tables();
-    const isThere = [...tables].some((name) => name.toLowerCase() === SYNC_ROW_HISTORY_MODEL);
-    return isThere ? new RowHistory(bench, node.relationName) : null;
+    const tables: { readonly model: string; readonly relation: string }[] = [];
+    for (const model of context.options.sandboxUrl ? [] : [SYNC_ROW_HISTORY_MODEL, MEMBERS_MODEL]) {
+      const node = findGenerated(context.project.manifest, model);
+      if (!node?.relationName) continue;
+      const names = await new Ledger(warehouse, { database: node.database, schema: node.schema }).tables();
+      if ([...names].some((name) => name.toLowerCase() === model)) tables.push({ model, relation: node.relationName });
+    }
+    return new Histories(bench, tables);
   }
 
-  async count(activations: readonly string[], keys: readonly string[]): Promise<number> {
-    const [row] = await this.#bench.warehouse.query(
-      `select count(*) as row_count from ${this.#relation} where ${this.#of(activations, keys)}`,
-    );
-    return Number(row?.['row_count'] ?? 0);
+  async count(whom: Remembered): Promise<number> {
+    let rows = 0;
+    for (const { relation, model } of this.#tables) {
+      const [row] = await this.#bench.warehouse.query(
+        `select count(*) as row_count from ${relation} where ${this.#of(model, whom)}`,
+      );
+      rows += Number(row?.['row_count'] ?? 0);
+    }
+    return rows;
   }
 
-  async remove(activations: readonly string[], keys: readonly string[]): Promise<void> {
-    await this.#bench.warehouse.run(`delete from ${this.#relation} where ${this.#of(activations, keys)}`);
+  async remove(whom: Remembered): Promise<void> {
+    for (const { relation, model } of this.#tables)
+      await this.#bench.warehouse.run(`delete from ${relation} where ${this.#of(model, whom)}`);
   }
 
-  /** dbt's `hash` is MD5 in hexadecimal digits on every warehouse. */
-  #of(activations: readonly string[], keys: readonly string[]): string {
+  #of(model: string, { activations, keys, member }: Remembered): string {
     const { state } = this.#bench.warehouse;
     const list = (values: readonly string[]): string => values.map((value) => state.text(value)).join(', ');
-    const hashes = keys.map((key) => createHash('md5').update(key).digest('hex'));
-    if (activations.length === 0 || hashes.length === 0) return 'false';
-    return `activation_id in (${list(activations)}) and row_hash in (${list(hashes)})`;
+    const hash = (text: string): string => createHash('md5').update(text).digest('hex');
+    if (model === MEMBERS_MODEL)
+      return member === null
+        ? 'false'
+        : `entity = ${state.text(member.entity)} and member = ${state.text(hash(member.text))}`;
+    if (activations.length === 0 || keys.length === 0) return 'false';
+    return `activation_id in (${list(activations)}) and row_hash in (${list(keys.map(hash))})`;
   }
+}
+
+/** A key as the history of members hashes it: the parts of a composite one as texts, joined by colons. */
+export function memberText(entity: Entity, key: string): string {
+  if (entity.primaryKey.length === 1) return key;
+  const members = readMembers(key);
+  return entity.primaryKey
+    .map((column) => {
+      const json = members?.get(column) ?? 'null';
+      return json.startsWith('"') ? String(JSON.parse(json)) : json;
+    })
+    .join(':');
 }

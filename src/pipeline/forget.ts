@@ -10,7 +10,7 @@ import { withoutBlock } from './clean-state.ts';
 import type { Context } from './context.ts';
 import { prepareTelling } from './events.ts';
 import { countPerson, forgetAt } from './forget-activation.ts';
-import { findHolders, RowHistory, readKey } from './forget-key.ts';
+import { findHolders, Histories, memberText, type Remembered, readKey } from './forget-key.ts';
 import { clockOf, type ForgetOptions, loggerOf } from './options.ts';
 import { entitiesOnTheWay, type Prepared } from './prepare-run.ts';
 import { type Bench, type Choice, conduct, loggerFrom } from './run-activations.ts';
@@ -88,7 +88,10 @@ async function choose(bench: Bench, options: ForgetOptions, notes: Notes): Promi
       : [],
   );
   const ids = [...living.map(({ id }) => id), ...left.map(({ activationId }) => activationId)];
-  await cleanHistory(bench, notes, { activations: ids, keys: [key], yes: options.yes });
+  await cleanHistory(bench, notes, {
+    ...{ activations: ids, keys: [key], yes: options.yes },
+    member: { entity: entity.name, text: memberText(entity, key) },
+  });
   const activations = living.map((activation): Activation => ({ ...activation, enabled: true }));
   for (const state of left) {
     const destination = store.destinations.get(state.destination) ?? { name: state.destination, origin: entity.origin };
@@ -114,24 +117,18 @@ function reaches(context: Context, { entity: name, mapping, identifiers }: Activ
 async function cleanHistory(
   bench: Bench,
   notes: Notes,
-  {
-    yes,
-    activations,
-    keys,
-  }: { readonly yes: boolean; readonly activations: readonly string[]; readonly keys: readonly string[] },
+  { yes, ...whom }: Remembered & { readonly yes: boolean },
 ): Promise<void> {
   const before = notes.history?.rows ?? 0;
   try {
-    const history = await RowHistory.open(bench);
-    if (history === null) return;
-    const rows = before + (await history.count(activations, keys));
-    notes.history = { rows, removed: false, reason: null };
-    if (yes) await history.remove(activations, keys);
-    notes.history = { rows, removed: yes, reason: null };
+    const histories = await Histories.open(bench);
+    const rows = before + (await histories.count(whom));
+    if (yes && rows > before) await histories.remove(whom);
+    notes.history = { rows, removed: yes, reason: notes.history?.reason ?? null };
   } catch (thrown) {
     if (!(thrown instanceof DinmoError)) throw thrown;
-    const reason = 'it could not be changed, since dbt’s role made it: remove the rows there, by row_hash.';
-    notes.history = { rows: notes.history?.rows ?? before, removed: false, reason };
+    const reason = 'they could not be removed, since they are dbt’s tables: remove them there, by the hash of the key.';
+    notes.history = { rows: before, removed: false, reason };
   }
 }
 
@@ -149,7 +146,7 @@ async function forgetOne(
   await cleanHistory(bench, notes, {
     activations: [state.activationId],
     keys: person.keys.filter((other) => other !== key),
-    yes: options.yes,
+    ...{ member: null, yes: options.yes },
   });
   const { rows, identifiers, rejections, pending } = person.counts;
   if (rows + identifiers + rejections + pending === 0) return plainResult(activation, 'skipped', 'nothing known', 0);

@@ -35,7 +35,7 @@ export interface ForgetReport {
   /** Whether it was confirmed, so that anything was done. */
   readonly confirmed: boolean;
   readonly activations: readonly ForgottenAt[];
-  /** Rows in the history of rows (`history: rows`); null: there is none. `reason`: why they stay. */
+  /** Rows of the histories that dbt keeps, of rows sent and of members; null: not asked. `reason`: why they stay. */
   readonly history: { readonly rows: number; readonly removed: boolean; readonly reason: string | null } | null;
   /** Models that hold the person still: the next sync would send it again. */
   readonly stillIn: readonly string[];
@@ -81,7 +81,7 @@ function renderPlace(one: ForgottenAt, style: Style): string {
 
 function historyText(history: ForgetReport['history']): string {
   const { rows = 0, removed = false, reason = null } = history ?? {};
-  const text = `${formatMany(rows, 'row')} of the history of rows${removed ? ' removed' : ''}`;
+  const text = `${formatMany(rows, 'row')} of the histories${removed ? ' removed' : ''}`;
   return reason === null ? `${text}.` : `${text}: ${reason}`;
 }
 

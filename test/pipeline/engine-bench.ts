@@ -58,6 +58,8 @@ export interface SyncSettings {
   readonly eventsFrom?: string;
   readonly deleteExisting?: boolean;
   readonly signal?: AbortSignal;
+  /** Nothing but the removal of whoever has this key. */
+  readonly forget?: string;
 }
 
 /** One activation as the engine sees it: its rows, its service, and the other side. */
@@ -201,6 +203,7 @@ export class EngineBench {
       normaliserVersion: service.normaliser?.version ?? 0,
       attempts: activation.attempts ?? 5,
       matchesPeople: activation.facts.identifiers !== null,
+      ...(activation.forget === undefined ? {} : { onlyOne: true }),
       ...(activation.facts.jobs === undefined ? {} : { takesJobs: true }),
       ...(activation.facts.memberships === undefined ? {} : { sentDay: dayOf(this.clock.now()) }),
     };
@@ -328,6 +331,15 @@ export class EngineBench {
     const renewal = renewalOf(activation.facts, activation.config ?? {}, this.clock.now());
     const isDated = renewal !== null && (await ledger.hasColumn(tables.snapshot, SENT_DAY.name));
     const theirs = others.map((row) => stateTables(SCHEMA, tableSuffix(String(row['activation_id']))));
+    const source = inWordsOf(ledger.warehouse.state.name, activation.source);
+    const { forget } = activation;
+    const alone: Partial<DiffJob> =
+      forget === undefined
+        ? {}
+        : {
+            ...{ mode: 'full', everything: true, only: forget },
+            source: { ...source, sql: `select * from (${source.sql}) as nobody where false` },
+          };
     return {
       activationId: activation.id,
       runId,
@@ -336,8 +348,12 @@ export class EngineBench {
       resendEvents: activation.resendEvents ?? false,
       operations: activation.operations ?? activation.facts.defaultOperations,
       facts: activation.facts,
-      source: inWordsOf(ledger.warehouse.state.name, activation.source),
-      preparer: createPreparer(serviceOf(activation), (activation.config ?? {}) as ServiceContext['config'], this.clock),
+      source,
+      preparer: createPreparer(
+        serviceOf(activation),
+        (activation.config ?? {}) as ServiceContext['config'],
+        this.clock,
+      ),
       guards: { ...NO_GUARDS, ...activation.guards },
       overrides: activation.overrides ?? { allowDeletes: false, allowEmpty: false, allowKeyChurn: false },
       eventsFrom: activation.eventsFrom ?? null,
@@ -347,6 +363,7 @@ export class EngineBench {
       rejections,
       otherSnapshots: theirs.map(({ snapshot }) => snapshot).filter(({ name }) => existing.has(name)),
       otherChanges: theirs.map(({ changes }) => changes).filter(({ name }) => existing.has(name)),
+      ...alone,
     };
   }
 
