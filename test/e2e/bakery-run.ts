@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'vitest';
+import { builtOnce } from './built.ts';
 import { HubSpotPlatform } from './platforms/hubspot.ts';
 import { MetaPlatform, type Person } from './platforms/meta.ts';
 import { type Call, type Fault, type PlatformServer, startPlatform } from './platforms/platform-server.ts';
 import { WebhookPlatform } from './platforms/webhook.ts';
 import { BAKERY_SECRETS, type BakeryPlaces, bakery, bakeryData } from './projects/bakery.ts';
-import { must, Workspace } from './workspace.ts';
+import { must, type Workspace } from './workspace.ts';
 
 /** The bakery's platforms, running. */
 export class BakeryPlatforms {
@@ -48,14 +49,23 @@ export class BakeryPlatforms {
   }
 }
 
-/** The bakery, generated and built by real dbt. */
-export async function buildBakery(places: BakeryPlaces, people: number): Promise<Workspace> {
-  const workspace = Workspace.create(bakery(places), BAKERY_SECRETS);
-  await workspace.sql(...bakeryData(people));
-  await must(workspace.dbt('parse'));
-  await must(workspace.dinmo('check'));
-  await must(workspace.dinmo('generate'));
-  await must(workspace.dbt('build'));
+/** The bakery, generated and built by real dbt, with these people; its platforms are nowhere until it moves. */
+export async function buildBakery(people: number): Promise<Workspace> {
+  const nowhere = 'http://127.0.0.1:9';
+  const workspace = await builtOnce({
+    name: 'bakery',
+    files: bakery({ webhook: nowhere, meta: nowhere, hubspot: nowhere }),
+    env: BAKERY_SECRETS,
+    data: bakeryData(40),
+    build: async (fresh) => {
+      await fresh.sql(...bakeryData(40));
+      await must(fresh.dbt('parse'));
+      await must(fresh.dinmo('check'));
+      await must(fresh.dinmo('generate'));
+      await must(fresh.dbt('build'));
+    },
+  });
+  if (people !== 40) await workspace.sql(...bakeryData(people));
   return workspace;
 }
 

@@ -34,9 +34,7 @@ let built: Workspace;
 let workspace: Workspace;
 
 beforeAll(async () => {
-  platforms = await BakeryPlatforms.start();
-  built = await buildBakery(platforms.places, 40);
-  await platforms.close();
+  built = await buildBakery(40);
   built.inProcess = true;
 });
 afterAll(() => built?.dispose());

@@ -9,10 +9,8 @@ let built: Workspace;
 let workspace: Workspace;
 
 beforeAll(async () => {
-  platforms = await BakeryPlatforms.start();
-  built = await buildBakery(platforms.places, 40);
+  built = await buildBakery(40);
   built.inProcess = true;
-  await platforms.close();
 });
 afterAll(() => built?.dispose());
 beforeEach(async () => {

@@ -16,8 +16,8 @@ let built: Workspace;
 
 beforeAll(async () => {
   platforms = await BakeryPlatforms.start();
-  workspace = await buildBakery(platforms.places, 60);
-  built = workspace.copy();
+  built = await buildBakery(60);
+  workspace = moveBakery(built, platforms.places);
   built.inProcess = true;
 });
 afterAll(async () => {

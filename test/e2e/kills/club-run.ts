@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { builtOnce } from '../built.ts';
 import { HubSpotPlatform } from '../platforms/hubspot.ts';
 import { MetaPlatform, type Person } from '../platforms/meta.ts';
 import {
@@ -12,16 +13,23 @@ import {
 } from '../platforms/platform-server.ts';
 import { WebhookPlatform } from '../platforms/webhook.ts';
 import { CLUB_SECRETS, club, clubActivations, clubHook, clubPeople, clubPlatforms } from '../projects/club.ts';
-import { must, Workspace } from '../workspace.ts';
+import { must, type Workspace } from '../workspace.ts';
 
 /** The club, generated and built by real dbt, with its own list of people. */
-export async function buildClub(people = 10): Promise<Workspace> {
-  const workspace = Workspace.create(club(), CLUB_SECRETS);
-  await workspace.sql(...clubPeople(people));
-  await must(workspace.dbt('parse'));
-  await must(workspace.dinmo('generate'));
-  await must(workspace.dbt('build'));
-  return workspace;
+export async function buildClub(): Promise<Workspace> {
+  const data = clubPeople(10);
+  return await builtOnce({
+    name: 'club',
+    files: club(),
+    env: CLUB_SECRETS,
+    data,
+    build: async (workspace) => {
+      await workspace.sql(...data);
+      await must(workspace.dbt('parse'));
+      await must(workspace.dinmo('generate'));
+      await must(workspace.dbt('build'));
+    },
+  });
 }
 
 /** A copy of the built club that talks to these platforms, and has these people. */
