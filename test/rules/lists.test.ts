@@ -428,31 +428,31 @@ describe('members who swap identifiers', () => {
     ['ok', 'ok', 'lost', 'applied'],
   ];
 
-  it.each(Object.entries(PEOPLE))(
-    'all stay, in either order, whichever half fails: %s',
-    async (_name, [one, other]) => {
-      const identifiers = (rows: readonly Member[]) =>
-        rows.flatMap(({ email, phone }) => [email, phone]).filter((value) => value !== null);
-      await world.hold(one);
+  it.each(Object.entries(PEOPLE))('all stay, in either order, whichever half fails: %s', async (name, [one, other]) => {
+    // The simplest meets every fate, each of the others some of them: the simulation goes through the rest.
+    const start = Object.keys(PEOPLE).indexOf(name);
+    const met = start === 0 ? FATES : FATES.filter((_, fate) => fate % 4 === start % 4);
+    const identifiers = (rows: readonly Member[]) =>
+      rows.flatMap(({ email, phone }) => [email, phone]).filter((value) => value !== null);
+    await world.hold(one);
+    await world.sync({ facts });
+    // There and back, since rows are sent in their order.
+    for (const [turn, fates] of [...met, ...met.slice(-1)].entries()) {
+      const rows = turn % 2 === 0 ? other : one;
+      await world.hold(rows);
+      let request = 0;
+      world.audience.fault = (_batch, apply) => {
+        const fate = fates[request++] ?? 'ok';
+        if (fate === 'applied') apply();
+        if (fate === 'refused') return { kind: 'counted', accepted: 0, code: 'no', message: 'no' };
+        return fate === 'ok' ? null : lost;
+      };
       await world.sync({ facts });
-      // There and back, since rows are sent in their order.
-      for (const [turn, fates] of [...FATES, ...FATES.slice(-1)].entries()) {
-        const rows = turn % 2 === 0 ? other : one;
-        await world.hold(rows);
-        let request = 0;
-        world.audience.fault = (_batch, apply) => {
-          const fate = fates[request++] ?? 'ok';
-          if (fate === 'applied') apply();
-          if (fate === 'refused') return { kind: 'counted', accepted: 0, code: 'no', message: 'no' };
-          return fate === 'ok' ? null : lost;
-        };
-        await world.sync({ facts });
-        world.audience.fault = null;
-        if (fates[0] !== 'ok' || fates.length > 1) await world.sync({ facts });
-        expect({ turn, fates, held: held() }).toEqual({ turn, fates, held: names(...identifiers(rows)) });
-      }
-    },
-  );
+      world.audience.fault = null;
+      if (fates[0] !== 'ok' || fates.length > 1) await world.sync({ facts });
+      expect({ turn, fates, held: held() }).toEqual({ turn, fates, held: names(...identifiers(rows)) });
+    }
+  });
 });
 
 describe('members whom the tool did not add', () => {
