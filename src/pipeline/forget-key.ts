@@ -55,14 +55,11 @@ function readMembers(text: string): ReadonlyMap<string, string> | null {
 }
 
 function invalidKey({ name, primaryKey }: Entity): DinmoError {
-  const isOne = primaryKey.length === 1;
   return new DinmoError({
     kind: 'configuration',
     code: 'invalid-key',
     message: `That is no key of ${name}, whose primary key is ${primaryKey.join(', ')}.`,
-    fix: isOne
-      ? 'Give its value.'
-      : `Give a JSON object: {${primaryKey.map((column) => `"${column}": …`).join(', ')}}.`,
+    fix: `Give its value; of a composite key a JSON object with each column: {"${primaryKey.join('": …, "')}": …}.`,
   });
 }
 

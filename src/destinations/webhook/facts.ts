@@ -9,6 +9,9 @@ function factsOf(service: ServiceKind): ServiceFacts {
     platform: 'webhook',
     service,
     title: `HTTP webhook (${service})`,
+    ...(service === 'events'
+      ? {}
+      : { erasure: { kind: 'member', stays: 'What the receiver makes of the removal is its own affair.' } }),
     api: null,
     config: [
       {
