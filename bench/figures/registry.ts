@@ -11,6 +11,7 @@ import { plan1m, plan10m, plan50m } from './plan.ts';
 import { bytesWritten, planAndPromote } from './plan-and-promote.ts';
 import { poison } from './poison.ts';
 import { rateLimit } from './rate-limit.ts';
+import { readOnce } from './read-once.ts';
 import { secondSync1m, secondSync100k } from './second-sync.ts';
 import { sideBySide } from './side-by-side.ts';
 import { startUp } from './start-up.ts';
@@ -32,6 +33,7 @@ export const experiments: readonly Experiment[] = [
   secondSync1m,
   rateLimit,
   sideBySide,
+  readOnce,
   memory,
   poison,
   kills,

@@ -13,9 +13,12 @@ const LATENCY_MS = 10;
 const BATCHES = [100, 125, 150, 200, 250];
 
 /** Five accounts of one address, and an activation of the same rows to each of those that are wanted. */
-async function project(round: Round, { rows, wanted }: { readonly rows: number; readonly wanted: number }) {
+export async function severalPlatforms(
+  round: Round,
+  { rows, wanted }: { readonly rows: number; readonly wanted: number },
+): Promise<string> {
   const { path } = await states(round, rows, SYNC_SHIFT);
-  const folder = round.places.scratch('side-by-side');
+  const folder = round.places.scratch(`to-${wanted}-platforms`);
   await writeProject(folder, { destination: webhookAt(round.sink.url) });
   await writeDatabase(folder, path, 'select * from states.first');
   const settings = JSON.parse(readFileSync(join(folder, 'dinmo.yml'), 'utf8')) as Record<string, unknown>; // as written there
@@ -45,7 +48,7 @@ function rewriteActivations(folder: string, names: readonly string[]): void {
 }
 
 async function wall(round: Round, { rows, wanted }: { readonly rows: number; readonly wanted: number }) {
-  const folder = await project(round, { rows, wanted });
+  const folder = await severalPlatforms(round, { rows, wanted });
   await round.sink.set({ latencyMs: LATENCY_MS });
   const { usage, report } = await dinmo(folder, ['sync', '--threads', '5']);
   must(report.status === 'succeeded', JSON.stringify(report));
