@@ -223,12 +223,7 @@ export class Jobs {
 
   #query(sql: string, { jobId, session, texts }: How): Query {
     const { place } = this.#options;
-    const inSession =
-      this.#session !== null
-        ? { connectionProperties: [{ key: 'session_id', value: this.#session }] }
-        : session
-          ? { createSession: true }
-          : {};
+    const inSession = this.#session === null ? [] : [{ key: 'session_id', value: this.#session }];
     return {
       query: sql,
       useLegacySql: false,
@@ -240,7 +235,10 @@ export class Jobs {
       ...(place.maximumBytesBilled === null ? {} : { maximumBytesBilled: place.maximumBytesBilled }),
       ...(place.jobTimeoutMs === null ? {} : { jobTimeoutMs: place.jobTimeoutMs }),
       ...(place.reservation === null ? {} : { reservation: place.reservation }),
-      ...inSession,
+      ...(this.#session === null && session ? { createSession: true } : {}),
+      // A project or an organisation may have another one, and a time without a zone would be read, and written, in it
+      // (ConnectionProperty, BigQuery API v2).
+      connectionProperties: [{ key: 'time_zone', value: 'UTC' }, ...inSession],
     };
   }
 

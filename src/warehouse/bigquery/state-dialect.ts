@@ -100,9 +100,8 @@ join (select place, stripe, sum(stripe_rows) over (order by place, stripe) - str
     `select ${['seq', ...columns].join(', ')} from ${from} cross join unnest(generate_array(lo, hi)) as seq`,
   minusSpan: (expression, amount, unit) => `timestamp_sub(${expression}, interval ${amount} ${unit})`,
   instant: (expression, dataType) => {
-    const type = dataType.toUpperCase();
-    if (type === 'TIMESTAMP') return expression;
-    return type === 'DATETIME' ? `timestamp(${expression}, 'UTC')` : `timestamp(${expression})`;
+    // A project may have a time zone of its own.
+    return dataType.toUpperCase() === 'TIMESTAMP' ? expression : `timestamp(${expression}, 'UTC')`;
   },
   instantText: (expression) => isoText(expression, 'TIMESTAMP'),
 };

@@ -453,10 +453,13 @@ describe('statements that nobody waits for', () => {
     const { query } = (job?.body['configuration'] ?? {}) as {
       readonly query: {
         readonly createSession: boolean;
+        readonly connectionProperties: readonly object[];
         readonly queryParameters: readonly { readonly name: string; readonly parameterValue: object }[];
       };
     };
     expect(query.createSession).toBe(true);
+    // Whatever the project's own zone is.
+    expect(query.connectionProperties).toEqual([{ key: 'time_zone', value: 'UTC' }]);
     expect(query.queryParameters.map(({ name, parameterValue }) => [name, parameterValue])).toEqual([
       ['appended_1', { value: '[[2]]' }],
       ['appended_2', { value: '[[3]]' }],
