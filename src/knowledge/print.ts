@@ -27,9 +27,11 @@ export function printable(store: KnowledgeStore): Json {
       }),
     ),
     // Credentials are only the names of environment variables, but nobody needs them to read what a project sends where.
-    destinations: mapped(store.destinations, ({ platform, service, config, baseUrl, exclude, consent }) =>
-      toJson({ platform, service, config, base_url: baseUrl, exclude, consent: consentJson(consent) }),
-    ),
+    destinations: mapped(store.destinations, ({ baseUrl, consent, defaultCountry, ...destination }) => {
+      const { platform, service, config, exclude } = destination;
+      const shown = { platform, service, config, base_url: baseUrl, exclude, consent: consentJson(consent) };
+      return toJson({ ...shown, default_country: defaultCountry });
+    }),
   };
 }
 

@@ -7,6 +7,7 @@ import type {
   Entity,
   KnowledgeStore,
   MappedField,
+  MappedIdentifier,
   Property,
   Segment,
 } from '../knowledge/store.ts';
@@ -168,7 +169,7 @@ function activationSummary(activations: readonly Activation[]): readonly string[
     ...(activation.audience === null ? [] : [`  audience ${activation.audience}`]),
     ...(activation.identifiers.length === 0
       ? []
-      : [`  identifiers ${activation.identifiers.map(({ kind, path }) => `${kind} ← ${path.join('.')}`).join(', ')}`]),
+      : [`  identifiers ${activation.identifiers.map(identifierText).join(', ')}`]),
     ...(activation.consent.length === 0
       ? []
       : [`  only where ${activation.consent.map(({ path }) => path.join('.')).join(' and ')}`]),
@@ -183,6 +184,14 @@ function consentText(consent: Destination['consent']): string {
   return Object.entries(consent.entities)
     .map(([entity, columns]) => `${entity}: ${text(columns)}`)
     .join('; ');
+}
+
+function identifierText({ kind, path, form, hintOnly }: MappedIdentifier): string {
+  const how = [
+    ...(form === undefined ? [] : ['hashed already']),
+    ...(hintOnly ? ['read for phone numbers, not sent'] : []),
+  ];
+  return `${kind} ← ${path.join('.')}${how.length === 0 ? '' : ` (${how.join(', ')})`}`;
 }
 
 function sourceText({ source }: MappedField): string {

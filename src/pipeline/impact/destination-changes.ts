@@ -38,6 +38,7 @@ function changedDestination(before: Destination, after: Destination, compared: C
   const changed = [...new Set([...Object.keys(before.config), ...Object.keys(after.config)])].filter(
     (name) => !isSame(before.config[name], after.config[name]),
   );
+  if (before.defaultCountry !== after.defaultCountry) changed.push('default_country');
   const core = [
     ...(before.platform === after.platform ? [] : ['platform']),
     ...(before.service === after.service ? [] : ['service']),
@@ -47,6 +48,7 @@ function changedDestination(before: Destination, after: Destination, compared: C
   const tuning = changed.filter((name) => !core.includes(name));
   const value = (destination: Destination, name: string): string => {
     if (name === 'platform' || name === 'service') return `${name}: ${destination[name]}`;
+    if (name === 'default_country') return `${name}: ${destination.defaultCountry ?? 'not stated'}`;
     return `${name}: ${String((name === 'base_url' ? destination.baseUrl : destination.config[name]) ?? 'not stated')}`;
   };
   return [

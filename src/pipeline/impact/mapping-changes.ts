@@ -111,11 +111,12 @@ export function identifierChanges(
   { compared, told }: Telling,
 ): readonly ImpactChange[] {
   if (isSame(before.identifiers, after.identifiers)) return [];
-  const text = ({ kind, rank, path }: Activation['identifiers'][number]): string =>
-    `${kind}${rank > 1 ? ` ${rank}` : ''} from ${path.join('.')}`;
+  const text = ({ kind, rank, path, form, hintOnly }: Activation['identifiers'][number]): string =>
+    `${kind}${rank > 1 ? ` ${rank}` : ''} from ${path.join('.')}${form === undefined ? '' : ', hashed already'}${hintOnly ? ', not sent' : ''}`;
   const [was, is] = [before.identifiers.map(text), after.identifiers.map(text)];
   const lost = was.filter((one) => !is.includes(one));
-  const kinds = ({ identifiers }: Activation): unknown => identifiers.map(({ kind, rank }) => [kind, rank]);
+  const kinds = ({ identifiers }: Activation): unknown =>
+    identifiers.map(({ kind, rank, form, hintOnly }) => [kind, rank, form, hintOnly]);
   const effect = isSame(kinds(before), kinds(after))
     ? 'Members whose value differs between the two are sent again: their old identifiers are removed, the new ones added.'
     : resentText(after, compared.branch.store);
