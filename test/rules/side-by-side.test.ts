@@ -1,6 +1,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { syncActivations } from '../../src/index.ts';
 import { type Person, Shop } from './shop.ts';
 
 /** Endpoints that may wait for each other, and how many of them were busy at once. */
@@ -10,6 +11,8 @@ class Endpoints {
   together = 0;
   /** Endpoints that answer only when another one has been asked, too. */
   readonly waitsFor = new Map<string, string>();
+  /** Called with each path that is asked, before it is answered. */
+  onAsked: (path: string) => void = () => {};
   readonly #asked = new Map<string, PromiseWithResolvers<void>>();
   /** How an endpoint that is down answers. */
   readonly down = new Map<string, (response: ServerResponse) => void>();
@@ -24,6 +27,7 @@ class Endpoints {
       });
       request.on('end', () => {
         this.#heard(path).resolve();
+        this.onAsked(path);
         const refuse = this.down.get(path);
         if (refuse !== undefined) return refuse(response);
         this.busy.set(path, (this.busy.get(path) ?? 0) + 1);
@@ -66,7 +70,7 @@ beforeEach(async () => {
   shop = await Shop.open({
     destinations: NAMES.map(
       (name) =>
-        `  ${name}: {platform: webhook, service: audiences, config: {url: "${origin}/${name}", batch_size: 5}}\n`,
+        `  ${name}: {platform: webhook, service: audiences, config: {url: "${origin}/${name}", batch_size: 5, connections: 1}}\n`,
     ).join(''),
     vip: NAMES.map((name) => `      to_${name}: {to: ${name}}`).join('\n'),
   });
@@ -106,5 +110,27 @@ it('one that is down neither fails nor delays the others', async () => {
   });
   endpoints.down.clear();
   expect((await shop.json('sync')).code).toBe(0);
+  for (const name of NAMES) expect(endpoints.rows.get(`/${name}`)).toBe(30);
+});
+
+it('a signal lets every lane finish what is in flight and record it; nobody begins another batch', async () => {
+  // Four are in flight at that moment: each of them waits for the last.
+  for (const name of ['one', 'two', 'three']) endpoints.waitsFor.set(`/${name}`, '/four');
+  const stopping = new AbortController();
+  endpoints.onAsked = (path) => {
+    if (path === '/four') stopping.abort();
+  };
+  const { folder, env } = shop.workspace;
+  const report = await syncActivations({ projectDir: folder, cwd: folder, env, signal: stopping.signal });
+  expect(report.exitCode).toBe(1);
+  expect(report.activations.map(({ status }) => status)).toEqual(NAMES.map(() => 'partial'));
+  for (const name of ['one', 'two', 'three', 'four']) {
+    expect(endpoints.rows.get(`/${name}`)).toBeGreaterThan(0);
+    expect(endpoints.rows.get(`/${name}`)).toBeLessThan(30);
+  }
+  expect(endpoints.rows.has('/five')).toBe(false);
+  endpoints.onAsked = () => {};
+  expect((await shop.json('sync')).code).toBe(0);
+  // What was answered had been recorded: nothing is sent twice.
   for (const name of NAMES) expect(endpoints.rows.get(`/${name}`)).toBe(30);
 });
