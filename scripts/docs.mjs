@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FINDING_DOCS } from '../src/checks/registry.ts';
 import { createProgram } from '../src/cli/program.ts';
-import { serviceLookup } from '../src/destinations/registry.ts';
 import {
   CHANGE_COLUMNS,
   CHANGE_IDENTIFIER_COLUMNS,
@@ -15,9 +14,9 @@ import {
   SNAPSHOT_COLUMNS,
 } from '../src/diff/state-tables.ts';
 import { LEDGER_TABLES } from '../src/models/ledger-columns.ts';
-import { allServices, limitsText, operationsText } from '../src/report/platforms.ts';
 import { readErrors } from './docs-errors.mjs';
 import { LOGS_TEXT, logSections } from './docs-logs.mjs';
+import { platformPages } from './docs-platforms.mjs';
 import { statementsPage } from './docs-statements.mjs';
 import { ROW_CODES, SHAPE_FINDINGS, STATE_TEXTS } from './docs-words.mjs';
 import { renderSchemas } from './schemas/render.ts';
@@ -164,56 +163,6 @@ function checksPage() {
   ].join('\n\n');
 }
 
-function platformsPage() {
-  const sections = allServices(serviceLookup()).map((facts) => {
-    const settings = [
-      ...facts.config.map((fact) => /** @type {const} */ (['config', fact])),
-      ...facts.credentials.map((fact) => /** @type {const} */ (['credentials', fact])),
-    ].map(([part, fact]) => {
-      const traits = [fact.required ? 'required' : 'optional', ...(fact.core ? ['core'] : [])].join(', ');
-      const value = fact.default === undefined ? '' : ` Default: \`${String(fact.default)}\`.`;
-      const choices =
-        fact.choices === undefined ? '' : ` One of ${fact.choices.map((choice) => `\`${choice}\``).join(', ')}.`;
-      return [`\`${part}.${fact.name}\``, fact.type, traits, `${fact.description}.${value}${choices}`];
-    });
-    const identifiers = facts.identifiers;
-    const fields = facts.fields.known.map((field) => [
-      `\`${field.name}\``,
-      field.type,
-      field.required ? 'required' : '',
-      field.description,
-    ]);
-    const lines = [
-      `- modes: ${facts.modes.map((mode) => (mode === facts.defaultMode ? `**${mode}**` : mode)).join(', ')}`,
-      `- operations: ${operationsText(facts)}`,
-      identifiers === null
-        ? `- rows are known by ${facts.destinationKey === null ? 'the primary key' : `the field that \`config.${facts.destinationKey.setting}\` names`}`
-        : `- matches people on: ${identifiers.matching.join(', ')}${identifiers.hints.length === 0 ? '' : `; takes beside them: ${identifiers.hints.join(', ')}`}`,
-      `- without a mapping: ${{ all: 'every property is sent', identifiers: 'what is known by its identifier kind', none: 'nothing, so a mapping is required' }[facts.defaultMapping]}; NULL: ${{ skip: 'left out', clear: 'sent as empty', null: 'sent as null' }[facts.nulls]}`,
-      ...(facts.eventAgeDaysMax === null ? [] : [`- events up to ${facts.eventAgeDaysMax} days old`]),
-      `- limits: ${limitsText(facts)}`,
-      ...(facts.api === null
-        ? []
-        : [
-            `- API ${facts.api.version}${facts.api.sunset === null ? '' : `, which ends on ${facts.api.sunset}`}: <${facts.api.docs}>`,
-          ]),
-    ];
-    return [
-      `## ${facts.platform} · ${facts.service}`,
-      `${facts.title}.`,
-      lines.join('\n'),
-      ...(settings.length === 0 ? [] : [table(['setting', 'type', '', 'meaning'], settings)]),
-      ...(fields.length === 0 ? [] : [table(['field', 'type', '', 'meaning'], fields)]),
-    ].join('\n\n');
-  });
-  return [
-    '# Platforms',
-    NOTE,
-    'What each service of each platform can do, and what a destination in `dinmo.yml` says for it. *Core* settings are recorded at the first sync and never change after: another account is another destination. The default mode is in bold.',
-    ...sections,
-  ].join('\n\n');
-}
-
 /** Every page by its path in the repository. @returns {ReadonlyMap<string, string>} */
 export function renderDocs() {
   const pages = {
@@ -222,7 +171,7 @@ export function renderDocs() {
     'docs/statements.md': statementsPage(ROOT, NOTE, table),
     'docs/errors.md': errorsPage(),
     'docs/checks.md': checksPage(),
-    'docs/platforms.md': platformsPage(),
+    ...platformPages(ROOT, NOTE, table),
     'docs/logs.md': ['# The log', NOTE, LOGS_TEXT, ...logSections(table)].join('\n\n'),
   };
   const schemas = Object.entries(renderSchemas()).map(
@@ -245,7 +194,7 @@ function readPage(path) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const stale = [...renderDocs()].filter(([path, text]) => readPage(path) !== text);
-  for (const folder of ['docs', 'schemas']) mkdirSync(join(ROOT, folder), { recursive: true });
+  for (const folder of ['docs/platforms', 'schemas']) mkdirSync(join(ROOT, folder), { recursive: true });
   for (const [path, text] of stale) {
     if (process.argv.includes('--check')) process.stdout.write(`${path} is out of date: run node scripts/docs.mjs\n`);
     else writeFileSync(join(ROOT, path), text);

@@ -89,7 +89,8 @@ function errorOutcome(errors: readonly KlaviyoError[], response: HttpResponse, n
   const message = first?.message ?? `Klaviyo answered ${status}`;
   if (status === 401)
     return refused(code, message, 'Make a new private API key in Klaviyo and set it in the environment.');
-  if (status === 403) return refused(code, message, 'Give the API key the scopes that docs/platforms.md lists.');
+  if (status === 403)
+    return refused(code, message, 'Give the API key the scopes that docs/platforms/klaviyo.md lists.');
   if (status === 410) return refused(code, message, 'The revision of the API is retired: update dbt-dinmo.');
   if (status === 404) return refused(code, message, 'Check in Klaviyo that the list was not deleted.');
   if (status === 429) {
