@@ -201,6 +201,7 @@ const SEARCHED_ELSEWHERE: Readonly<Record<string, string>> = {
   'test/warehouse/example-workspace.ts':
     'a script that makes seeds, and reads of what was built; the rest goes through the workspace',
   'test/warehouse/emulator-process.ts': 'emulators',
+  'test/destinations/files/stores.ts': 'stores of files, which hold what was sent to them',
   'test/destinations/sql/databases.ts': 'a destination of one’s own, which holds what was sent to it',
   'test/pipeline/impact/warehouse.test.ts': 'reads and writes of the test itself: what a command prints is searched',
   'test/pipeline/interruption.test.ts': 'the file of a shop, which it hands over when it closes',
