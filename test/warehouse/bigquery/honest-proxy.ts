@@ -7,14 +7,23 @@ interface Told {
   readonly location: string | undefined;
 }
 
+/** Temporary tables of a session, which the emulator keeps in one place with those of all others. */
+interface OwnTables {
+  readonly ending: string;
+  readonly names: Set<string>;
+}
+
 interface ApiJob {
   jobReference?: { jobId?: string; location?: string };
   configuration?: { labels?: unknown; query?: ApiQuery; [name: string]: unknown };
   status?: { state?: string; errorResult?: ApiError; errors?: ApiError[] };
+  statistics?: { sessionInfo?: { sessionId?: string } };
 }
 
 interface ApiQuery {
   query: string;
+  createSession?: boolean;
+  connectionProperties?: readonly { readonly key: string; readonly value: string }[];
   queryParameters?: readonly { readonly name: string; readonly parameterValue: { readonly value: string } }[];
 }
 
@@ -31,12 +40,13 @@ const PAGE_LENGTH = 200_000;
 /**
  * Stands before the emulator and answers as BigQuery does where the emulator does not: a job is inserted as running; one that failed
  * says so by the status of the call for its results; labels and location stay with a job; an id that is taken is refused with 409;
- * the statements of a script know its parameters.
+ * the statements of a script know its parameters; a session's temporary tables are its own.
  */
 export async function startHonestProxy(emulator: string): Promise<{ readonly url: string; readonly server: Server }> {
   const jobs = new Map<string, Told>();
+  const sessions = new Sessions();
   const server = createServer((request, response) => {
-    answer({ emulator, jobs }, request, response).catch((thrown: unknown) => {
+    answer({ emulator, jobs, sessions }, request, response).catch((thrown: unknown) => {
       response.writeHead(502).end(String(thrown));
     });
   });
@@ -48,7 +58,11 @@ export async function startHonestProxy(emulator: string): Promise<{ readonly url
 }
 
 async function answer(
-  { emulator, jobs }: { readonly emulator: string; readonly jobs: Map<string, Told> },
+  {
+    emulator,
+    jobs,
+    sessions,
+  }: { readonly emulator: string; readonly jobs: Map<string, Told>; readonly sessions: Sessions },
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -61,7 +75,7 @@ async function answer(
   const dryRun = sent?.configuration?.['dryRun'] === true;
   if (sent && jobs.has(jobId))
     return refuse(response, 409, { reason: 'duplicate', message: `Already Exists: Job ${jobId}` });
-  const passed = sent === null ? body : JSON.stringify(withLiterals(sent));
+  const passed = sent === null ? body : JSON.stringify(sessions.named(withLiterals(sent)));
   const reply = await fetch(`${emulator}${path}`, {
     method: request.method ?? 'GET',
     headers: { 'content-type': 'application/json' },
@@ -72,6 +86,7 @@ async function answer(
   // A large page is one of rows: nothing is to be put right.
   if (!reply.ok || text === '' || text.length > PAGE_LENGTH) return respond(response, reply.status, text);
   const parsed = JSON.parse(text) as ApiJob & { errors?: ApiError[] };
+  sessions.hear(parsed);
   if (inserts && !dryRun) parsed.status = { state: 'RUNNING' };
   // A failed query says so by its status.
   if (/\/queries\//.test(path) && parsed.errors?.[0])
@@ -89,6 +104,39 @@ function withLiterals(job: ApiJob): ApiJob {
     sql = sql.replaceAll(`@${name})`, () => `${bigqueryState.text(parameterValue.value)})`);
   const { queryParameters: _, ...rest } = query;
   return { ...job, configuration: { ...job.configuration, query: { ...rest, query: sql } } };
+}
+
+/** Gives the temporary tables of each session names that no other session has. */
+class Sessions {
+  readonly #byJob = new Map<string, OwnTables>();
+  readonly #byId = new Map<string, OwnTables>();
+
+  named(job: ApiJob): ApiJob {
+    const query = job.configuration?.query;
+    const own = query === undefined ? undefined : this.#tablesOf(query, job.jobReference?.jobId ?? '');
+    if (query === undefined || own === undefined) return job;
+    for (const [, name = ''] of query.query.matchAll(/create (?:or replace )?temp table `?(\w+)`?/g))
+      own.names.add(name);
+    const tables = new RegExp(`(?<![.\\w\`])(\`?)(${[...own.names].join('|')})\\1(?![\\w\`])`, 'g');
+    const sql = own.names.size === 0 ? query.query : query.query.replaceAll(tables, `\`$2${own.ending}\``);
+    return { ...job, configuration: { ...job.configuration, query: { ...query, query: sql } } };
+  }
+
+  /** What is answered of a job says which session it made. */
+  hear({ jobReference, statistics }: ApiJob): void {
+    const made = this.#byJob.get(jobReference?.jobId ?? '');
+    const id = statistics?.sessionInfo?.sessionId;
+    if (made !== undefined && id !== undefined) this.#byId.set(id, made);
+  }
+
+  #tablesOf({ createSession, connectionProperties }: ApiQuery, jobId: string): OwnTables | undefined {
+    const id = connectionProperties?.find(({ key }) => key === 'session_id')?.value;
+    if (id !== undefined) return this.#byId.get(id);
+    if (createSession !== true) return undefined;
+    const made = { ending: `_of_${this.#byJob.size + 1}`, names: new Set<string>() };
+    this.#byJob.set(jobId, made);
+    return made;
+  }
 }
 
 function restore(job: ApiJob, jobs: ReadonlyMap<string, Told>): void {
