@@ -29,7 +29,7 @@ const { output } = await build({
   cwd: ROOT,
   input: { index: 'src/index.ts', 'cli/main': 'src/cli/main.ts' },
   platform: 'node',
-  // The native part of DuckDB is a package for each platform; the drivers of other warehouses are installed beside.
+  // The native part of DuckDB is a package for each platform; the drivers of other warehouses and stores are installed beside.
   external: [
     '@duckdb/node-bindings',
     'pg',
@@ -37,6 +37,9 @@ const { output } = await build({
     'snowflake-sdk',
     '@google-cloud/bigquery',
     'google-auth-library',
+    '@aws-sdk/client-s3',
+    // Parts of it are made for the machine that it is installed on.
+    'ssh2',
     // Its parts find each other through what is installed, and hardly any command loads it.
     '@opentelemetry/api',
     '@opentelemetry/sdk-node',
