@@ -70,8 +70,8 @@ export interface Wire {
 
 /** Stands before a server of any kind, and cuts connections. */
 export async function startWire(port: number): Promise<Wire> {
-  const server = createTcpServer((client) => {
-    const onward = connect(port, '127.0.0.1');
+  const server = createTcpServer({ noDelay: true }, (client) => {
+    const onward = connect({ port, host: '127.0.0.1', noDelay: true });
     let left = wire.cutAfter ?? Number.POSITIVE_INFINITY;
     wire.cutAfter = null;
     client.on('data', (piece) => {
