@@ -48,7 +48,8 @@ export function readErrors() {
     for (const [, body = ''] of text.matchAll(/new DinmoError\(\{([\s\S]*?)\}\)/g)) {
       const code = literal(body, 'code');
       const kind = literal(body, 'kind');
-      if (code === '' || !/^[a-z][a-z0-9-]*$/.test(code) || errors.has(code)) continue;
+      // Of several with one code, the first whose words stand in the source.
+      if (code === '' || !/^[a-z][a-z0-9-]*$/.test(code) || (errors.get(code)?.fix ?? '') !== '') continue;
       errors.set(code, {
         code,
         exitCode: EXIT_CODES[kind] ?? 0,

@@ -40,7 +40,7 @@ describe('settings of a destination', () => {
     });
     expect(findings).toEqual([]);
     expect(settings).toEqual({
-      config: { ad_account_id: '1234567890' },
+      config: { ad_account_id: '1234567890', replace: 'delta' },
       credentials: { access_token: 's3cr3t-tok-en-value' },
     });
     expect(mask('Bearer s3cr3t-tok-en-value')).toBe('Bearer ***');

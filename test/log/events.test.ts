@@ -63,7 +63,8 @@ describe('the log of real commands', () => {
 
     let asked = 0;
     shop.fault = () => (++asked === 1 ? { status: 429, headers: { 'retry-after': '0' } } : null);
-    shop.configure({ vip: '      hook: {to: hook, guards: {max_delete_percent: 20, min_delete_rows: 1}}' });
+    const guarded = 'hook: {to: hook, guards: {max_delete_percent: 20, min_delete_rows: 1}}';
+    shop.configure({ vip: `      ${guarded}\n      again: {to: hook}` });
     await log('sync', '--allow-deletes', '--allow-key-churn');
     shop.workspace.env['ALERT_URL'] = 'http://127.0.0.1:9/';
     shop.configure({
