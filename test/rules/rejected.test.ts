@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import type { Batch, BatchOutcome } from '../../src/destinations/destination.ts';
 import { EngineWorld, hashed } from '../pipeline/engine-world.ts';
 import { RowsWorld, rowsFacts } from '../pipeline/rows-world.ts';
+import { tableWords } from '../warehouse/table-words.ts';
 import { people, Shop } from './shop.ts';
 
 const NONE = { insert: 0, update: 0, delete: 0 };
@@ -28,8 +29,11 @@ describe('seven poison rows of ten thousand', () => {
   let world: RowsWorld;
   beforeEach(async () => {
     world = new RowsWorld();
+    const { state } = await world.bench.warehouse();
+    const { type } = tableWords(state.name);
+    const numbers = state.expandRanges(`(select 1 as lo, ${ROWS} as hi) as ranges`, []);
     await world.bench.run(
-      `create table rows as select i::bigint as id, 'name ' || i as name from generate_series(1, ${ROWS}) t(i)`,
+      `create table rows as select cast(seq as ${type('bigint')}) as id, 'name ' || cast(seq as ${type('varchar')}) as name from (${numbers}) as numbers`,
     );
   });
   afterEach(() => world.close());

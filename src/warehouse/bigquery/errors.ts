@@ -141,5 +141,8 @@ function grantFor({ message }: BigqueryFailure, { principal, project }: JobPlace
 function withoutValues({ message }: BigqueryFailure): string {
   const [first = message] = message.split('\n');
   if (!/bad |invalid |could not |cannot |out of range|overflow|conversion|parse/i.test(first)) return first;
-  return first.replaceAll(/"[^"]*"|'[^']*'|(?<=(?:value|string|timestamp|date|number|int64|numeric)s?:? )\S+/gi, '…');
+  return first.replaceAll(
+    /(?<=\bvalue: ).+|"[^"]*"|'[^']*'|(?<=(?:value|string|timestamp|date|number|int64|numeric)s?:? )\S+/gi,
+    '…',
+  );
 }

@@ -130,9 +130,12 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
-/** Errors about data (classes 22 and 23) quote the value at fault, which may be a person's. */
+/**
+ * Errors about data (classes 22 and 23) quote the value at fault, which may be a person's, and have quotation marks in it; which ones stand
+ * around it goes by the language of the server (lc_messages).
+ */
 function withoutValues(message: string, code: string): string {
-  return /^2[23]/.test(code) ? message.replaceAll(/"[^"]*"|'[^']*'/g, '…') : message;
+  return /^2[23]/.test(code) ? message.replace(/["'«»„“”‘’‚‹›「」『』].*["'«»„“”‘’‚‹›「」『』]/s, '…') : message;
 }
 
 /** Names as PostgreSQL says them are bare; the statement says which schema they stand in. */

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Profile } from '../../../src/artifacts/profile.ts';
 import { untilInterrupted } from '../../../src/pipeline/interruption.ts';
 import { openPostgres } from '../../../src/warehouse/postgres/connection.ts';
+import { statementError } from '../../../src/warehouse/postgres/errors.ts';
 import { postgresGrants } from '../../../src/warehouse/postgres/grants.ts';
 import { postgresServer } from '../../../src/warehouse/postgres/profile.ts';
 import type { Warehouse } from '../../../src/warehouse/warehouse.ts';
@@ -287,6 +288,15 @@ describe('a session', () => {
     for (let round = 0; round < 2; round++)
       await expect(session.query('select 1')).rejects.toMatchObject({ kind: 'warehouse', code: 'connection-lost' });
     await session.close();
+  });
+
+  it('says nothing of a value that is no number, in whatever language', async () => {
+    const thrown = await administrator.query(`select cast('a"jane' as integer)`).catch((error: unknown) => error);
+    expect(thrown).toMatchObject({ message: 'PostgreSQL: invalid input syntax for type integer: … (22P02)' });
+    for (const message of ['ungültige Eingabesyntax für Typ integer: »jane«', 'syntaxe invalide : « jane »'])
+      expect(
+        statementError(Object.assign(new Error(message), { code: '22P02' }), 'select 1', 'me').message,
+      ).not.toContain('jane');
   });
 
   it('loses to another that changed the same row meanwhile, and says so', async () => {
