@@ -74,7 +74,13 @@ function own(): string {
 async function localFields(name: string): Promise<Readonly<Record<string, unknown>>> {
   switch (name) {
     case 'postgres': {
-      const { port } = await (await import('./postgres/server.ts')).testServer();
+      const server = await (await import('./postgres/server.ts')).testServer();
+      const { port } = server;
+      const administrator = await (await import('../../src/warehouse/postgres/connection.ts')).openPostgres(
+        server.at('postgres'),
+      );
+      const { makeHostile } = await import('./postgres/database.ts');
+      await makeHostile(administrator, 'postgres').finally(() => administrator.close());
       return { type: 'postgres', host: '127.0.0.1', port, user: 'postgres', password: '', dbname: 'postgres' };
     }
     case 'snowflake': {

@@ -1,4 +1,5 @@
 import { openPostgres } from '../../../src/warehouse/postgres/connection.ts';
+import type { Warehouse } from '../../../src/warehouse/warehouse.ts';
 import type { OpenedWarehouse } from '../opened-warehouse.ts';
 import { testServer } from './server.ts';
 
@@ -30,11 +31,16 @@ export async function openTestDatabase(): Promise<OpenedWarehouse> {
   const administrator = await openPostgres(server.at('postgres'));
   try {
     await administrator.run(`create database ${name}`);
-    for (const [setting, value] of Object.entries(HOSTILE))
-      await administrator.run(`alter database ${name} set ${setting} to '${value}'`);
+    await makeHostile(administrator, name);
   } finally {
     await administrator.close();
   }
   const warehouse = await openPostgres(server.at(name));
   return { warehouse, schema: 'public', close: () => warehouse.close() };
+}
+
+/** Gives a database defaults that nobody expects. */
+export async function makeHostile(administrator: Warehouse, database: string): Promise<void> {
+  for (const [setting, value] of Object.entries(HOSTILE))
+    await administrator.run(`alter database ${database} set ${setting} to '${value}'`);
 }
