@@ -42,7 +42,9 @@ export const RUNS_TABLE: LedgerTable = {
     column('sync_id', 'string', 'The command that ran it: the same for every activation of one `dinmo sync`.'),
     column('activation_id', 'string', 'The activation: `<segment or entity>.<name>`.', ALWAYS),
     column('destination', 'string', 'The destination, as `dinmo.yml` names it.'),
-    column('mode', 'string', 'full, incremental or delta; clear for `dinmo clear`, forget for `dinmo forget`.', { values: MODES }),
+    column('mode', 'string', 'full, incremental or delta; clear for `dinmo clear`, forget for `dinmo forget`.', {
+      values: MODES,
+    }),
     column('status', 'string', 'skipped, blocked, failed, partial, succeeded or interrupted; running until it ends.', {
       ...ALWAYS,
       values: STATUSES,

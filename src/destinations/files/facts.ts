@@ -59,7 +59,14 @@ function factsOf(service: ServiceKind): ServiceFacts {
     platform: 'files',
     service,
     title: `Files (${service})`,
-    ...(service === 'events' ? {} : { erasure: { kind: 'member', stays: 'Files that were written before hold the person still; a removal is one more row.' } }),
+    ...(service === 'events'
+      ? {}
+      : {
+          erasure: {
+            kind: 'member',
+            stays: 'Files that were written before hold the person still; a removal is one more row.',
+          },
+        }),
     api: null,
     config: CONFIG,
     credentials: CREDENTIALS,
