@@ -1,7 +1,7 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, test } from 'vitest';
 import { duckdbDialect } from '../../src/warehouse/duckdb/dialect.ts';
-import { HOSTILE_DUCKDB } from '../warehouse/hostile-duckdb.ts';
+import { HOSTILE_DUCKDB } from '../warehouse/duckdb/hostile.ts';
 import { checkWorlds, type Engine, RULES_PER_WORLD } from './property.ts';
 import { createTable } from './random-world.ts';
 import { duckdbTarget } from './world.ts';

@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/clock.ts';
 import { silentLogger } from '../../src/log.ts';
-import { HOSTILE_DUCKDB } from './hostile-duckdb.ts';
+import { HOSTILE_DUCKDB } from './duckdb/hostile.ts';
 import type { OpenedWarehouse } from './opened-warehouse.ts';
 
 type Open = (path: string, clock: Clock) => Promise<OpenedWarehouse>;

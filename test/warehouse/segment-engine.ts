@@ -3,6 +3,7 @@ import type { Row, Value } from '../../src/warehouse/warehouse.ts';
 import type { Engine, Lacks } from '../segment/property.ts';
 import { createTable } from '../segment/random-world.ts';
 import type { OpenedWarehouse } from './opened-warehouse.ts';
+import { HOSTILE_POSTGRES } from './postgres/hostile.ts';
 import { tableWords } from './table-words.ts';
 
 /** How a session is told its zone; null: it has none. */
@@ -29,6 +30,10 @@ export async function segmentEngine({ warehouse }: OpenedWarehouse, lacks: Lacks
     const statement = ZONES[name]?.(zone);
     if (statement !== undefined) await warehouse.run(statement);
   };
+  // Who reads a view has settings of their own.
+  if (name === 'postgres')
+    for (const [setting, value] of Object.entries(HOSTILE_POSTGRES))
+      if (setting !== 'client_encoding') await warehouse.run(`set ${setting} to '${value}'`);
   if (name === 'postgres')
     await warehouse.run(
       "create schema if not exists kept; create collation if not exists kept.nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
@@ -67,6 +72,10 @@ export async function segmentEngine({ warehouse }: OpenedWarehouse, lacks: Lacks
 }
 
 function plain(row: Row): Record<string, unknown> {
-  const read = (value: Value): unknown => (typeof value === 'bigint' ? Number(value) : value);
+  const read = (value: Value): unknown => {
+    if (typeof value === 'bigint') return Number(value);
+    // A day as this session writes it.
+    return typeof value === 'string' ? value.replace(/^(\d\d)\/(\d\d)\/(\d{4})$/, '$3-$2-$1') : value;
+  };
   return Object.fromEntries(Object.entries(row).map(([name, value]) => [name.toLowerCase(), read(value)]));
 }

@@ -2,7 +2,7 @@ import { systemClock } from '../../../src/clock.ts';
 import { silentLogger } from '../../../src/log.ts';
 import { openDuckdb } from '../../../src/warehouse/duckdb/connection.ts';
 import { warehouseContract } from '../contract.ts';
-import { HOSTILE_DUCKDB } from '../hostile-duckdb.ts';
+import { HOSTILE_DUCKDB } from './hostile.ts';
 import { duckdbMember } from './member.ts';
 
 warehouseContract({
