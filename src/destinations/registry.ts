@@ -10,6 +10,7 @@ import { hubspotFacts } from './hubspot/facts.ts';
 import { klaviyoFacts } from './klaviyo/facts.ts';
 import { metaFacts } from './meta/facts.ts';
 import { salesforceFacts } from './salesforce/facts.ts';
+import { selligentFacts } from './selligent/facts.ts';
 import { slackFacts } from './slack/facts.ts';
 import { sqlFacts } from './sql/facts.ts';
 import { webhookFacts } from './webhook/facts.ts';
@@ -30,6 +31,7 @@ const PLATFORMS: Readonly<Record<string, Entry>> = {
   klaviyo: { facts: klaviyoFacts, load: async () => (await import('./klaviyo/index.ts')).klaviyo },
   meta: { facts: metaFacts, load: async () => (await import('./meta/index.ts')).meta },
   salesforce: { facts: salesforceFacts, load: async () => (await import('./salesforce/index.ts')).salesforce },
+  selligent: { facts: selligentFacts, load: async () => (await import('./selligent/index.ts')).selligent },
   slack: { facts: slackFacts, load: async () => (await import('./slack/index.ts')).slack },
   sql: { facts: sqlFacts, load: async () => (await import('./sql/index.ts')).sql },
   webhook: { facts: webhookFacts, load: async () => (await import('./webhook/index.ts')).webhook },

@@ -47,6 +47,8 @@ export interface DestinationSetup {
   readonly objectTypes?: Readonly<Record<string, ObjectTypeSetup>> | undefined;
   /** Salesforce; its custom fields, and which of them are external ids, are told as `properties` and `uniqueProperties`. */
   readonly salesforce?: SalesforceSetup | undefined;
+  /** Selligent; the fields of its lists, and which have a unique index, are told as `properties` and `uniqueProperties`. */
+  readonly selligent?: SelligentSetup | undefined;
 }
 
 /** HubSpot: a custom object, as an account defines it. */
@@ -64,6 +66,13 @@ export interface PropertySetup {
   readonly unique?: boolean | undefined;
   readonly readOnly?: boolean | undefined;
   readonly options?: readonly string[] | undefined;
+}
+
+export interface SelligentSetup {
+  /** API names of the only static segments that exist; without it any does. */
+  readonly segments?: readonly string[] | undefined;
+  /** Values of the key field of who is in a list beside what is loaded; without it a segment takes anybody. */
+  readonly contacts?: readonly string[] | undefined;
 }
 
 export interface SalesforceSetup {
@@ -122,6 +131,8 @@ export interface RequestLimits {
   readonly meta: RequestLimit;
   /** For every endpoint; null: each endpoint's own two windows, as Klaviyo states them. */
   readonly klaviyo: RequestLimit | null;
+  /** Of one API key: 2,500 a minute. */
+  readonly selligent: RequestLimit;
   /** One message a second; short bursts are let through. */
   readonly slack: RequestLimit;
   /** Enterprise: 700 a minute. */
@@ -133,6 +144,7 @@ export const defaultLimits: RequestLimits = {
   hubspot: { requestsMax: 100, windowMs: 10_000 },
   meta: { requestsMax: 190_000, windowMs: 3_600_000 },
   klaviyo: null,
+  selligent: { requestsMax: 2_500, windowMs: 60_000 },
   slack: { requestsMax: 60, windowMs: 60_000 },
   zendesk: { requestsMax: 700, windowMs: 60_000 },
 };

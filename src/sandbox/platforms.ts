@@ -6,6 +6,7 @@ import { klaviyo } from './klaviyo/index.ts';
 import { meta } from './meta/index.ts';
 import type { SimulatedPlatform } from './platform.ts';
 import { salesforce } from './salesforce/index.ts';
+import { selligent } from './selligent/index.ts';
 import { slack } from './slack/index.ts';
 import { sql } from './sql/index.ts';
 import { webhook } from './webhook/index.ts';
@@ -13,8 +14,7 @@ import { zendesk } from './zendesk/index.ts';
 
 /** The simulated platforms by name: one folder of this room each. */
 export const simulatedPlatforms: ReadonlyMap<string, SimulatedPlatform> = new Map(
-  [braze, files, google, hubspot, klaviyo, meta, salesforce, slack, sql, webhook, zendesk].map((platform) => [
-    platform.name,
-    platform,
-  ]),
+  [braze, files, google, hubspot, klaviyo, meta, salesforce, selligent, slack, sql, webhook, zendesk].map(
+    (platform) => [platform.name, platform],
+  ),
 );

@@ -30,6 +30,7 @@ const SETTINGS: Readonly<Record<string, string | boolean>> = {
     rest_endpoint: 'rest.iad-01.braze.com',
   },
   ...{ terms_accepted: true, customer_id: '1234567890', conversion_action_id: '42', subdomain: 'shop' },
+  ...{ host: 'shop.slgnt.eu', organization: 'Shop', list: 'CUSTOMERS' },
   ...{ ad_account_id: '77001', dataset_id: '77002', catalog_id: '77003' },
 };
 /** Settings beside the required ones that change what a service needs. */
