@@ -4,10 +4,12 @@ import { locateProject } from '../artifacts/project.ts';
 import { createHttpClient, type HttpClient } from '../destinations/http.ts';
 import { findService } from '../destinations/registry.ts';
 import { DinmoError, type ExitCode, messageOf } from '../errors.ts';
+import type { ServiceFacts } from '../knowledge/service-facts.ts';
 import type { Destination } from '../knowledge/store.ts';
 import { DELTA_STORAGE_MODEL, findGenerated } from '../models/names.ts';
 import type { DoctorLine, DoctorReport } from '../report/doctor-report.ts';
 import { formatMany } from '../report/layout.ts';
+import { apiText } from '../report/platforms.ts';
 import { type Context, connectWarehouse, loadContext } from './context.ts';
 import { readEndpoint } from './endpoint.ts';
 import { generateModels } from './generate.ts';
@@ -202,10 +204,22 @@ async function destinationVerdict(context: Context, destination: Destination, ht
     clock: clockOf(options),
     projectDir: project.dir,
   });
-  if (isOk) return ok(detail);
+  if (isOk) return apiVerdict(detail, service.facts, clockOf(options).now());
   return {
     status: 'fail',
-    detail,
+    detail: detail + apiText(service.facts),
     fix: `Correct ${destination.name} in dinmo.yml, or its credentials in the environment.`,
   };
+}
+
+/** From so many days before the version of a platform's API ends, that is said as a warning. */
+const SUNSET_WARNING_DAYS = 90;
+
+/** What a destination said, with the version of the API that is spoken, and the day on which it ends where one is known. */
+export function apiVerdict(detail: string, facts: ServiceFacts, now: number): Verdict {
+  const said = detail + apiText(facts);
+  const { sunset = null } = facts.api ?? {};
+  const days = sunset === null ? Number.POSITIVE_INFINITY : (Date.parse(sunset) - now) / 86_400_000;
+  if (days > SUNSET_WARNING_DAYS) return ok(said);
+  return warn(said, 'Upgrade dbt-dinmo: the platform ends this version of its API.');
 }
