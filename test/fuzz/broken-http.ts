@@ -60,7 +60,8 @@ export class BrokenHttp implements HttpClient {
 
   #break(sound: SoundAnswer, request: HttpRequest): { making: Making; status: number; body: string } {
     const dice = this.#dice;
-    const seed = sound.body === '' ? '{"status":"COMPLETE"}' : sound.body;
+    // Keys are broken, too: what has none is no seed.
+    const seed = sound.body.includes('":') ? sound.body : '{"status":"COMPLETE"}';
     const foreign = (status: number, body: string) => ({ making: 'foreign', status, body }) as const;
     // The opening has to succeed most of the time, or no batch is ever sent.
     if (dice.below(sound.aboutRows ? 4 : 3) < (sound.aboutRows ? 1 : 2)) return { ...sound, making: 'sound' };
@@ -108,7 +109,7 @@ export class BrokenHttp implements HttpClient {
   #echo({ body = '', headers = {} }: HttpRequest): string {
     const texts = [...String(body).matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, text = '']) => text);
     const text = this.#dice.of(texts.length === 0 ? ['nothing'] : texts);
-    const token = headers['authorization'] ?? headers['x-dinmo-signature'] ?? '';
+    const token = headers['authorization'] ?? headers['x-apikey'] ?? headers['x-dinmo-signature'] ?? '';
     return this.#dice.of([
       text,
       `Invalid value "${text}" for ${texts.at(-1)}`,

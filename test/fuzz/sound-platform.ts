@@ -15,7 +15,10 @@ export function soundAnswer(platform: string, request: HttpRequest): SoundAnswer
   const { pathname } = new URL(request.url);
   if (platform === 'salesforce') return salesforce(request);
   if (platform === 'google') return google(pathname);
-  if (platform === 'klaviyo') return klaviyo(pathname);
+  if (platform === 'klaviyo') return klaviyo(request);
+  if (platform === 'zendesk') return zendesk(request);
+  if (platform === 'slack') return { status: 200, body: 'ok', aboutRows: true };
+  if (platform === 'selligent') return selligent(request);
   const sent = request.body === undefined ? {} : (JSON.parse(String(request.body)) as Json);
   if (platform === 'webhook') return rows(200, { rejected: [] });
   if (platform === 'braze') return rows(201, braze(sent));
@@ -41,10 +44,64 @@ function google(path: string): SoundAnswer {
   return opening({ userLists: [list], ...list });
 }
 
-/** Events are taken with 202 and no word more. */
-function klaviyo(path: string): SoundAnswer {
-  if (path.endsWith('/event-bulk-create-jobs')) return { status: 202, body: '', aboutRows: true };
+/** Events are taken with 202 and no word more, members of a list with 204. */
+function klaviyo({ method, url, body }: HttpRequest): SoundAnswer {
+  const { pathname, searchParams } = new URL(url);
+  if (pathname.endsWith('/event-bulk-create-jobs')) return { status: 202, body: '', aboutRows: true };
+  if (pathname.endsWith('/data-privacy-deletion-jobs')) return { status: 202, body: '', aboutRows: true };
+  if (pathname.endsWith('/relationships/profiles')) return { status: 204, body: '', aboutRows: true };
+  const created = '2026-01-01T00:00:00Z';
+  if (pathname.endsWith('/profile-import')) {
+    const sent = (JSON.parse(String(body)) as { readonly data: Json }).data;
+    return rows(201, { data: { type: 'profile', id: 'P1', attributes: { ...(sent['attributes'] as Json), created } } });
+  }
+  if (pathname.includes('/profile-bulk-import-jobs')) {
+    const attributes = { status: 'complete', failed_count: 0, completed_count: 4, created_at: created };
+    return rows(method === 'POST' ? 202 : 200, { data: { type: 'profile-bulk-import-job', id: 'J1', attributes } });
+  }
+  if (pathname.endsWith('/profiles') && searchParams.has('filter')) {
+    const emails = JSON.parse(/\[.*\]/.exec(searchParams.get('filter') ?? '')?.[0] ?? '[]') as readonly string[];
+    const data = emails.map((email, n) => ({ type: 'profile', id: `P${n}`, attributes: { email, created } }));
+    return rows(200, { data });
+  }
+  if (pathname.endsWith('/lists')) return opening({ data: [{ type: 'list', id: 'L1', attributes: { name: 'VIP' } }] });
   return opening({ data: [{ type: 'account', id: 'AbC123' }] });
+}
+
+/** A job that is done when it is asked for; users are found by any address. */
+function zendesk({ method, url, body }: HttpRequest): SoundAnswer {
+  const { pathname, searchParams } = new URL(url);
+  const user = { id: 7, created_at: '2026-01-01T00:00:00Z' };
+  if (pathname.endsWith('/users/me')) return opening({ user: { ...user, role: 'admin' } });
+  if (pathname.endsWith('/tags')) return rows(200, { tags: method === 'PUT' ? ['other', 'vip'] : ['other'] });
+  if (pathname.endsWith('/users/search')) {
+    const email = /"(.*)"/.exec(searchParams.get('query') ?? '')?.[1];
+    return rows(200, { users: [{ ...user, email }] });
+  }
+  if (pathname.endsWith('/show_many')) {
+    const ids = (searchParams.get('ids') ?? '').split(',');
+    return rows(200, { users: ids.map((id) => ({ ...user, id: Number(id) })) });
+  }
+  if (pathname.includes('/job_statuses/')) {
+    const results = [1, 2, 3, 4].map((n) => ({
+      index: n - 1,
+      id: n,
+      action: 'create',
+      status: 'Created',
+      success: true,
+    }));
+    return rows(200, { job_status: { id: 'j-1', status: 'completed', progress: 4, total: 4, results } });
+  }
+  if (pathname.endsWith('/create_or_update') && body !== undefined)
+    return rows(200, { user: { ...user, ...((JSON.parse(String(body)) as Json)['user'] as Json) } });
+  return rows(200, { job_status: { id: 'j-1', status: 'queued' } });
+}
+
+function selligent({ method, url, body }: HttpRequest): SoundAnswer {
+  const { pathname } = new URL(url);
+  if (pathname.endsWith('/fields')) return opening([{ name: 'MAIL' }, { name: 'NAME' }]);
+  if (method === 'GET') return opening({ api_name: 'VIP', type: 'StaticSegment' });
+  return rows(200, { processed: listOf(JSON.parse(String(body))).length, failed: 0 });
 }
 
 function salesforce({ method, url, body }: HttpRequest): SoundAnswer {

@@ -89,7 +89,7 @@ function readFound(
     const attributes = readObject(profile?.['attributes']);
     const id = readText(profile?.['id']);
     const text = readText(attributes?.[attribute]);
-    if (id === null || text === null) return [];
+    if (id === null || id === '' || text === null) return [];
     return [[text.toLowerCase(), { id, createdAt: readText(attributes?.['created']) }] as const];
   });
   return found.length === data.length ? found : null;

@@ -35,7 +35,7 @@ export async function importProfile(
   if (answer.kind === 'outcome') return answer;
   const data = readObject(answer.value['data']);
   const id = readText(data?.['id']);
-  if (id === null) {
+  if (id === null || id === '') {
     const outcome = notAnAcknowledgement('Klaviyo answered without the id of the profile');
     return { kind: 'outcome', outcome, status: answer.status, errors: [] };
   }

@@ -20,7 +20,6 @@ export type Reading =
   | { readonly kind: 'outcome'; readonly outcome: BatchOutcome; readonly status: number | null };
 
 const PAUSE_MAX_MS = 120_000;
-const TEXT_LENGTH_MAX = 200;
 const DEPTH_MAX = 4;
 
 /**
@@ -115,7 +114,7 @@ export function readWritten(
 
 /** Nothing, text that is no JSON, and JSON without anything in it. */
 function isSilent(value: unknown): boolean {
-  if (value === null || value === undefined || value === '' || value === false) return true;
+  if (value === null || value === undefined || value === '' || value === false || value === 0) return true;
   return typeof value === 'object' && Object.keys(value).length === 0;
 }
 
@@ -125,11 +124,14 @@ function failuresIn(value: unknown, depth: number): number {
   if (Array.isArray(value)) return value.reduce((sum: number, item) => sum + failuresIn(item, depth - 1), 0);
   return Object.entries(value).reduce((most, [name, member]) => {
     const isSuccess = /^(is_?)?succe(ss|eded)$/i.test(name);
-    if (isSuccess) return member === false ? Math.max(most, 1) : most;
+    const isVerdict = /^(status|state|result)$/i.test(name) && typeof member === 'string';
+    if (isSuccess || isVerdict) return member === false || isBad(member) ? Math.max(most, 1) : most;
     const said = /err|fail|reject|invalid|exception/i.test(name) ? failuresOf(name, member) : 0;
     return Math.max(most, said, failuresIn(member, depth - 1));
   }, 0);
 }
+
+const isBad = (member: unknown): boolean => typeof member === 'string' && /err|fail|invalid/i.test(member);
 
 function failuresOf(name: string, member: unknown): number {
   if (typeof member === 'number') return member > 0 ? Math.ceil(Math.min(member, Number.MAX_SAFE_INTEGER)) : 0;
@@ -145,23 +147,24 @@ function saidIn(response: HttpResponse): string | null {
   const value = response.json();
   if (value === undefined) {
     const text = response.body.trim();
-    return text === '' || text.startsWith('<') ? null : scrub(text.slice(0, TEXT_LENGTH_MAX));
+    return text === '' || text.startsWith('<') ? null : scrub(text);
   }
   const said = firstText(value);
   return said === null ? null : scrub(said);
 }
 
+/** The text that an answer tells first, uncut: what is cut may be half a secret, which nobody knows any more. */
 function firstText(value: unknown): string | null {
-  if (typeof value === 'string') return value.slice(0, TEXT_LENGTH_MAX);
+  if (typeof value === 'string') return value;
   const item = Array.isArray(value) ? value[0] : value;
-  if (typeof item === 'string') return item.slice(0, TEXT_LENGTH_MAX);
+  if (typeof item === 'string') return item;
   const body = readObject(item);
   if (body === null) return null;
   const names = new Map(Object.entries(body).map(([name, member]) => [name.toLowerCase().replaceAll('_', ''), member]));
   for (const name of ['message', 'errormessage', 'detail', 'title', 'error', 'errors']) {
     const member = names.get(name);
     const text = Array.isArray(member) ? readText(member[0]) : readText(member);
-    if (text !== null && text.trim() !== '') return text.slice(0, TEXT_LENGTH_MAX);
+    if (text !== null && text.trim() !== '') return text;
   }
   return null;
 }

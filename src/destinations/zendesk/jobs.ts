@@ -117,7 +117,7 @@ function orderResults(
 
 function readResult(result: Readonly<Record<string, unknown>>): RowResult | null {
   const { status, success, error, details } = result;
-  const id = readText(result['id']);
+  const id = readText(result['id']) || null;
   const failed =
     /^failed$/i.test(readText(status) ?? '') || success === false || (error !== undefined && error !== null);
   if (failed) {
@@ -192,7 +192,7 @@ export interface FoundRecord {
 export function readRecord(item: unknown): FoundRecord | null {
   const record = readObject(item);
   const id = readText(record?.['id']);
-  if (record === null || id === null) return null;
+  if (record === null || id === null || id === '') return null;
   return {
     id,
     email: readText(record['email']),

@@ -4,6 +4,7 @@ import type { BatchOutcome, OutgoingRow, ServiceContext, Session } from '../../.
 import { type ClosableHttpClient, createHttpClient } from '../../../src/destinations/http.ts';
 import { findService } from '../../../src/destinations/registry.ts';
 import { apiNameOf } from '../../../src/destinations/selligent/audiences.ts';
+import { registerSecret } from '../../../src/log.ts';
 import type { DestinationSetup } from '../../../src/sandbox/platform.ts';
 import type { DestinationState } from '../../../src/sandbox/sandbox-state.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/start.ts';
@@ -11,6 +12,7 @@ import { secret } from '../../privacy/canaries.ts';
 import { fieldsOf, identify, makeBatch, makeContext, makeRow, NOON, type Scripted, scriptedHttp } from '../rows.ts';
 
 const SECRET = secret('selligent');
+registerSecret(SECRET);
 const PLACE = { host: 'shop.slgnt.eu', organization: 'My Shop', list: 'CUSTOMERS', id_field: 'MAIL' };
 const credentials = { api_key: 'key-1', api_secret: SECRET };
 const { signal } = new AbortController();
@@ -198,6 +200,8 @@ describe('an answer', () => {
       { status: 200, body: { success: false } },
       { kind: 'counted', accepted: 1 },
     ],
+    ['with the status of an error makes a count', { status: 200, body: { status: 'Failed' } }, { accepted: 1 }],
+    ['of the number 0 is no acknowledgement', { status: 200, body: 0 }, { kind: 'retry', applied: 'maybe' }],
     ['of nothing is no acknowledgement', { status: 200 }, { kind: 'retry', applied: 'maybe' }],
     ['of an empty object is none either', { status: 200, body: {} }, { kind: 'retry', applied: 'maybe' }],
     ['of a page is none', { status: 200, body: '<html>sign in</html>' }, { kind: 'retry', applied: 'maybe' }],
@@ -240,6 +244,15 @@ describe('an answer', () => {
     expect((await load([ann], { status: 204 }, config)).outcome).toEqual({ kind: 'accepted' });
     expect((await load([ann], { status: 200, body: '<html>' }, config)).outcome).toMatchObject({ kind: 'retry' });
     expect((await load([ann], { status: 200, body: { failed: 1 } }, config)).outcome).toMatchObject({ accepted: 0 });
+  });
+
+  it('that repeats the secret is cut nowhere in the middle of it', async () => {
+    const { outcome } = await load([ann], {
+      status: 400,
+      body: { message: `${'x'.repeat(190)} key-1:${SECRET}`.repeat(9) },
+    });
+    const said = JSON.stringify(outcome);
+    for (let length = 8; length < SECRET.length; length++) expect(said).not.toContain(SECRET.slice(0, length));
   });
 
   it('that repeats a value does not carry it on', async () => {
