@@ -65,7 +65,10 @@ describe('dinmo sync to Braze', () => {
           ['vip.members', { insert: 0, update: 0, delete: 1 }],
         ]),
       );
-      await shop.json('sync');
+      // Attributes are billed by what is sent: a change of nothing that is mapped sends nothing.
+      await shop.hold([{ ...one, id: 1, name: 'Changed', agreed: false }, ...others]);
+      const { activations: unchanged } = await shop.json('sync');
+      expect(unchanged.map(({ accepted }) => accepted)).toEqual(Array(2).fill({ insert: 0, update: 0, delete: 0 }));
       // The row that changed, and nothing of the 98 others.
       expect(stateOf('braze_users').requests).toMatchObject({ total: 3, rows: 101 });
       expect(stateOf('braze_list').audiences).toMatchObject([{ name: 'vip_france', size: 99, removed: 1 }]);
