@@ -57,6 +57,11 @@ export interface ServiceFacts {
   readonly api: { readonly version: string; readonly sunset: string | null; readonly docs: string } | null;
   readonly config: readonly SettingFact[];
   readonly credentials: readonly SettingFact[];
+  /**
+   * Settings of `config` that several services of the platform have in common, where it takes one request at a time for all of them:
+   * destinations in which they are equal go one after another. Left out: those of one service with equal core settings.
+   */
+  readonly takesTurnsBy?: readonly string[];
   readonly modes: readonly Mode[];
   readonly defaultMode: Mode;
   readonly operations: readonly Operation[];

@@ -113,6 +113,8 @@ const objects: ServiceFacts = {
     },
   ],
   credentials: CREDENTIALS,
+  // One load or deletion of a list at a time, be it of records or of a segment.
+  takesTurnsBy: ['host', 'organization', 'list'],
   modes: ['delta', 'full', 'incremental'],
   defaultMode: 'delta',
   operations: ['insert', 'update', 'delete'],

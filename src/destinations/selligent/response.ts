@@ -20,6 +20,8 @@ export type Reading =
   | { readonly kind: 'outcome'; readonly outcome: BatchOutcome; readonly status: number | null };
 
 const PAUSE_MAX_MS = 120_000;
+/** Nothing says how long another load takes; a request has 15 seconds. */
+const BUSY_MS = 5_000;
 const DEPTH_MAX = 4;
 
 /**
@@ -69,7 +71,7 @@ function failure(response: HttpResponse, now: number): BatchOutcome {
 function throttled(response: HttpResponse, now: number): BatchOutcome {
   const isQuota = /quota/i.test(response.body) || readPause(response) !== null;
   const message = isQuota ? 'Selligent’s requests of this minute are used up' : 'Another load of this list is running';
-  const afterMs = readRetryAfter(response, now) ?? (isQuota ? resetMs(response) : null);
+  const afterMs = readRetryAfter(response, now) ?? (isQuota ? resetMs(response) : BUSY_MS);
   const code = isQuota ? 'http-429' : 'list-busy';
   return retry({ applied: 'no', throttled: isQuota ? true : 'request', afterMs, code, message });
 }

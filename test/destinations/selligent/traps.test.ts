@@ -217,7 +217,7 @@ describe('an answer', () => {
         body: { message: 'A bulk operation is in progress' },
         headers: { 'x-ratelimit-remaining': '2400' },
       },
-      { kind: 'retry', applied: 'no', throttled: 'request', code: 'list-busy' },
+      { kind: 'retry', applied: 'no', throttled: 'request', afterMs: 5_000, code: 'list-busy' },
     ],
     ['with the last request of the minute pauses', { ...TAKEN, headers: quota }, { kind: 'accepted', pauseMs: 5_000 }],
     [
