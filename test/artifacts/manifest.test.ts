@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Manifest, readManifest } from '../../src/artifacts/manifest.ts';
@@ -334,29 +333,5 @@ describe('constraints and semantic models', () => {
       name: 'order',
       type: 'primary',
     });
-  });
-});
-
-describe('a large manifest', () => {
-  it('costs less than JSON.parse', () => {
-    const columns = Object.fromEntries(Array.from({ length: 15 }, (_, index) => [`c${index}`, rawColumn(`c${index}`)]));
-    const code = 'select a, b, c from x where y = 1\n'.repeat(60);
-    const nodes = Array.from({ length: 600 }, (_, index) => [
-      rawModel(`m${index}`, { columns, raw_code: code, compiled_code: code }),
-      rawTest(`t${index}`, { attached_node: `model.shop.m${index}`, test_metadata: { name: 'unique', kwargs: {} } }),
-    ]).flat();
-    const path = join(writeFiles(tempFolder(), { 'manifest.json': rawManifest(nodes) }), 'manifest.json');
-    const fastest = (run: () => unknown): number => {
-      const times = Array.from({ length: 7 }, () => {
-        const start = process.cpuUsage();
-        run();
-        const { user, system } = process.cpuUsage(start);
-        return user + system;
-      });
-      return Math.min(...times);
-    };
-    const parse = fastest(() => JSON.parse(readFileSync(path, 'utf8')));
-    // Near 0.3 on an idle machine; the rest is room for a busy one.
-    expect(fastest(() => readManifest(path)) / parse).toBeLessThan(1);
   });
 });
