@@ -116,8 +116,15 @@ async function untag(tagging: Tagging, identifier: SentIdentifier, signal: Abort
   }
   if (id === null) return { kind: 'done', recordId: null };
   const untagged = await changeTag(tagging, { method: 'DELETE', id }, signal);
-  if (untagged.kind === 'outcome' && untagged.status !== 404) return untagged;
-  return { kind: 'done', recordId: null };
+  if (untagged.kind === 'outcome') return untagged.status === 404 ? { kind: 'done', recordId: null } : untagged;
+  // The answer lists what tags are left; 204 lists nothing.
+  const { tags } = untagged.value;
+  const isGone = untagged.status === 204 || (Array.isArray(tags) && !hasTag(tags, tagging.tag));
+  if (isGone) return { kind: 'done', recordId: null };
+  return {
+    kind: 'outcome',
+    outcome: notAnAcknowledgement('Zendesk answered 2xx without saying that the user has lost the tag'),
+  };
 }
 
 /** `PUT` adds to a user's tags, `DELETE` takes from them: `/users/{id}/tags`. */
@@ -129,14 +136,17 @@ async function changeTag(
   return await api.call({ method, path: `/users/${encodeURIComponent(id)}/tags`, body: { tags: [tag] }, signal });
 }
 
+function hasTag(tags: unknown, tag: string): boolean {
+  return readArray(tags).some((item) => readText(item)?.toLowerCase() === tag.toLowerCase());
+}
+
 /** The answer lists the user's tags: where ours is not among them, tagging of users is switched off. */
 function settled(answer: Reading, recordId: string, tag: string): Tagged {
   if (answer.kind === 'outcome') return answer;
   const { tags } = answer.value;
   if (!Array.isArray(tags))
     return { kind: 'outcome', outcome: notAnAcknowledgement('Zendesk answered 2xx without the tags of the user') };
-  if (readArray(tags).some((item) => readText(item)?.toLowerCase() === tag.toLowerCase()))
-    return { kind: 'done', recordId };
+  if (hasTag(tags, tag)) return { kind: 'done', recordId };
   return {
     kind: 'outcome',
     outcome: {

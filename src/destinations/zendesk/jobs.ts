@@ -1,5 +1,5 @@
 import { scrub } from '../../log.ts';
-import { notAnAcknowledgement, readArray, readCode, readObject, readText } from '../answer.ts';
+import { notAnAcknowledgement, readArray, readCode, readCount, readObject, readText } from '../answer.ts';
 import type { BatchOutcome, Job, Receipt } from '../destination.ts';
 import type { ZendeskApi } from './api.ts';
 import { USERS_MAX } from './facts.ts';
@@ -16,6 +16,13 @@ const HANDLE_MAX = 1_000;
 /** Small jobs end at once. */
 const FIRST_POLL_MS = 500;
 const HANDLE_PART = /^[\w-]{1,64}$/;
+/** The job's id, as far as it may be known before there is a job. */
+const JOB_ID_MAX = 64;
+
+/** Whether a handle has room for so many records that were left. */
+export function fitsHandle(abandoned: readonly string[]): boolean {
+  return JOB_ID_MAX + 1 + abandoned.join(',').length <= HANDLE_MAX;
+}
 
 /** `<job>` or `<job>:<place>-<id>,<place>-<id>`; null where it would be too long, or the parts are not what Zendesk gives. */
 function renderHandle({ job, abandoned }: Handle): string | null {
@@ -99,27 +106,53 @@ export interface RowResult {
 }
 
 /**
- * Results by row. The `id` of a failed one is no record: it is the index of the row, so that only `index` and the order are taken.
- * A list that is shorter than the rows, without indexes, says of none.
+ * Results by row: by their `index`, else by the address or external id that they repeat, else by their place. The `id` of a failed
+ * one is no record: it is the index of the row. A list that is shorter than the rows, without any of that, says of none; two
+ * results for one row that differ say nothing of it.
  */
 function orderResults(
   { rows }: Job,
   results: readonly Readonly<Record<string, unknown>>[],
 ): readonly (RowResult | null)[] {
-  const indexed = results.length > 0 && results.every((result) => typeof result['index'] === 'number');
-  const ordered = new Map(results.map((result, position) => [indexed ? result['index'] : position, result]));
-  const isWhole = indexed || results.length === rows.length;
-  return rows.map((_, position) => {
-    const result = isWhole ? (ordered.get(position) ?? null) : null;
-    return result === null ? null : readResult(result);
+  const places = placesOf(rows, results);
+  const byRow = new Map<number, RowResult | null>();
+  for (const [position, result] of results.entries()) {
+    const place = places[position];
+    if (place === undefined) continue;
+    const read = readResult(result);
+    const before = byRow.get(place);
+    const agrees = before === undefined || (before?.kind === read?.kind && before?.id === read?.id);
+    byRow.set(place, agrees ? read : null);
+  }
+  return rows.map((_, position) => byRow.get(position) ?? null);
+}
+
+/** The row of each result; undefined: nothing says which. */
+function placesOf(
+  rows: Job['rows'],
+  results: readonly Readonly<Record<string, unknown>>[],
+): readonly (number | undefined)[] {
+  const indexes = results.map((result) => readCount(result['index']) ?? undefined);
+  if (indexes.some((index) => index !== undefined)) return indexes;
+  const keys = new Map(rows.map(({ key }, place) => [key.toLowerCase(), place]));
+  const echoed = results.map(({ email, external_id: externalId }) => {
+    const names = [externalId, email].map((value) => readText(value)?.toLowerCase());
+    return names.flatMap((name) => (name === undefined ? [] : (keys.get(name) ?? [])))[0];
   });
+  const isWhole = results.length === rows.length;
+  // Where each that names a row stands in its place, so do the others.
+  const isInOrder = echoed.every((place, position) => place === undefined || place === position);
+  return isWhole && isInOrder ? rows.map((_, position) => position) : echoed;
 }
 
 function readResult(result: Readonly<Record<string, unknown>>): RowResult | null {
   const { status, success, error, details } = result;
   const id = readText(result['id']) || null;
   const failed =
-    /^failed$/i.test(readText(status) ?? '') || success === false || (error !== undefined && error !== null);
+    /^failed$/i.test(readText(status) ?? '') ||
+    success === false ||
+    (error !== undefined && error !== null) ||
+    (readText(result['errors']) ?? '') !== '';
   if (failed) {
     const said = [readText(details) ?? readText(result['errors']) ?? '', readText(error) ?? ''].filter(
       (text) => text !== '',
@@ -127,7 +160,9 @@ function readResult(result: Readonly<Record<string, unknown>>): RowResult | null
     const message = scrub(said.join(' ') || 'Zendesk refused the row');
     return { kind: 'failed', id: null, created: false, code: readCode(error ?? status), message };
   }
-  const done = success === true || /^(created|updated|deleted)$/i.test(readText(status) ?? '') || id !== null;
+  const word = readText(status);
+  // A word that nobody documents is no success, whatever the id.
+  const done = word === null ? success === true || id !== null : /^(created|updated|deleted|success)$/i.test(word);
   if (!done) return null;
   const created = /^created?$/i.test(readText(status) ?? '') || /^create$/i.test(readText(result['action']) ?? '');
   return { kind: 'done', id, created, code: '', message: '' };
@@ -147,7 +182,10 @@ function unsettled({ rows }: Job, status: 'deferred' | 'unknown', code: string, 
   return { kind: 'receipts', receipts: rows.map(({ seq }) => ({ seq, status, code, message })) };
 }
 
-/** Records with their ids and ages, `GET /{type}/show_many`, 100 a request. */
+/**
+ * Records with their ids and ages, `GET /{type}/show_many`, 100 a request. Its list is separated by commas: an external id that
+ * holds one is asked for alone, `GET /{type}/search?external_id=`.
+ */
 export async function showMany(
   api: ZendeskApi,
   asked: { readonly type: string; readonly by: 'ids' | 'external_ids'; readonly values: readonly string[] },
@@ -156,19 +194,32 @@ export async function showMany(
   { readonly kind: 'found'; readonly records: readonly FoundRecord[] } | Extract<Reading, { kind: 'outcome' }>
 > {
   const records: FoundRecord[] = [];
-  for (let start = 0; start < asked.values.length; start += USERS_MAX) {
-    const part = asked.values.slice(start, start + USERS_MAX).map((value) => encodeURIComponent(value.toWellFormed()));
-    const answer = await api.call({
-      method: 'GET',
-      path: `/${asked.type}/show_many?${asked.by}=${part.join(',')}`,
-      signal,
-    });
+  for (const path of lookupPaths(asked)) {
+    const answer = await api.call({ method: 'GET', path, signal });
     if (answer.kind === 'outcome') return answer;
     const list = answer.value[asked.type];
     if (!Array.isArray(list)) return { kind: 'outcome', outcome: NOT_LOOKED_UP, status: null };
     records.push(...list.flatMap((item) => readRecord(item) ?? []));
   }
   return { kind: 'found', records };
+}
+
+function lookupPaths({
+  type,
+  by,
+  values,
+}: {
+  readonly type: string;
+  readonly by: string;
+  readonly values: readonly string[];
+}): readonly string[] {
+  const isAlone = (value: string): boolean => by === 'external_ids' && value.includes(',');
+  const encoded = (value: string): string => encodeURIComponent(value.toWellFormed());
+  const listed = values.filter((value) => !isAlone(value)).map(encoded);
+  const paths = values.filter(isAlone).map((value) => `/${type}/search?external_id=${encoded(value)}`);
+  for (let start = 0; start < listed.length; start += USERS_MAX)
+    paths.push(`/${type}/show_many?${by}=${listed.slice(start, start + USERS_MAX).join(',')}`);
+  return paths;
 }
 
 /** Whoever is not found counts as gone: nothing was changed yet, so the question is asked again. */

@@ -53,6 +53,9 @@ async function moveAddress({ api, signal }: RekeyWork, row: OutgoingRow): Promis
     const identity = { type: 'email', value: row.key, verified: true, primary: true, skip_verify_email: true };
     const added = await api.call({ method: 'POST', path, body: { identity }, signal });
     if (added.kind === 'outcome') return refusal(added.status, added.outcome);
+    // Before the old address goes, the new one has to be there.
+    if (readText(readObject(added.value['identity'])?.['id']) === null)
+      return { kind: 'outcome', outcome: notAnAcknowledgement('Zendesk answered 2xx without the new address') };
   } else if (!known.primary) {
     const made = await api.call({ method: 'PUT', path: `${path}/${known.id}/make_primary`, signal });
     if (made.kind === 'outcome') return refusal(made.status, made.outcome);

@@ -3,6 +3,7 @@ import type { Batch, BatchOutcome, OutgoingRow, Receipt } from '../destination.t
 import type { ZendeskApi } from './api.ts';
 import {
   type FoundRecord,
+  fitsHandle,
   isTransient,
   type JobFinish,
   NOT_LOOKED_UP,
@@ -35,6 +36,8 @@ export async function submitUsers(work: UserWork, batch: Batch, signal: AbortSig
     if (moved.kind === 'taken' && work.mayDelete && row.mayDelete !== false && row.recordId !== null)
       abandoned.push(`${batch.rows.indexOf(row)}-${row.recordId}`);
   }
+  // The rows have their keys by now, and may be given them again.
+  if (!fitsHandle(abandoned)) return TOO_MANY_LEFT;
   const users = batch.rows.map((row) => renderRecord('users', work.idField, row));
   const body = `{"users":[${users.join(',')}]}`;
   return submittedJob(
@@ -42,6 +45,12 @@ export async function submitUsers(work: UserWork, batch: Batch, signal: AbortSig
     abandoned,
   );
 }
+
+const TOO_MANY_LEFT: BatchOutcome = {
+  kind: 'too_large',
+  code: 'too-many-records-left',
+  message: 'More rows have left their records for others than one job can note',
+};
 
 /** Receipts of an upsert. Where a record that should be new was there, its age tells whether an unanswered request of ours made it. */
 export function finishUpsert(api: ZendeskApi): JobFinish {

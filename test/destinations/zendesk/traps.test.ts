@@ -156,6 +156,52 @@ describe('users', () => {
       { receipts: [{ recordId: '11' }, { recordId: '12' }] },
     ],
     [
+      'an index for each, as text',
+      [
+        ended([
+          { index: '1', id: 12, status: 'Created' },
+          { index: '0', id: 11, status: 'Created' },
+        ]),
+      ],
+      { receipts: [{ recordId: '11' }, { recordId: '12' }] },
+    ],
+    [
+      'the address of each, in another order',
+      [
+        ended([
+          { id: 12, status: 'Created', email: 'P2@shop.example' },
+          { id: 11, status: 'Created', email: 'p1@shop.example' },
+        ]),
+      ],
+      { receipts: [{ recordId: '11' }, { recordId: '12' }] },
+    ],
+    [
+      'the address of one row alone',
+      [ended([{ id: 12, status: 'Created', email: 'p2@shop.example' }])],
+      { receipts: [{ status: 'unknown' }, { recordId: '12' }] },
+    ],
+    [
+      'two ends of one row',
+      [
+        ended([
+          { index: 0, id: 11, status: 'Created' },
+          { index: 0, error: 'UserUpdateError', status: 'Failed' },
+          { index: 1, id: 12, status: 'Created' },
+        ]),
+      ],
+      { receipts: [{ status: 'unknown' }, { recordId: '12' }] },
+    ],
+    [
+      'a word that nobody knows, and errors beside an id',
+      [
+        ended([
+          { id: 11, status: 'Skipped' },
+          { id: 12, errors: 'Email is taken' },
+        ]),
+      ],
+      { receipts: [{ status: 'unknown' }, { status: 'rejected' }] },
+    ],
+    [
       'fewer results than rows',
       [ended([{ id: 11, status: 'Created' }])],
       { receipts: [{ status: 'unknown' }, { status: 'unknown' }] },
@@ -306,6 +352,22 @@ describe('a user under a new address', () => {
     expect(await session.send(makeBatch([{ ...moved, ...row }]), SIGNAL)).toMatchObject({ handle });
   });
 
+  it('is not done by an answer without it: the old address stays', async () => {
+    const { session, told } = await open([identities([7, 'old@shop.example', true]), { status: 200, body: {} }]);
+    expect(await session.send(makeBatch([moved]), SIGNAL)).toMatchObject({ kind: 'retry', applied: 'maybe' });
+    expect(told()).toHaveLength(2);
+  });
+
+  it('that more records are left for than a job’s handle holds is sent in halves, before there is a job', async () => {
+    const rows = Array.from({ length: 70 }, (_, index) => ({
+      ...user(index + 1, { previousKey: `o${index}@shop.example` }),
+      recordId: `90${String(index).padStart(12, '0')}`,
+    }));
+    const answers = rows.flatMap(() => [identities([7, 'old@shop.example', true]), taken]);
+    const { session } = await open(answers);
+    expect(await session.send(makeBatch(rows), SIGNAL)).toMatchObject({ kind: 'too_large' });
+  });
+
   it('leaves the old record for a later process to delete', async () => {
     const { session, told } = await open([ended([{ id: 60, status: 'Updated' }]), queued]);
     const outcome = await session.poll?.(jobOf([moved], 'abc123:0-50'), SIGNAL);
@@ -339,6 +401,20 @@ describe('deletions of users', () => {
     expect(await session.send(makeBatch(rows), SIGNAL)).toMatchObject({ kind: 'submitted' });
     expect(told()[0]?.[0]).toBe('GET /api/v2/users/search?query=email:"p2@shop.example"');
     expect(told().at(-1)?.[0]).toBe('DELETE /api/v2/users/destroy_many?ids=11,12');
+  });
+
+  it('ask alone for an external id that holds a comma, which separates the others', async () => {
+    const config = { ...USERS, id_field: 'external_id' };
+    const one = { status: 200, body: { users: [{ id: 7, external_id: '{"a":1,"b":2}' }] } };
+    const none = { status: 200, body: { users: [] } };
+    const rows = [gone(1, { key: '{"a":1,"b":2}' }), gone(2, { key: 'x' }), gone(3, { key: 'y' })];
+    const { session, told } = await open([one, none, queued], { config });
+    expect(await session.send(makeBatch(rows), SIGNAL)).toMatchObject({ kind: 'submitted' });
+    expect(told().map(([request]) => request)).toEqual([
+      'GET /api/v2/users/search?external_id={"a":1,"b":2}',
+      'GET /api/v2/users/show_many?external_ids=x,y',
+      'DELETE /api/v2/users/destroy_many?ids=7',
+    ]);
   });
 
   it('count who is gone already, and narrow down to who cannot go', async () => {
@@ -441,6 +517,18 @@ describe('tags', () => {
       kind: 'refused',
       code: 'tags-not-enabled',
     });
+  });
+
+  it.each([
+    ['nothing of the tags', { status: 200, body: {} }, { kind: 'retry', applied: 'maybe' }],
+    ['the tag among those that are left', tagged, { kind: 'retry', applied: 'maybe' }],
+    ['the others', { status: 200, body: { tags: ['other'] } }, { receipts: [{ status: 'accepted' }] }],
+    ['no body', { status: 204 }, { receipts: [{ status: 'accepted' }] }],
+    ['no such user', { status: 404, body: { error: 'RecordNotFound' } }, { receipts: [{ status: 'accepted' }] }],
+  ] as const)('are taken away where Zendesk says so: %s', async (_name, answer, expected) => {
+    const { session } = await open([answer], { audienceId: 'vip_france' }, 'audiences');
+    const leaver: OutgoingRow = { ...member('4'), operation: 'delete' };
+    expect(await session.send(makeBatch([leaver]), SIGNAL)).toMatchObject(expected);
   });
 
   it('make no user where that is not wanted', async () => {
