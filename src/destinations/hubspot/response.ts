@@ -42,7 +42,7 @@ export function readAnswer(response: HttpResponse, now: number): Reading {
 
 function errorOutcome(body: Readonly<Record<string, unknown>>, response: HttpResponse, now: number): BatchOutcome {
   const { status } = response;
-  const code = readCode(body['subCategory'] ?? body['category']);
+  const code = readCode(readText(body['subCategory']) ?? body['category']);
   const message = scrub(readText(body['message']) ?? `HubSpot answered ${status}`);
   if (status === 401) return refused(code, message, 'Make a new service key in HubSpot and set it in the environment.');
   if (status === 403) return refused(code, message, 'Give the key the scopes that the message names.');

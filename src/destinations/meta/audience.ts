@@ -1,5 +1,5 @@
 import { DinmoError } from '../../errors.ts';
-import { readArray, readObject, readText, refused } from '../answer.ts';
+import { notAnAcknowledgement, readArray, readObject, readText, refused } from '../answer.ts';
 import type { ServiceContext } from '../destination.ts';
 import { type Step, untilSettled } from '../opening.ts';
 import type { MetaApi } from './api.ts';
@@ -85,6 +85,9 @@ export async function deleteAudience(
 ): Promise<void> {
   await untilSettled(context, 'Deleting the audience', async () => {
     const answer = await api.call({ method: 'DELETE', path: `/${encodeURIComponent(audienceId)}` });
+    if (answer.kind === 'value' && answer.value['success'] === false) {
+      return { kind: 'outcome', outcome: notAnAcknowledgement('Meta answered that it did not delete the audience') };
+    }
     if (answer.kind === 'value' || !('code' in answer.outcome) || answer.outcome.code !== 'meta-100-33') return answer;
     return api.call({ method: 'GET', path: `${accountPath(context.config)}/customaudiences?fields=id&limit=1` });
   });

@@ -99,7 +99,15 @@ function readCounts(answer: Readonly<Record<string, unknown>>, batch: Batch, sen
     return notAnAcknowledgement('Meta answered without the number of entries received');
   }
   const missing = Math.max(0, sent - received) + invalid;
-  const accepted = Math.max(0, batch.rows.length - missing);
-  const message = missing === 0 ? '' : `Meta counted ${missing} of ${sent} entries as invalid`;
-  return { kind: 'counted', accepted, code: missing === 0 ? '' : 'invalid-entries', message };
+  if (missing === 0) return { kind: 'counted', accepted: batch.rows.length, code: '', message: '' };
+  const code = 'invalid-entries';
+  const message = `Meta counted ${missing} of ${sent} entries as invalid`;
+  const isPartial = missing < sent;
+  const [only] = batch.rows;
+  if (isPartial && batch.rows.length === 1 && only !== undefined && batch.operation !== 'delete') {
+    // Some of the member's identifiers are in the audience by now: a later removal has to carry them all.
+    return { kind: 'receipts', receipts: [{ seq: only.seq, status: 'unknown', code, message }] };
+  }
+  const accepted = Math.min(Math.max(isPartial ? 1 : 0, batch.rows.length - missing), batch.rows.length - 1);
+  return { kind: 'counted', accepted, code, message };
 }

@@ -122,23 +122,19 @@ class Failures {
 
   read({ rows }: Job, status: Readonly<Record<string, unknown>>): void {
     const keys = new Set(rows.map(({ key }) => key));
-    const found = new Set<string>();
-    for (const item of readArray(status['errors'])) {
-      const error = readObject(item);
-      const id = readText(error?.['id']) ?? readText(error?.['retailer_id']);
-      if (id === null || !keys.has(id)) continue;
-      this.add(id, scrub(readText(error?.['message']) ?? REFUSED.message));
-      found.add(id);
-    }
-    for (const item of readArray(status['ids_of_invalid_requests'])) {
-      const id = readText(item);
-      if (id === null || !keys.has(id)) continue;
-      this.add(id, REFUSED.message);
-      found.add(id);
-    }
-    const total = readCount(status['errors_total_count']) ?? 0;
-    if (found.size === 0 && (total > 0 || readArray(status['errors']).length > 0))
-      this.unattributed += Math.max(1, total);
+    const errors = readArray(status['errors']).map((item) => readObject(item) ?? {});
+    const named = errors.filter((error) => {
+      const id = readText(error['id']) ?? readText(error['retailer_id']);
+      if (id === null || !keys.has(id)) return false;
+      this.add(id, scrub(readText(error['message']) ?? REFUSED.message));
+      return true;
+    });
+    const ids = readArray(status['ids_of_invalid_requests']).flatMap((item) => readText(item) ?? []);
+    const known = ids.filter((id) => keys.has(id));
+    for (const id of known) this.add(id, REFUSED.message);
+    const total = Math.max(errors.length, readCount(status['errors_total_count']) ?? 0);
+    // The list of ids is whole; the errors are a sample, and each of those that are not shown may be another item's.
+    if (known.length === 0) this.unattributed += total - named.length;
   }
 }
 

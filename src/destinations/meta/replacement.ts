@@ -75,8 +75,8 @@ export function createReplacement(
         const answer = await post(request, { number, last: false });
         const outcome = answer.kind === 'outcome' ? answer.outcome : request.read(answer.value);
         numbers.note(batch.id, number, outcome);
+        if (outcome.kind === 'counted' || outcome.kind === 'receipts') rows += request.data.length;
         if (outcome.kind !== 'counted') return outcome;
-        rows += request.data.length;
         const [cells] = request.data;
         if (outcome.accepted === batch.rows.length && cells !== undefined) member = { schema: request.schema, cells };
         return outcome;
@@ -122,7 +122,8 @@ class Numbers {
     }
     this.#waiting.delete(batch);
     this.#uncertain.delete(batch);
-    if (outcome.kind === 'counted') return;
+    // Taken, if not every member of it.
+    if (outcome.kind === 'counted' || outcome.kind === 'receipts') return;
     // A refused number that may have been taken before can neither be left out nor be given to others.
     if (wasUncertain) this.#lost += 1;
     else this.#give(number);

@@ -1,5 +1,15 @@
 import { scrub } from '../../log.ts';
-import { foreignOutcome, narrow, readCount, readObject, readText, refused, retry, statusOutcome } from '../answer.ts';
+import {
+  foreignOutcome,
+  narrow,
+  readCount,
+  readObject,
+  readRetryAfter,
+  readText,
+  refused,
+  retry,
+  statusOutcome,
+} from '../answer.ts';
 import type { BatchOutcome } from '../destination.ts';
 import type { HttpResponse } from '../http.ts';
 import { readUsage } from './usage.ts';
@@ -47,7 +57,7 @@ const TERMS: ReadonlySet<number> = new Set([2655, 1870034, 1870090]);
 function errorOutcome(error: GraphError, response: HttpResponse, now: number): BatchOutcome {
   const code = `meta-${error.code}${error.subcode === 0 ? '' : `-${error.subcode}`}`;
   const message = scrub(error.message);
-  const afterMs = readUsage(response).regainMs;
+  const afterMs = readUsage(response).regainMs ?? readRetryAfter(response, now);
   if (THROTTLED.has(error.code) || (error.code >= 80_000 && error.code <= 80_014) || response.status === 429) {
     return retry({ applied: 'no', throttled: true, afterMs, code, message });
   }

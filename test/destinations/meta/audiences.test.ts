@@ -176,6 +176,12 @@ describe('an answer about members', () => {
     ['all taken', counts(1), { kind: 'counted', accepted: 1 }],
     ['one invalid', counts(1, 1), { kind: 'counted', accepted: 0, code: 'invalid-entries' }],
     ['fewer received', counts(0), { kind: 'counted', accepted: 0 }],
+    ['told to wait by a proxy', { status: 503, headers: { 'retry-after': '7' }, body: '' }, { afterMs: 7_000 }],
+    [
+      'told to wait in an error',
+      { ...error(2, 0), headers: { 'retry-after': 'Mon, 15 Jun 2026 12:00:30 GMT' } },
+      { kind: 'retry', applied: 'maybe', afterMs: 30_000 },
+    ],
     ['no counts', { status: 200, body: {} }, { kind: 'retry', applied: 'maybe' }],
     ['HTML', { status: 200, body: '<html>' }, { kind: 'retry', applied: 'maybe' }],
     ['HTML 400', { status: 400, body: '<html>' }, { kind: 'retry', applied: 'maybe' }],
@@ -191,6 +197,40 @@ describe('an answer about members', () => {
     ['server error', { status: 500, body: '' }, { kind: 'retry', applied: 'maybe' }],
   ] as const)('means what it says: %s', async (_name, answer, expected) => {
     expect((await sendOne(row, answer as Scripted)).outcome).toMatchObject(expected);
+  });
+
+  it('that takes some of a member’s identifiers leaves the member in doubt: a removal has to carry them all', async () => {
+    const two = (seq: number, operation: OutgoingRow['operation'] = 'insert'): OutgoingRow =>
+      makeRow({ seq, operation, identifiers: [id('email', `a${seq}`), id('email', `b${seq}`, 2)] });
+    expect((await sendOne(two(1), counts(2, 1))).outcome).toMatchObject({
+      kind: 'receipts',
+      receipts: [{ seq: 1, status: 'unknown', code: 'invalid-entries' }],
+    });
+    expect((await sendOne(two(1), counts(2, 2))).outcome).toMatchObject({ kind: 'counted', accepted: 0 });
+    expect((await sendOne(two(1, 'delete'), counts(2, 1))).outcome).toMatchObject({ kind: 'counted', accepted: 0 });
+    const { session } = await openWith([FOUND, counts(4, 2)]);
+    const both = makeBatch([two(1), two(2)]);
+    expect(await session.send(both, new AbortController().signal)).toMatchObject({ kind: 'counted', accepted: 1 });
+  });
+
+  it('that takes a part of a request keeps its number in a replacement', async () => {
+    const { session, asked } = await openWith(
+      [FOUND, { status: 200, body: { description: 'Made by dbt-dinmo' } }, counts(2, 1), counts(1)],
+      { mode: 'full', config: { ad_account_id: '42', replace: 'session' } },
+    );
+    const identifiers = [id('email', 'a'), id('email', 'b', 2)];
+    for (const batch of [makeBatch([makeRow({ seq: 1, identifiers })]), makeBatch([{ ...row, seq: 2 }])])
+      await session.send(batch, new AbortController().signal);
+    const numbers = asked.slice(2).map((request) => JSON.parse(String(request.body)).session.batch_seq);
+    expect(numbers).toEqual([1, 2]);
+  });
+
+  it('that says an audience was not deleted is not taken for a deletion', async () => {
+    const service = await findService('meta', 'audiences');
+    const answer = { status: 200, body: { success: false } };
+    const { http } = scriptedHttp(Array.from({ length: 5 }, () => answer));
+    const context = makeContext({ config: { ad_account_id: '42' }, credentials: { access_token: 'x' }, http });
+    await expect(service.deleteAudience?.(context, '7')).rejects.toMatchObject({ code: 'not-an-acknowledgement' });
   });
 
   it('slows down when the quota is nearly used, without wasting a request', async () => {

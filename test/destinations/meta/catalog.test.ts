@@ -145,6 +145,17 @@ describe('a job of items', () => {
       ['rejected item-refused', 'accepted', 'rejected item-refused'],
     ],
     ['errors that name no item of ours', status({ errors: [error('else')], errors_total_count: 1 }), ['narrow']],
+    [
+      'more errors than it shows, and no ids of theirs',
+      status({ errors: [error('sku-1')], errors_total_count: 3 }),
+      ['narrow'],
+    ],
+    ['an error of an item beside one of none', status({ errors: [error('sku-1'), { message: 'no' }] }), ['narrow']],
+    [
+      'two errors of one item',
+      status({ errors: [error('sku-1'), error('sku-1')], errors_total_count: '2' }),
+      ['rejected item-refused', 'accepted', 'accepted'],
+    ],
     ['warnings', status({ warnings: [error('sku-1')], warnings_total_count: 1 }), ['accepted', 'accepted', 'accepted']],
     [
       'broken off: some items are there, others not',
