@@ -3,6 +3,7 @@ import { createHttpClient, type HttpClient } from '../destinations/http.ts';
 import { findService } from '../destinations/registry.ts';
 import { DinmoError, type ExitCode } from '../errors.ts';
 import { speakingOf } from '../log.ts';
+import { countOpenJobs } from '../record/job-notes.ts';
 import { Lease, systemProcesses } from '../record/lease.ts';
 import { type ActivationState, Ledger, readActivationStates } from '../record/ledger.ts';
 import type { CleanReport, LeftBehind } from '../report/clean-report.ts';
@@ -63,9 +64,20 @@ async function clean(context: Context, options: CleanOptions, ledger: Ledger): P
 
 async function lookAt(cleaning: Cleaning, state: ActivationState): Promise<Outcome> {
   const asked = cleaning.options.removeMembers === true;
-  const reason = asked ? await explainObstacle(cleaning, state) : null;
-  return { status: 'found', removedRows: null, reason, code: 1 };
+  const obstacle = asked ? await explainObstacle(cleaning, state) : null;
+  const open = (await areJobsOpen(cleaning, state)) ? JOBS_FOUND : null;
+  const reasons = [obstacle, open].filter((one) => one !== null);
+  return { status: 'found', removedRows: null, reason: reasons.length === 0 ? null : reasons.join(' '), code: 1 };
 }
+
+async function areJobsOpen({ ledger, existing }: Cleaning, { activationId }: ActivationState): Promise<boolean> {
+  return (await countOpenJobs(ledger, { existing, activationId })) > 0;
+}
+
+const JOBS_FOUND =
+  'A job of its last run is open at the platform, and what that still changes there is not counted here: --remove-members asks for it first.';
+const JOBS_LEFT =
+  'A job of its last run was open at the platform: what that still changes there is not known to any state now.';
 
 async function dropTables(ledger: Ledger, names: readonly string[], yes: boolean): Promise<CleanReport> {
   const { warehouse, schema } = ledger;
@@ -127,8 +139,10 @@ async function cleanOne(cleaning: Cleaning, state: ActivationState): Promise<Out
       if ('reason' in removal) return { status: 'kept', ...removal };
       removedRows = removal.removedRows;
     }
+    // A removal that succeeded has asked for them.
+    const isOpen = await areJobsOpen(cleaning, state);
     await drop(cleaning, state);
-    return { status: 'removed', removedRows, reason: null, code: 0 };
+    return { status: 'removed', removedRows, reason: isOpen ? JOBS_LEFT : null, code: 0 };
   } catch (thrown) {
     if (!(thrown instanceof DinmoError)) throw thrown;
     const reason = failureText({ message: thrown.message, location: null, fix: thrown.fix });

@@ -2,6 +2,7 @@ import type { DeliveryPlan } from '../diff/delivery-plan.ts';
 import { planAlone } from '../diff/plan.ts';
 import { DinmoError } from '../errors.ts';
 import type { Activation } from '../knowledge/store.ts';
+import { countOpenJobs } from '../record/job-notes.ts';
 import type { SyncReport } from '../report/activation-report.ts';
 import { formatMany } from '../report/layout.ts';
 import { findUnfinished, tablesForPlan } from './close-run.ts';
@@ -13,7 +14,7 @@ import { type Bench, conduct, loggerFrom } from './run-activations.ts';
 import { newId } from './storage.ts';
 import { requireTarget, syncRun } from './sync.ts';
 import { syncActivation } from './sync-activation.ts';
-import { type ActivationResult, plainResult } from './verdict.ts';
+import { type ActivationResult, openJobsNote, plainResult, withReason } from './verdict.ts';
 
 /**
  * Removes from the destination what the snapshot holds, nothing else, and pauses the activation. Without `yes` it says how
@@ -54,7 +55,10 @@ async function clearOne(
   if (!options.yes) {
     const rows = formatMany(plan.planned.delete, 'row');
     const reason = `${rows} would be removed from ${destination.name}${stayingNote(plan.staying)}: confirm with --yes`;
-    return plainResult(activation, 'blocked', reason, 1);
+    const { ledger, existing } = bench.storage;
+    const jobs = await countOpenJobs(ledger, { existing, activationId: state.activationId });
+    const asked = plainResult(activation, 'blocked', reason, 1);
+    return jobs === 0 ? asked : withReason(asked, openJobsNote(jobs));
   }
   const { ledger } = bench.storage;
   await ledger.update('activations', { paused: true }, `activation_id = ${ledger.text(state.activationId)}`);

@@ -1,19 +1,18 @@
-import type { Operation } from '../artifacts/annotation.ts';
 import type { Clock } from '../clock.ts';
 import { completed } from '../delivery/attempt.ts';
-import { awaitJob, type JobEnd, type OpenJob, readSpans, unknownJob } from '../delivery/jobs.ts';
+import { awaitJob, type JobEnd, type OpenJob, unknownJob } from '../delivery/jobs.ts';
 import type { Pacer } from '../delivery/pace.ts';
-import type { Span } from '../delivery/row-texts.ts';
 import type { Job, Receipt, Session } from '../destinations/destination.ts';
 import type { StateTables } from '../diff/state-tables.ts';
 import { DinmoError } from '../errors.ts';
 import type { ServiceFacts } from '../knowledge/service-facts.ts';
 import { type Logger, scrub } from '../log.ts';
+import { type NotedJob, readJobs } from '../record/job-notes.ts';
 import { Journal } from '../record/journal.ts';
 import type { Lease } from '../record/lease.ts';
 import type { Ledger } from '../record/ledger.ts';
 import { LocalJournal, tellWarehouse } from '../record/local-journal.ts';
-import { type Spans, united, without } from '../record/spans.ts';
+import type { Spans } from '../record/spans.ts';
 import type { UnfinishedRun } from './close-run.ts';
 
 /** A job that is not done and not refused for so long is given up: its rows count as unknown, and are sent again. */
@@ -34,16 +33,6 @@ export interface OpenJobsInput {
   readonly open: (changes: number) => Promise<{ readonly session: Session; readonly pacer: Pacer }>;
 }
 
-interface NotedJob {
-  readonly runId: string;
-  readonly handle: string;
-  readonly operation: Operation;
-  readonly submittedAt: number;
-  readonly spans: Spans;
-  /** Numbers of its rows that have no answer. */
-  readonly missing: Spans;
-}
-
 /**
  * Asks for the jobs that runs of this activation left open, and writes down what became of their rows; the number of those that
  * are still open. Nothing of such a run is sent again before all of them have ended. Throws DinmoError `destination` where the
@@ -57,7 +46,12 @@ export async function askForJobs(input: OpenJobsInput): Promise<number> {
   const changes = noted.flatMap(({ spans }) => spans).reduce((sum, { lo, hi }) => sum + hi - lo + 1, 0);
   const { session, pacer } = await input.open(changes);
   try {
-    const ends = await Promise.all(noted.map((job) => ask(input, job, { session, pacer })));
+    // None goes on asking after the session was given back.
+    const asked = await Promise.allSettled(noted.map((job) => ask(input, job, { session, pacer })));
+    const ends = asked.map((one) => {
+      if (one.status === 'rejected') throw one.reason;
+      return one.value;
+    });
     const open = ends.filter((end) => end !== null);
     const refusal = open.find((job) => job.refusal !== null)?.refusal;
     if (refusal) throw new DinmoError({ ...refusal, kind: 'destination' });
@@ -68,26 +62,10 @@ export async function askForJobs(input: OpenJobsInput): Promise<number> {
 }
 
 async function findJobs({ ledger, journalFolder }: OpenJobsInput, runId: string): Promise<readonly NotedJob[]> {
-  const ofRun = `run_id = ${ledger.text(runId)}`;
-  const jobs = await ledger.warehouse.query(`select * from ${ledger.sql('jobs')} where ${ofRun} order by submitted_at`);
-  if (jobs.length === 0) return [];
+  if ((await readJobs(ledger, runId)).length === 0) return [];
   const local = new LocalJournal(journalFolder, runId);
   await tellWarehouse(ledger, { runId, journal: new Journal(ledger, runId), local });
-  const receipts = await ledger.warehouse.query(`select lo, hi from ${ledger.sql('receipts')} where ${ofRun}`);
-  const answered = united(receipts.map((row): Span => ({ lo: Number(row['lo']), hi: Number(row['hi']) })));
-  return jobs
-    .map((row): NotedJob => {
-      const spans = united(readSpans(String(row['spans'])));
-      return {
-        runId,
-        handle: String(row['handle']),
-        operation: String(row['operation']) as Operation, // only ever written from one
-        submittedAt: Date.parse(String(row['submitted_at'])),
-        spans,
-        missing: without(spans, answered),
-      };
-    })
-    .filter(({ missing }) => missing.length > 0);
+  return (await readJobs(ledger, runId)).filter(({ missing }) => missing.length > 0);
 }
 
 /** Asks for one job, and writes down what became of it; null where it has ended. */

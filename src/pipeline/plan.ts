@@ -1,5 +1,6 @@
 import { planAlone } from '../diff/plan.ts';
 import type { Activation } from '../knowledge/store.ts';
+import { countOpenJobs } from '../record/job-notes.ts';
 import type { SyncReport } from '../report/activation-report.ts';
 import { askRemote } from './ask-remote.ts';
 import { findUnfinished, tablesForPlan } from './close-run.ts';
@@ -9,7 +10,15 @@ import { untilInterrupted } from './interruption.ts';
 import { loggerOf, type SyncOptions } from './options.ts';
 import { buildJob } from './prepare-run.ts';
 import { type Bench, conduct } from './run-activations.ts';
-import { type ActivationResult, plainResult, plannedResult, verdictsOf, withRemote } from './verdict.ts';
+import {
+  type ActivationResult,
+  openJobsNote,
+  plainResult,
+  plannedResult,
+  verdictsOf,
+  withReason,
+  withRemote,
+} from './verdict.ts';
 
 /** What each destination would receive: nothing is sent, nothing is written, no lock is taken. Works on every target. */
 export async function planActivations(options: SyncOptions): Promise<SyncReport> {
@@ -56,7 +65,9 @@ export async function planOne(
   const bytes = await warehouse.estimate?.(job.source.sql);
   const plan = await planAlone(warehouse, job);
   tellPlan(loggerOf(context.options), plan, passed());
-  const local = plannedResult(prepared, plan, verdictsOf(plan, prepared.gate, options));
+  const verdict = plannedResult(prepared, plan, verdictsOf(plan, prepared.gate, options));
+  const jobs = unfinished.length === 0 ? 0 : await countOpenJobs(ledger, { existing, activationId: job.activationId });
+  const local = jobs === 0 ? verdict : withReason(verdict, openJobsNote(jobs));
   const planned = isAsked
     ? withRemote(
         local,

@@ -1,5 +1,6 @@
 import { stateTables } from '../diff/state-tables.ts';
 import type { Activation } from '../knowledge/store.ts';
+import { countOpenJobs } from '../record/job-notes.ts';
 import type { DueActivation } from '../report/due-report.ts';
 import type { ActivationStatusRow, RejectionRow, StatusReport } from '../report/status-report.ts';
 import type { Row, Warehouse } from '../warehouse/warehouse.ts';
@@ -63,6 +64,7 @@ type StateFacts = Pick<
   | 'unknown'
   | 'segmentRows'
   | 'unfinished'
+  | 'openJobs'
 >;
 
 interface RowFacts {
@@ -89,7 +91,7 @@ function statusRow(activation: Activation, { state, due, nowMs, staleMs }: RowFa
 }
 
 const NEVER_SYNCED: StateFacts = {
-  ...{ paused: false, lastStatus: null, lastSuccessAt: null, audienceId: null, unfinished: false },
+  ...{ paused: false, lastStatus: null, lastSuccessAt: null, audienceId: null, unfinished: false, openJobs: 0 },
   ...{ held: null, dirty: null, owed: null, rejected: null, parked: null },
   ...{ deferred: null, unknown: null, segmentRows: null },
 };
@@ -111,6 +113,8 @@ async function readState(storage: Storage, warehouse: Warehouse, activation: Act
     (select count(*) from ${ledger.sql('runs')} where activation_id = ${id} and status = 'running') as unfinished,
     ${ofLastRun('deferred')}, ${ofLastRun('unknown')}, ${ofLastRun('segment_rows')}`);
   const number = (name: string): number => Number(row?.[name] ?? 0);
+  const unfinished = number('unfinished') > 0;
+  const { activationId } = state;
   const orNull = (name: string): number | null => (row?.[name] == null ? null : Number(row[name]));
   return {
     ...{ paused: state.paused, lastStatus: state.lastStatus, lastSuccessAt: state.lastSuccessAt },
@@ -118,7 +122,8 @@ async function readState(storage: Storage, warehouse: Warehouse, activation: Act
     ...{ held: number('held'), dirty: number('dirty'), owed: number('owed') },
     ...{ rejected: number('rejected'), parked: number('parked') },
     ...{ deferred: orNull('deferred'), unknown: orNull('unknown'), segmentRows: orNull('segment_rows') },
-    unfinished: number('unfinished') > 0,
+    unfinished,
+    openJobs: unfinished ? await countOpenJobs(ledger, { existing: storage.existing, activationId }) : 0,
   };
 }
 

@@ -152,6 +152,18 @@ export function withRemote({ report, detail }: ActivationResult, remote: RemoteV
   return { report: { ...report, remote }, detail: { ...detail, exitCode } };
 }
 
+/** The same with one more thing to say. */
+export function withReason({ report, detail }: ActivationResult, said: string): ActivationResult {
+  return { report: { ...report, reason: report.reason === null ? said : `${report.reason}; ${said}` }, detail };
+}
+
+/** For whoever looks while jobs of an earlier run may still live. */
+export function openJobsNote(jobs: number): string {
+  const [are, them] =
+    jobs === 1 ? ['a job of an earlier run is', 'it'] : [`${jobs} jobs of an earlier run are`, 'them'];
+  return `${are} open at the platform: a sync asks for ${them} first and sends nothing before that, so that these counts may change`;
+}
+
 /** A run that was left open: what it sent is counted when it is closed. */
 export function openResult(
   prepared: Prepared,

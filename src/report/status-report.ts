@@ -27,6 +27,8 @@ export interface ActivationStatusRow {
   readonly segmentRows: number | null;
   /** A run that died is waiting to be closed. */
   readonly unfinished: boolean;
+  /** Jobs of that run that may still be open at the platform. */
+  readonly openJobs: number;
   /** Since the last success. */
   readonly ageMs: number | null;
   /** `after_dbt`, or a cron expression. */
@@ -117,7 +119,7 @@ function notesOf(row: ActivationStatusRow): readonly string[] {
   const notes = [
     ...(row.enabled ? [] : ['not enabled']),
     ...(row.paused ? ['paused: `dinmo sync --resume` goes on'] : []),
-    ...(row.unfinished ? ['a run ended without closing: the next sync closes it first'] : []),
+    ...unfinishedNote(row),
     ...(row.isStale ? ['too long ago'] : []),
     ...((row.deferred ?? 0) > 0 ? [`${formatMany(row.deferred ?? 0, 'row')} put off to the next run`] : []),
     ...((row.unknown ?? 0) > 0 ? [`${formatMany(row.unknown ?? 0, 'row')} without a clear answer`] : []),
@@ -126,6 +128,13 @@ function notesOf(row: ActivationStatusRow): readonly string[] {
     ...((row.owed ?? 0) > 0 ? [`${formatMany(row.owed ?? 0, 'removal')} still owed`] : []),
   ];
   return notes.length === 0 ? [] : [notes.join(' · ')];
+}
+
+function unfinishedNote({ unfinished, openJobs }: ActivationStatusRow): readonly string[] {
+  if (!unfinished) return [];
+  if (openJobs === 0) return ['a run ended without closing: the next sync closes it first'];
+  const jobs = openJobs === 1 ? 'a job is' : `${formatCount(openJobs)} jobs are`;
+  return [`${jobs} open at the platform: the next sync asks for that first, and sends nothing before`];
 }
 
 function count(value: number | null): string {
@@ -184,6 +193,7 @@ export function statusJson(report: StatusReport): object {
       owed: row.owed,
       audience_id: row.audienceId,
       unfinished: row.unfinished,
+      open_jobs: row.openJobs,
       deferred: row.deferred,
       unknown: row.unknown,
       segment_rows: row.segmentRows,
