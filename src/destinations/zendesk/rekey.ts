@@ -60,7 +60,8 @@ async function moveAddress({ api, signal }: RekeyWork, row: OutgoingRow): Promis
     const made = await api.call({ method: 'PUT', path: `${path}/${known.id}/make_primary`, signal });
     if (made.kind === 'outcome') return refusal(made.status, made.outcome);
   }
-  const old = addresses.find(({ value }) => value === row.previousKey);
+  // The same key twice: the record was looked for by its id, and no address of it is to go.
+  const old = row.previousKey === row.key ? undefined : addresses.find(({ value }) => value === row.previousKey);
   if (old === undefined) return { kind: 'moved' };
   const removed = await api.call({ method: 'DELETE', path: `${path}/${old.id}`, signal });
   return removed.kind === 'outcome' && removed.status !== 404 ? removed : { kind: 'moved' };
