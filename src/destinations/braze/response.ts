@@ -6,6 +6,7 @@ import {
   readArray,
   readCount,
   readObject,
+  readRetryAfter,
   readText,
   refused,
   retry,
@@ -72,7 +73,11 @@ function failure(
   const code = `http-${status}`;
   const message = said.message === '' ? `Braze answered ${status}` : said.message;
   if (status >= 200 && status < 300) return notAnAcknowledgement(`Braze answered ${status} without success`);
-  if (status === 429) return retry({ applied: 'no', throttled: true, afterMs: said.pauseMs, code, message });
+  if (status === 429) {
+    // Braze says it in its own header; a gateway on the way says it in HTTP's.
+    const afterMs = said.pauseMs ?? readRetryAfter(response, said.now);
+    return retry({ applied: 'no', throttled: true, afterMs, code, message });
+  }
   if (status === 401) return refused(code, message, 'Make a new REST API key in Braze and set it in the environment.');
   if (status === 403)
     return refused(code, message, 'Give the REST API key the permissions that the settings name, in Braze.');
@@ -138,6 +143,7 @@ export function readTrack(
     if (stoodFor === undefined) lost += 1;
     for (const seq of stoodFor ?? []) faults.set(seq, error.message);
   }
+  if (!reading.isRefused && !sent.repeatable) lost += uncounted(reading, sent, lost);
   const rejected = (seq: number, message: string): Receipt => ({ seq, status: 'rejected', code: REJECTED, message });
   const judged = (seq: number, other: Receipt): Receipt => {
     const fault = faults.get(seq);
@@ -158,6 +164,26 @@ export function readTrack(
 
 const REJECTED = 'refused-by-braze';
 
+/**
+ * Events that Braze neither counts (`events_processed`, `purchases_processed`) nor names in an error. Attributes are counted by
+ * external id, so that a count of them says nothing of other profiles.
+ */
+function uncounted(
+  { body, errors }: Extract<Reading, { kind: 'answer' }>,
+  { array, owners }: { readonly array: string; readonly owners: readonly unknown[] },
+  lost: number,
+): number {
+  const counted = readCount(body[`${array}_processed`]);
+  if (counted === null) return 0;
+  const named = new Set(errors.filter((error) => error.array === array).map(({ index }) => index)).size;
+  return Math.max(0, owners.length - named - lost - counted);
+}
+
 function withoutVerdict(seq: number): Receipt {
-  return { seq, status: 'unknown', code: 'no-verdict', message: 'Braze refused some object without saying which' };
+  return {
+    seq,
+    status: 'unknown',
+    code: 'no-verdict',
+    message: 'Braze did not take some object, without saying which',
+  };
 }

@@ -72,20 +72,23 @@ export async function readImport(api: KlaviyoApi, job: Job, signal: AbortSignal)
     return { kind: 'outcome', outcome: notAnAcknowledgement('Klaviyo does not say how the import job stands') };
   }
   const createdAt = readText(attributes?.['created_at']);
-  const failed = readCount(attributes?.['failed_count']) ?? 0;
-  if (failed === 0) return { kind: 'ended', faults: new Map(), createdAt };
+  const counted = readCount(attributes?.['failed_count']);
+  if (counted === 0) return { kind: 'ended', faults: new Map(), createdAt };
   const errors = await readImportErrors(api, path, signal);
   if (errors.kind === 'outcome') return { kind: 'outcome', outcome: errors.outcome };
+  // Where nothing is counted, the errors say how many failed.
+  const failed = counted ?? errors.errors.length;
+  if (failed === 0) return { kind: 'ended', faults: new Map(), createdAt };
   const faults = faultsOf(job, mixed === undefined ? errors.errors : [], failed);
   if (faults !== null) return { kind: 'ended', faults, createdAt };
   const first = errors.errors[0]?.error;
   const accepted = Math.max(0, job.rows.length - failed);
   const code = first?.code ?? 'import-errors';
   // Klaviyo does not say whose they are: the engine finds out by halves. Two rows may have stood for one profile.
-  const counted = { kind: 'counted', accepted: Math.min(accepted, job.rows.length - 1), code } as const;
+  const short = { kind: 'counted', accepted: Math.min(accepted, job.rows.length - 1), code } as const;
   return {
     kind: 'outcome',
-    outcome: { ...counted, message: first?.message ?? 'Klaviyo refused some of the profiles' },
+    outcome: { ...short, message: first?.message ?? 'Klaviyo refused some of the profiles' },
   };
 }
 
@@ -108,6 +111,7 @@ async function readImportErrors(
     if (cursor !== null) query.set('page[cursor]', cursor);
     const answer: Reading = await api.call({ method: 'GET', path: `${path}/import-errors?${query}`, signal });
     if (answer.kind === 'outcome') return answer;
+    if (!Array.isArray(answer.value['data'])) return { ...NO_ERRORS, status: answer.status };
     for (const item of readArray(answer.value['data'])) {
       const error = readError(readObject(item)?.['attributes']);
       const index = /profiles\/data\/(\d+)(?:\/|$)/.exec(error.pointer ?? '')?.[1];
@@ -119,6 +123,13 @@ async function readImportErrors(
   return { kind: 'errors', errors };
 }
 
+const NO_ERRORS: Refusal = {
+  kind: 'outcome',
+  outcome: notAnAcknowledgement('Klaviyo answered without the errors of the import'),
+  status: null,
+  errors: [],
+};
+
 function cursorOf(link: string | null): string | null {
   return link !== null && URL.canParse(link) ? new URL(link).searchParams.get('page[cursor]') : null;
 }
@@ -129,7 +140,7 @@ function faultsOf(job: Job, errors: readonly ImportError[], failed: number): Rea
   for (const { error, index } of errors) {
     const row = index === null ? undefined : job.rows[index];
     if (row === undefined) return null;
-    faults.set(row.seq, error);
+    faults.set(row.seq, faults.get(row.seq) ?? error);
   }
   return faults.size >= failed ? faults : null;
 }

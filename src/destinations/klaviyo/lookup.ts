@@ -6,6 +6,9 @@ import type { Reading, Refusal } from './response.ts';
 /** Profiles of one page, and so values of one filter. */
 const PAGE_MAX = 100;
 
+/** Of a filter, as it stands in the address: servers take some 8,000 of the whole. */
+const FILTER_CHARACTERS_MAX = 6_000;
+
 /** Between two pages: 75 requests a second are allowed. */
 const SPACING_MS = 20;
 const TRIES_MAX = 3;
@@ -35,14 +38,13 @@ export async function findProfiles(
 ): Promise<{ readonly kind: 'found'; readonly profiles: ReadonlyMap<string, FoundProfile> } | Refusal> {
   const profiles = new Map<string, FoundProfile>();
   let pauseMs = 0;
-  for (let start = 0; start < values.length; start += PAGE_MAX) {
-    const part = values.slice(start, start + PAGE_MAX);
+  for (const [page, part] of inPages(values).entries()) {
     const query = new URLSearchParams({
       filter: `any(${attribute},${JSON.stringify(part)})`,
       'fields[profile]': `${attribute},created`,
       'page[size]': String(PAGE_MAX),
     });
-    if (start > 0) await clock.sleep(Math.max(SPACING_MS, pauseMs), signal);
+    if (page > 0) await clock.sleep(Math.max(SPACING_MS, pauseMs), signal);
     const answer = await askPage({ api, clock, signal }, `profiles?${query}`);
     if (answer.kind === 'outcome') return answer;
     pauseMs = answer.pauseMs ?? 0;
@@ -51,6 +53,23 @@ export async function findProfiles(
     for (const [value, profile] of found) profiles.set(value, profile);
   }
   return { kind: 'found', profiles };
+}
+
+function inPages(values: readonly string[]): readonly (readonly string[])[] {
+  const pages: string[][] = [];
+  let length = 0;
+  for (const value of values) {
+    const size = encodeURIComponent(JSON.stringify(value.toWellFormed())).length + 3;
+    const page = pages.at(-1);
+    if (page === undefined || page.length === PAGE_MAX || length + size > FILTER_CHARACTERS_MAX) {
+      pages.push([value]);
+      length = size;
+    } else {
+      page.push(value);
+      length += size;
+    }
+  }
+  return pages;
 }
 
 /** A page that is told to wait is waited for: many may stand behind it, and before it. */

@@ -32,7 +32,10 @@ export interface ProfileInput {
 
 /** Whether the row clears an attribute of the profile (custom properties can be unset in a job, too). */
 export function clearsAttribute(fields: Fields): boolean {
-  return Object.entries(fields).some(([name, value]) => value === null && isAttribute(name));
+  // An empty phone number is sent as null: Klaviyo takes no other that is empty.
+  return Object.entries(fields).some(
+    ([name, value]) => (value === null && isAttribute(name)) || (value === '' && name === 'phone_number'),
+  );
 }
 
 function isAttribute(name: string): boolean {
@@ -54,7 +57,7 @@ export function renderProfile(row: OutgoingRow, config: Config, id: string | nul
     else if (value === null) unset.push(name);
     else properties[name] = value;
   }
-  attributes[String(config['id_property'])] = keyOf(row, fields, config);
+  attributes[String(config['id_property'])] = row.key;
   if (Object.keys(location).length > 0) attributes['location'] = location;
   if (Object.keys(properties).length > 0) attributes['properties'] = properties;
   const json: JsonObject = { type: 'profile', ...(id === null ? {} : { id }), attributes };
@@ -66,12 +69,6 @@ export function renderProfile(row: OutgoingRow, config: Config, id: string | nul
 function textOrNull(value: FieldValue): FieldValue {
   if (value === null) return null;
   return typeof value === 'object' ? renderJson(value) : String(value);
-}
-
-function keyOf(row: OutgoingRow, fields: Fields, config: Config): FieldValue {
-  return config['id_property'] === 'phone_number'
-    ? (readPhone(row.key, countryOf(fields, config)) ?? row.key)
-    : row.key;
 }
 
 function phoneOf(value: FieldValue, fields: Fields, config: Config): FieldValue {
@@ -96,7 +93,12 @@ export function validateProfile(row: OutgoingRow, config: Config | undefined): I
   if (typeof email === 'string' && email !== '' && readEmail(email) === null) {
     return { code: 'invalid-email', message: 'The e-mail address is none' };
   }
-  const phone = config['id_property'] === 'phone_number' ? row.key : fields['phone_number'];
+  // By its key a profile is found again, and deleted: two spellings of one number would be two rows of one profile.
+  if (config['id_property'] === 'phone_number') {
+    if (readPhone(row.key, undefined) === row.key) return tooLarge(row, config);
+    return { code: 'invalid-phone', message: 'The value of the id property is not a phone number in E.164' };
+  }
+  const phone = fields['phone_number'];
   const isPhone = phone === undefined || phone === null || phone === '';
   if (!isPhone && readPhone(String(phone), countryOf(fields, config)) === null) {
     return {
@@ -104,6 +106,10 @@ export function validateProfile(row: OutgoingRow, config: Config | undefined): I
       message: 'The phone number is none, or has no country code and no country is known',
     };
   }
+  return tooLarge(row, config);
+}
+
+function tooLarge(row: OutgoingRow, config: Config): Invalidity | null {
   // A profile is hardly longer than its fields: only long ones are looked at.
   const tooLong = (row.fieldsJson?.length ?? 0) * 3 > PROFILE_BYTES_MAX;
   if (tooLong && Buffer.byteLength(renderJson(renderProfile(row, config).json)) > PROFILE_BYTES_MAX) {

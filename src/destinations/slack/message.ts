@@ -1,5 +1,5 @@
 import type { FieldValue, Invalidity, OutgoingRow, ServiceContext } from '../destination.ts';
-import { renderJson } from '../json.ts';
+import { parseJson, renderJson } from '../json.ts';
 import { SLACK_SECTION_CHARACTERS_MAX, slackText } from '../slack-text.ts';
 import { ROWS_MAX_DEFAULT, ROWS_MAX_HIGHEST } from './facts.ts';
 
@@ -107,7 +107,7 @@ function readBlocks(value: FieldValue | undefined): readonly FieldValue[] | unde
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return undefined;
   }

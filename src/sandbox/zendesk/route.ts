@@ -33,7 +33,7 @@ export function route(desk: Desk, parts: readonly string[], request: SandboxRequ
     case 'GET me':
       return jsonAnswer(200, { user: { id: 1, role: 'admin', email: 'agent@shop.example' } });
     case 'GET search':
-      return jsonAnswer(200, { users: search(desk.records, request).map(renderRecord) });
+      return jsonAnswer(200, { [area]: search(desk.records, area, request).map(renderRecord) });
     case 'GET show_many':
       return showMany(write, request);
     case 'POST create_or_update':
@@ -62,7 +62,10 @@ function unknownRequest(request: SandboxRequest, context: RequestContext): Answe
   return zendeskError(404, 'InvalidEndpoint', 'Not found');
 }
 
-function search(records: Records, request: SandboxRequest): readonly ZendeskRecord[] {
+/** By address (users), or by one external id, whatever it holds. */
+function search(records: Records, type: RecordType, request: SandboxRequest): readonly ZendeskRecord[] {
+  const externalId = request.query.get('external_id');
+  if (externalId !== null) return [records.byExternalId(type, externalId)].flatMap((one) => one ?? []);
   const email = /email:"?([^"\s]+)"?/.exec(request.query.get('query') ?? '')?.[1];
   const found = email === undefined ? undefined : records.byEmail(email);
   return found === undefined ? [] : [found];

@@ -167,6 +167,11 @@ describe('an answer', () => {
       { status: 400, body: { message: 'Max Input Length Exceeded' } },
       { kind: 'too_large' },
     ],
+    [
+      'a gateway that throttles in HTTP’s own words',
+      { status: 429, headers: { 'retry-after': new Date(NOON + 4000).toUTCString() }, body: {} },
+      { kind: 'retry', applied: 'no', throttled: true, afterMs: 4000 },
+    ],
     ['a body that is too big', { status: 413, body: '<html>' }, { kind: 'too_large' }],
     [
       'a fault of Braze’s',

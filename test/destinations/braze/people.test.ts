@@ -179,6 +179,23 @@ describe('people in Braze', () => {
     expect((await findService('braze', 'events')).facts.deduplicates).toBe(false);
   });
 
+  it.each([
+    [{ events_processed: 3 }, ['accepted', 'accepted', 'accepted'], 0],
+    [{}, ['accepted', 'accepted', 'accepted'], 0],
+    [{ events_processed: '1' }, ['unknown', 'unknown', 'unknown'], 0],
+    [{ events_processed: 2 }, ['accepted', 'rejected', 'accepted'], 1],
+    [{ events_processed: 1 }, ['unknown', 'rejected', 'unknown'], 1],
+  ])('are taken as far as Braze counts: %j', async (counts, verdicts, errors) => {
+    const named = [{ type: 'bad', input_array: 'events', index: 1 }].slice(0, errors);
+    const body = { message: 'success', ...counts, errors: named };
+    const session = await open('counted', 'events', {
+      config: { ...CONFIG, event_name: 'x' },
+      http: scriptedHttp([{ status: 201, body }]).http,
+    });
+    const rows = [1, 2, 3].map((seq) => person(seq, { id: `c-${seq}` }, { eventTime: '2026-06-15T11:00:00Z' }));
+    expect(await send(session, rows)).toMatchObject({ receipts: verdicts.map((status) => ({ status })) });
+  });
+
   const event = { event_name: 'x' };
   const purchase = { product_id: 'p', currency: 'EUR', price: '1' };
   it.each([

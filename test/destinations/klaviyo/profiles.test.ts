@@ -149,6 +149,44 @@ describe('an import job', () => {
     expect(await poll(jobOf(rows(5, 'update')))).toMatchObject(outcome);
   });
 
+  it.each([
+    [
+      'errors, which are asked for',
+      [{ code: 'invalid', source: { pointer: '/data/attributes/profiles/data/1' } }],
+      'rejected',
+    ],
+    ['no errors: all are taken', [], 'accepted'],
+  ])('that is complete without a count of failures has %s', async (_, attributes, second) => {
+    const { poll, asked } = await open([
+      { status: 200, body: { data: { attributes: { status: 'complete', created_at: SINCE, failed_count: null } } } },
+      { status: 200, body: { data: attributes.map((one) => ({ attributes: one })) } },
+    ]);
+    const outcome = await poll(jobOf(rows(2, 'update')));
+    expect(asked.at(-1)?.url).toContain('/import-errors?');
+    const statuses = outcome.kind === 'receipts' ? outcome.receipts.map(({ status }) => status) : [outcome.kind];
+    expect(statuses).toEqual(second === 'rejected' ? ['accepted', 'rejected'] : ['accepted']);
+  });
+
+  it('does not take a broken page for no errors', async () => {
+    const { poll } = await open([
+      { status: 200, body: { data: { attributes: { status: 'complete', failed_count: 1 } } } },
+      { status: 200, body: { message: 'ok' } },
+    ]);
+    expect(await poll(jobOf(rows(2, 'update')))).toMatchObject({ kind: 'retry' });
+  });
+
+  it('looks long keys up in addresses that a server takes', async () => {
+    const long = rows(60).map((one, index) => ({ ...one, key: `${'é'.repeat(30)}${index}@shop.example` }));
+    const none = { status: 200, body: { data: [] } };
+    const complete = { status: 200, body: { data: { attributes: { status: 'complete', failed_count: 0 } } } };
+    const { poll, asked } = await open([complete, ...Array.from({ length: 3 }, () => none)]);
+    await poll(jobOf(long));
+    const asks = asked.slice(2).map(({ url }) => new URL(url));
+    expect(Math.max(...asks.map(({ href }) => href.length))).toBeLessThan(7_000);
+    const values = asks.flatMap(({ searchParams }) => [...(searchParams.get('filter') ?? '').matchAll(/"([^"]+)"/g)]);
+    expect(values.map(([, value]) => value)).toEqual(long.map(({ key }) => key));
+  });
+
   it('is unknown when it has expired or was cancelled, and asked again when the question failed', async () => {
     const { poll } = await open([
       error(404, 'not_found'),
@@ -294,10 +332,27 @@ describe('what is not sent', () => {
     ['p@shop.example', '{"phone_number":"0612345678"}', null],
     ['p@shop.example', '{"phone_number":"020 7946 0958","location.country":"GB"}', null],
     ['p@shop.example', '{"phone_number":"12"}', 'invalid-phone'],
+    ['p@shop.example', '{"phone_number":""}', null],
     ['p@shop.example', `{"bio":"${'x'.repeat(100_000)}"}`, 'profile-too-large'],
   ])('%s %s: %s', async (key, fieldsJson, code) => {
     const service = await findService('klaviyo', 'objects');
     const invalidity = service.validate?.(makeRow({ seq: 1, key, fieldsJson }), NOON, CONFIG) ?? null;
     expect(invalidity?.code ?? null).toBe(code);
+  });
+
+  it.each([
+    ['+33612345678', null],
+    ['06 12 34 56 78', 'invalid-phone'],
+    ['+33 6 12 34 56 78', 'invalid-phone'],
+  ])('a key that no look-up would find again: %s', async (key, code) => {
+    const service = await findService('klaviyo', 'objects');
+    const fieldsJson = '{"location.country":"FR"}';
+    const config = { ...CONFIG, id_property: 'phone_number' };
+    expect(service.validate?.(makeRow({ seq: 1, key, fieldsJson }), NOON, config)?.code ?? null).toBe(code);
+  });
+
+  it('by a job: an empty phone number, which clears', async () => {
+    const service = await findService('klaviyo', 'objects');
+    expect(service.homogeneity?.(row(1, '{"phone_number":""}'))).toBe('single');
   });
 });

@@ -44,6 +44,12 @@ describe('the text of a message', () => {
     expect(texts()).toEqual([`${'x'.repeat(3_980)}…`]);
   });
 
+  it('keeps every digit of its blocks', async () => {
+    const { send, asked } = await open({}, [OK]);
+    await send([sale(1, { blocks: '[{"type":"section","id":9007199254740993}]' })]);
+    expect(String(asked[0]?.body)).toContain('9007199254740993');
+  });
+
   it('stands beside blocks, which are sent as they are', async () => {
     const blocks = [{ type: 'section', text: { type: 'mrkdwn', text: '*Hi*' } }];
     const { send, asked } = await open({}, [OK]);
