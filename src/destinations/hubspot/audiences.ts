@@ -1,5 +1,5 @@
 import type { ServiceFacts } from '../../knowledge/service-facts.ts';
-import { notAnAcknowledgement, readArray, readText } from '../answer.ts';
+import { narrow, notAnAcknowledgement, readArray, readText } from '../answer.ts';
 import { readEmail } from '../contact-point.ts';
 import type { Batch, BatchOutcome, Normaliser, OutgoingRow, Receipt, Service, Session } from '../destination.ts';
 import { createNormaliser } from '../identifier-rules.ts';
@@ -85,18 +85,42 @@ async function addMembers(work: Work): Promise<BatchOutcome> {
   const upserted = await upsertContacts(work, unknown);
   if (upserted.kind === 'outcome') return upserted.outcome;
   const ids = new Map([...known, ...upserted.ids]);
-  const added = await changeMembers(work, 'add', [...ids.values()]);
+  // Of a member that cannot be added whole, nothing is.
+  const whole = work.batch.rows.filter((row) => emailsOf([row]).every(({ value }) => ids.has(value)));
+  const wanted = new Set(emailsOf(whole).flatMap(({ value }) => ids.get(value) ?? []));
+  const added = await changeMembers(work, 'add', [...wanted]);
   if (added.kind === 'outcome') return added.outcome;
-  const gone = [...known].filter(([, id]) => added.missing.has(id)).map(([value]) => value);
-  const again = await upsertContacts(work, gone);
-  if (again.kind === 'outcome') return again.outcome;
-  const addedAgain = await changeMembers(work, 'add', [...again.ids.values()]);
-  if (addedAgain.kind === 'outcome') return addedAgain.outcome;
+  const inList = new Set([...wanted].filter((id) => !added.missing.has(id)));
+  const again = await addAgain(
+    work,
+    emailsOf(whole).flatMap(({ value }) => (added.missing.has(known.get(value) ?? '') ? [value] : [])),
+  );
+  if (again.kind === 'outcome') {
+    // The others are in the list by now.
+    if (again.outcome.kind === 'retry' && inList.size > 0) return { ...again.outcome, applied: 'maybe' };
+    return again.outcome;
+  }
   for (const [value, id] of again.ids) ids.set(value, id);
-  const missing = new Set([...added.missing, ...addedAgain.missing]);
+  for (const id of again.ids.values()) if (!again.missing.has(id)) inList.add(id);
+  const missing = new Set([...added.missing, ...again.missing]);
   const faults = new Map([...upserted.faults, ...again.faults]);
-  const receipts = work.batch.rows.map((row) => receiptOfAdd(row, { ids, faults, missing }));
+  const receipts = work.batch.rows.map((row) => {
+    const receipt = receiptOfAdd(row, { ids, faults, missing });
+    const isPartial = whole.includes(row) && emailsOf([row]).some(({ value }) => inList.has(ids.get(value) ?? ''));
+    return isPartial && receipt.status !== 'accepted' ? { ...receipt, status: 'unknown' as const } : receipt;
+  });
   return { kind: 'receipts', receipts };
+}
+
+/** Contacts whose records are gone are made anew, and added. */
+async function addAgain(
+  work: Work,
+  gone: readonly string[],
+): Promise<(Contacts & { readonly missing: ReadonlySet<string> }) | Refusal> {
+  const made = await upsertContacts(work, gone);
+  if (made.kind === 'outcome') return made;
+  const added = await changeMembers(work, 'add', [...made.ids.values()]);
+  return added.kind === 'outcome' ? added : { ...made, missing: added.missing };
 }
 
 function receiptOfAdd(
@@ -150,7 +174,11 @@ async function upsertContacts(work: Work, emails: readonly string[]): Promise<Co
   const ids = new Map<string, string>();
   const faults = new Map<string, RecordFault>();
   const answer = await writeRecords(work.records, inputs);
-  if (answer.kind === 'outcome') return answer;
+  if (answer.kind === 'outcome') {
+    const { outcome } = answer;
+    // Contacts that were written are in no list yet.
+    return outcome.kind === 'counted' ? { kind: 'outcome', outcome: narrow(outcome.code, outcome.message) } : answer;
+  }
   for (const input of inputs) {
     const record = answer.records.get(input.trace);
     const fault = answer.faults.get(input.trace);

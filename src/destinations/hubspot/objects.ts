@@ -116,7 +116,7 @@ function createSession(
       if (batch.operation === 'delete') return deleteRows(work, batch, signal);
       const sentAt = work.now();
       const outcome = await writeRows(work, batch, signal);
-      const lost = outcome.kind === 'retry' && outcome.applied === 'maybe';
+      const lost = (outcome.kind === 'retry' && outcome.applied === 'maybe') || outcome.kind === 'counted';
       for (const { key } of batch.rows) {
         if (lost) work.created.unanswered.set(key, work.created.unanswered.get(key) ?? sentAt);
         else if (outcome.kind === 'receipts') work.created.unanswered.delete(key);
@@ -173,15 +173,31 @@ async function upsertRows(work: Work, batch: Batch, signal: AbortSignal): Promis
   const inputs = rest.map((row) => renderInput(row, work, row.key));
   const upserts = inputs.length === 0 ? null : await writeRecords(records, inputs);
   if (upserts?.kind === 'outcome') return upserts.outcome;
+  // Whatever is asked next may fail, and the next try finds the record there.
+  for (const record of upserts?.records.values() ?? []) if (record.created) work.created.ids.add(record.id);
   const faults = [...(upserts?.faults.values() ?? [])];
   const sameFault =
     faults.length === batch.rows.length ? faults.find((fault) => namesMissingProperty(fault.message)) : undefined;
   if (sameFault !== undefined) return missingProperty(sameFault.message);
-  const left = work.mayArchive ? abandonedRecords(rest, upserts?.records) : [];
-  const refusal = await archiveRecords(records, left);
-  if (refusal !== null) return refusal.outcome;
+  const left = work.mayArchive ? abandonedRecords(rest, upserts?.records) : new Map<number, string>();
+  const refusal = await archiveRecords(records, [...left.values()]);
   const receipts = batch.rows.map((row) => updates.receipts.get(row.seq) ?? receiptOf(row, work, upserts));
-  return { kind: 'receipts', receipts };
+  return refusal === null ? { kind: 'receipts', receipts } : notArchived(refusal.outcome, receipts, left);
+}
+
+/** The rows are written, and the records that they have left are still there. */
+function notArchived(
+  outcome: BatchOutcome,
+  receipts: readonly Receipt[],
+  left: ReadonlyMap<number, string>,
+): BatchOutcome {
+  if (outcome.kind === 'retry') return { ...outcome, applied: 'maybe' };
+  if (outcome.kind !== 'refused') return outcome;
+  const { code, fix } = outcome;
+  const message = `The record was written, and the one under its former key was not archived: ${outcome.message} ${fix}`;
+  const judge = (receipt: Receipt): Receipt =>
+    left.has(receipt.seq) ? { seq: receipt.seq, status: 'unknown', code, message } : receipt;
+  return { kind: 'receipts', receipts: receipts.map(judge) };
 }
 
 /** Receipts of the rows that were settled in place; those whose new key another record holds, or whose record is gone, are left out. */
@@ -218,17 +234,18 @@ function isConflict(message: string): boolean {
   return /already (exists|has that value)|CONTACT_EXISTS/i.test(message);
 }
 
-/** Records under a key that their row has left for another record. */
+/** Records under a key that their row has left for another record, by the row's number. */
 function abandonedRecords(
   rows: readonly OutgoingRow[],
   written: ReadonlyMap<string, WrittenRecord> | undefined,
-): readonly string[] {
-  return rows.flatMap((row) => {
+): ReadonlyMap<number, string> {
+  const abandoned = rows.flatMap((row) => {
     const target = written?.get(traceOf(row));
     const isAbandoned =
       row.previousKey !== null && row.recordId !== null && target !== undefined && target.id !== row.recordId;
-    return isAbandoned && row.mayDelete !== false && row.recordId !== null ? [row.recordId] : [];
+    return isAbandoned && row.mayDelete !== false && row.recordId !== null ? [[row.seq, row.recordId] as const] : [];
   });
+  return new Map(abandoned);
 }
 
 function traceOf(row: OutgoingRow): string {

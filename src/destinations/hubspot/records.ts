@@ -99,9 +99,26 @@ function collect(
     const message = scrub(readText(error['message']) ?? 'Refused by HubSpot');
     const traces = named.length > 0 || given.inputs.length > 1 ? named : given.inputs.map((input) => input.trace);
     for (const trace of traces) faults.set(trace, { category: readCode(error['category']), message });
-    if (traces.length === 0) return narrow(readCode(error['category']), message);
+    if (traces.length === 0) return unattributed(readCode(error['category']), message, { written, given });
   }
   return null;
+}
+
+/** An error that names no row of several. Where other rows were written, the engine has to know that something was applied. */
+function unattributed(
+  code: string,
+  message: string,
+  {
+    written,
+    given,
+  }: {
+    readonly written: ReadonlyMap<string, WrittenRecord>;
+    readonly given: { readonly inputs: readonly RecordInput[] };
+  },
+): BatchOutcome {
+  const count = given.inputs.filter(({ trace }) => written.has(trace)).length;
+  if (count === 0) return narrow(code, message);
+  return { kind: 'counted', accepted: Math.min(count, given.inputs.length - 1), code, message };
 }
 
 /** A result without a trace is known by its id, or by the value of the id property. */

@@ -3,7 +3,7 @@ import type { OutgoingRow, Receipt, ServiceContext, Session } from '../../../src
 import { type ClosableHttpClient, createHttpClient } from '../../../src/destinations/http.ts';
 import { findService } from '../../../src/destinations/registry.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/start.ts';
-import { makeBatch, makeContext, makeRow, scriptedHttp } from '../rows.ts';
+import { makeBatch, makeContext, makeRow, type Scripted, scriptedHttp } from '../rows.ts';
 
 const TOKEN = { access_token: 's3cr3t-a-good-key' };
 
@@ -87,6 +87,64 @@ describe('lists of contacts', () => {
     expect(await send(session, [member(2, [['never@shop.example', null]], 'delete')])).toMatchObject([
       { status: 'accepted' },
     ]);
+  });
+
+  describe('of a member with two addresses', () => {
+    const limited: Scripted = { status: 429, body: { category: 'RATE_LIMITS', policyName: 'TEN_SECONDLY_ROLLING' } };
+    const bad = { category: 'VALIDATION_ERROR', message: 'no', context: { objectWriteTraceId: ['contact-1'] } };
+    const contact = (index: number, id: string) => ({ id, objectWriteTraceId: `contact-${index}` });
+    const memberships = (added: readonly string[], missing: readonly string[] = []): Scripted => ({
+      status: 200,
+      body: { recordsIdsAdded: added, recordIdsMissing: missing },
+    });
+    const ok = (body: object): Scripted => ({ status: 207, body });
+    const two = (first: string | null, second: string | null): OutgoingRow =>
+      member(1, [
+        ['one@shop.example', first],
+        ['two@shop.example', second],
+      ]);
+
+    it.each<readonly [string, OutgoingRow, readonly Scripted[], object]>([
+      [
+        'add none where one is refused',
+        two(null, null),
+        [ok({ results: [contact(0, '11')], errors: [bad] })],
+        { receipts: [{ seq: 1, status: 'rejected', code: 'VALIDATION_ERROR' }] },
+      ],
+      [
+        'remember the one that is in, where the other was not known',
+        two('11', '12'),
+        [memberships(['11'], ['12']), ok({ results: [contact(0, '13')] }), memberships([], ['13'])],
+        { receipts: [{ seq: 1, status: 'unknown', code: 'contact-not-added' }] },
+      ],
+      [
+        'remember the one that is in, where the other is refused',
+        two('11', '12'),
+        [memberships(['11'], ['12']), ok({ errors: [{ ...bad, context: {} }] })],
+        { receipts: [{ seq: 1, status: 'unknown', code: 'VALIDATION_ERROR' }] },
+      ],
+      [
+        'may be in half when the account has to wait',
+        two('11', '12'),
+        [memberships(['11'], ['12']), limited],
+        { kind: 'retry', applied: 'maybe', throttled: true },
+      ],
+      [
+        'are not in at all when no record of theirs was known',
+        two('11', '12'),
+        [memberships([], ['11', '12']), limited],
+        { kind: 'retry', applied: 'no' },
+      ],
+    ])('%s', async (_name, row, answers, expected) => {
+      const { http: scripted, asked } = scriptedHttp([
+        { status: 200, body: { portalId: 1 } },
+        { status: 200, body: { list: { listId: '1', name: 'VIP' } } },
+        ...answers,
+      ]);
+      const session = await open('x', { http: scripted });
+      expect(await session.send(makeBatch([row]), new AbortController().signal)).toMatchObject(expected);
+      expect(asked).toHaveLength(2 + answers.length);
+    });
   });
 
   it('can be deleted, also when they are gone already', async () => {

@@ -133,6 +133,11 @@ describe('upserts', () => {
       { kind: 'narrow' },
     ],
     [
+      'an error that names no row, beside a row that was written',
+      { status: 207, body: { results: [made(1, '11')], errors: [{ category: 'VALIDATION_ERROR', message: 'no' }] } },
+      { kind: 'counted', accepted: 1 },
+    ],
+    [
       'a refused request',
       { status: 400, body: { category: 'VALIDATION_ERROR', message: 'no' } },
       { kind: 'narrow', code: 'VALIDATION_ERROR' },
@@ -233,6 +238,34 @@ describe('a changed key', () => {
 describe('deletions', () => {
   const gone = (seq: number, recordId: string | null): OutgoingRow =>
     makeRow({ seq, operation: 'delete', key: `p${seq}@shop.example`, recordId });
+
+  it('and remembers what it made there when the old record could not be archived', async () => {
+    const there: Scripted = { status: 200, body: { results: [], errors: [refusedRow(2, 'CONFLICT')] } };
+    const upserted = (isNew: boolean): Scripted => ({
+      status: 200,
+      body: { results: [made(2, '60', { new: isNew })] },
+    });
+    const limited: Scripted = { status: 429, body: { category: 'RATE_LIMITS', policyName: 'TEN_SECONDLY_ROLLING' } };
+    const noRight: Scripted = { status: 403, body: { category: 'MISSING_SCOPES', message: 'no' } };
+    const { outcomes } = await run(
+      [[moved], [moved], [moved, ann]],
+      [
+        ...[there, upserted(true), limited],
+        ...[there, upserted(false), { status: 204 }],
+        ...[there, { status: 200, body: { results: [made(1, '77'), made(2, '60')] } }, noRight],
+      ],
+    );
+    expect(outcomes).toMatchObject([
+      { kind: 'retry', applied: 'maybe' },
+      { receipts: [{ status: 'accepted', recordId: '60', created: true }] },
+      {
+        receipts: [
+          { seq: 2, status: 'unknown', code: 'MISSING_SCOPES' },
+          { seq: 1, status: 'accepted' },
+        ],
+      },
+    ]);
+  });
 
   it('archive by record id, look up what has none, and take a record that is gone for deleted', async () => {
     const found = {
