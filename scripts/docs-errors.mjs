@@ -40,6 +40,9 @@ function plain(text) {
   return inside.replaceAll(/\\(.)/g, '$1');
 }
 
+/** @param {ErrorDoc} doc */
+const isBare = ({ message, fix }) => message === '' || fix === '';
+
 /** Every code with its exit code and words, by code. @returns {readonly ErrorDoc[]} */
 export function readErrors() {
   /** @type {Map<string, ErrorDoc>} */
@@ -48,14 +51,16 @@ export function readErrors() {
     for (const [, body = ''] of text.matchAll(/new DinmoError\(\{([\s\S]*?)\}\)/g)) {
       const code = literal(body, 'code');
       const kind = literal(body, 'kind');
-      // Of several with one code, the first whose words stand in the source.
-      if (code === '' || !/^[a-z][a-z0-9-]*$/.test(code) || (errors.get(code)?.fix ?? '') !== '') continue;
-      errors.set(code, {
+      if (code === '' || !/^[a-z][a-z0-9-]*$/.test(code)) continue;
+      const doc = {
         code,
         exitCode: EXIT_CODES[kind] ?? 0,
         message: literal(body, 'message'),
         fix: literal(body, 'fix'),
-      });
+      };
+      // Of several with one code, the first whose words stand in the source.
+      const known = errors.get(code);
+      if (known === undefined || (isBare(known) && !isBare(doc))) errors.set(code, doc);
     }
   }
   for (const [code, exitCode, message, fix] of ERROR_WORDS) errors.set(code, { code, exitCode, message, fix });

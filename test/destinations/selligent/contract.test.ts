@@ -4,8 +4,8 @@ import { fieldsOf, identify, makeRow } from '../rows.ts';
 const PLACE = { host: 'shop.slgnt.eu', organization: 'Shop', list: 'CUSTOMERS', id_field: 'MAIL' };
 const CASE = {
   platform: 'selligent',
-  credentials: { api_key: 'key-1', api_secret: 's3cr3t-good-token-of-the-suite' },
-  wrongCredentials: { api_key: 'key-1', api_secret: 'invalid' },
+  credentials: { api_key: 's3cr3t-key-1', api_secret: 's3cr3t-good-token-of-the-suite' },
+  wrongCredentials: { api_key: 's3cr3t-key-1', api_secret: 'invalid' },
   namesRows: false,
   without: [],
   heldAs: (_service: unknown, n: number) => personOf(n).email,

@@ -37,7 +37,7 @@ describe('dinmo sync to Selligent', () => {
     const shop = await Shop.open();
     try {
       shop.workspace.env['SELLIGENT_SECRET'] = secret('selligent-sync');
-      shop.workspace.env['SELLIGENT_KEY'] = 'key-1';
+      shop.workspace.env['SELLIGENT_KEY'] = 's3cr3t-key-1';
       const destination = (name: string, service: string): string => `  ${name}:
     platform: selligent
     service: ${service}
@@ -78,7 +78,7 @@ async function activate(bench: EngineBench, service: ServiceKind, name: string):
   const open = (): Promise<Session> =>
     found.open(
       makeContext({
-        ...{ config: CONFIG, credentials: { api_key: 'key-1', api_secret: secret('selligent-sync') } },
+        ...{ config: CONFIG, credentials: { api_key: 's3cr3t-key-1', api_secret: secret('selligent-sync') } },
         ...{ baseUrl: sandbox.baseUrl('selligent', name), http, clock: bench.clock, audienceName: 'vip' },
       }),
     );

@@ -14,7 +14,7 @@ import { fieldsOf, identify, makeBatch, makeContext, makeRow, NOON, type Scripte
 const SECRET = secret('selligent');
 registerSecret(SECRET);
 const PLACE = { host: 'shop.slgnt.eu', organization: 'My Shop', list: 'CUSTOMERS', id_field: 'MAIL' };
-const credentials = { api_key: 'key-1', api_secret: SECRET };
+const credentials = { api_key: 's3cr3t-key-1', api_secret: SECRET };
 const { signal } = new AbortController();
 
 let sandbox: Sandbox;
@@ -92,10 +92,10 @@ describe('records', () => {
     const { outcome, asked } = await load([ann, bob], TAKEN);
     const list = 'https://shop.slgnt.eu/Portal/Api/organizations/My Shop/lists/CUSTOMERS';
     expect(asked).toEqual([
-      [`GET ${list}/fields`, `key-1:${SECRET}`, null],
+      [`GET ${list}/fields`, `s3cr3t-key-1:${SECRET}`, null],
       [
         `POST ${list}/data/load?keyFields=MAIL&fields=MAIL,NAME,POINTS&mode=Sync`,
-        `key-1:${SECRET}`,
+        `s3cr3t-key-1:${SECRET}`,
         [
           ['ann@shop.example', 'Ann', 7],
           ['bob@shop.example', null, 0],
@@ -249,7 +249,7 @@ describe('an answer', () => {
   it('that repeats the secret is cut nowhere in the middle of it', async () => {
     const { outcome } = await load([ann], {
       status: 400,
-      body: { message: `${'x'.repeat(190)} key-1:${SECRET}`.repeat(9) },
+      body: { message: `${'x'.repeat(190)} s3cr3t-key-1:${SECRET}`.repeat(9) },
     });
     const said = JSON.stringify(outcome);
     for (let length = 8; length < SECRET.length; length++) expect(said).not.toContain(SECRET.slice(0, length));
