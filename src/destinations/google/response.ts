@@ -5,6 +5,7 @@ import {
   readArray,
   readCode,
   readObject,
+  readRetryAfter,
   readText,
   refused,
   retry,
@@ -40,8 +41,8 @@ export function readAnswer(response: HttpResponse, now: number): Reading {
     const byStatus = statusOutcome(response, now);
     return byStatus === null ? { kind: 'value', value: body } : { kind: 'outcome', outcome: byStatus };
   }
-  const said = readError(error);
-  if (response.status === 400 && !REFUSED.has(said.reason)) {
+  const said = readError(error, readRetryAfter(response, now));
+  if (response.status === 400 && !REFUSED.has(said.reason) && !isOfRequest(said)) {
     const items = namedItems(said);
     if (items.length > 0) return { kind: 'items', items };
   }
@@ -58,10 +59,13 @@ interface ApiError {
   readonly quotaLimit: string;
 }
 
-function readError(error: JsonObject): ApiError {
+/** `afterMs`: what the header says, where the body does not. */
+function readError(error: JsonObject, afterMs: number | null): ApiError {
   const details = readArray(error['details']).map(readObject);
-  const of = (type: string): JsonObject =>
-    details.find((detail) => String(detail?.['@type']).endsWith(`google.rpc.${type}`)) ?? {};
+  const all = (type: string): readonly JsonObject[] =>
+    details.flatMap((detail) => (String(detail?.['@type']).endsWith(`google.rpc.${type}`) ? [detail ?? {}] : []));
+  const of = (type: string): JsonObject => all(type)[0] ?? {};
+  const violations = all('BadRequest').flatMap((detail) => readArray(detail['fieldViolations']));
   const status = readText(error['status']) ?? 'UNKNOWN';
   const info = of('ErrorInfo');
   const [, seconds] = /^(\d+(?:\.\d+)?)s$/.exec(String(of('RetryInfo')['retryDelay'])) ?? [];
@@ -69,8 +73,8 @@ function readError(error: JsonObject): ApiError {
     reason: readText(info['reason']) ?? status,
     status,
     message: scrub(readText(error['message']) ?? 'no message'),
-    violations: readArray(of('BadRequest')['fieldViolations']).map((violation) => readObject(violation) ?? {}),
-    retryMs: seconds === undefined ? null : Math.ceil(Number(seconds) * 1000),
+    violations: violations.map((violation) => readObject(violation) ?? {}),
+    retryMs: seconds === undefined ? afterMs : Math.ceil(Number(seconds) * 1000),
     quotaLimit: readText(readObject(info['metadata'])?.['quota_limit']) ?? '',
   };
 }
@@ -90,6 +94,13 @@ function namedItems({ violations, reason }: ApiError): readonly NamedItem[] {
     if (!named.has(index)) named.set(index, { index, code, message });
   }
   return [...named.values()];
+}
+
+/** Members of a request beside its rows: what is wrong with one is wrong for every row. */
+const OF_REQUEST = /^(destinations|encoding|encryption_?info|terms_?of_?service|consent|validate_?only)\b/i;
+
+function isOfRequest({ violations }: ApiError): boolean {
+  return violations.some((violation) => OF_REQUEST.test(readText(violation['field']) ?? ''));
 }
 
 /** `INVALID_HEX_ENCODING` → `google-invalid-hex-encoding`. */
@@ -134,7 +145,8 @@ function errorOutcome(error: ApiError, response: HttpResponse, now: number): Bat
   }
   if (TOO_LARGE.has(reason)) return { kind: 'too_large', code, message };
   const byStatus = statusOutcome(response, now);
-  if (REFUSED.has(reason) || REFUSED.has(status) || byStatus?.kind === 'refused') {
+  const isOfAll = response.status === 400 && isOfRequest(error);
+  if (REFUSED.has(reason) || REFUSED.has(status) || isOfAll || byStatus?.kind === 'refused') {
     return refused(code, message, fixOf(reason, status));
   }
   if (byStatus?.kind === 'too_large') return { kind: 'too_large', code, message };

@@ -86,11 +86,18 @@ function readFailures(
   const failed = failures.reduce((sum, { reason, count }) => sum + (ALREADY_THERE.has(reason) ? 0 : count), 0);
   const said = failures.map(({ reason, count }) => `${count} ${codeOf(reason)}`).join(', ');
   if (failed === 0 && !whole && failures.length > 0) return receiptsOf(job, handle, () => null);
+  const code = codeOf(failures.find(({ reason }) => !ALREADY_THERE.has(reason))?.reason ?? 'FAILED');
+  const message = `Google could not process some rows: ${said || 'no reason given'}`;
+  // One member in several items, some of which are in the list by now: a later removal has to carry them all.
+  if (!whole && !handle.aligned && job.rows.length === 1 && job.operation !== 'delete') {
+    return unknown(job, code, message);
+  }
+  const least = whole || sent.length === 1 ? 0 : 1;
   return {
     kind: 'counted',
-    accepted: whole ? 0 : Math.max(0, sent.length - Math.max(1, failed)),
-    code: codeOf(failures.find(({ reason }) => !ALREADY_THERE.has(reason))?.reason ?? 'FAILED'),
-    message: `Google could not process some rows: ${said || 'no reason given'}`,
+    accepted: whole ? 0 : Math.max(least, sent.length - Math.max(1, failed)),
+    code,
+    message,
   };
 }
 

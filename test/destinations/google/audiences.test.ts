@@ -275,6 +275,14 @@ describe('the status of a request', () => {
     expect(await session.poll?.({ handle: sent.handle, operation: 'insert', rows }, signal)).toMatchObject(expected);
   });
 
+  it('that part of a member is in leaves the member in doubt', async () => {
+    const world = new World();
+    const session = await world.open('audiences', { config: { ...AUDIENCE, list_type: 'user_id' } });
+    const rows = [makeRow({ seq: 1, identifiers: [id('user_id', 'u1'), id('user_id', 'u2', 2)] })];
+    world.scripted.push({ path: 'requestStatus', reply: failed('PARTIAL_SUCCESS', error('INVALID_FORMAT', '1')) });
+    expect(await settle(session, rows)).toMatchObject({ receipts: [{ seq: 1, status: 'unknown' }] });
+  });
+
   it('of a request that Google does not know is not an answer at once, and unknown later', async () => {
     const world = new World();
     const session = await world.open('audiences');
@@ -313,11 +321,25 @@ describe('an answer', () => {
       refusal(403, { status: 'PERMISSION_DENIED', message: 'no', details: [info('SERVICE_DISABLED')] }),
       { kind: 'refused', fix: expect.stringContaining('Enable') },
     ],
-    ['fault of the request', refusal(400, { ...invalid, details: [violation('encoding')] }), { kind: 'narrow' }],
+    [
+      'fault of the request',
+      refusal(400, { ...invalid, details: [violation('destinations[0].operating_account.account_id')] }),
+      { kind: 'refused', code: 'google-invalid-argument' },
+    ],
     [
       'both',
-      refusal(400, { ...invalid, details: [violation('encoding'), violation('audience_members[0]')] }),
+      refusal(400, { ...invalid, details: [violation('audience_members[0]'), violation('termsOfService')] }),
+      { kind: 'refused' },
+    ],
+    [
+      'fault of the rows, whose places are not told',
+      refusal(400, { ...invalid, details: [violation('audience_members')] }),
       { kind: 'narrow' },
+    ],
+    [
+      'a header that says how long to wait',
+      { ...refusal(503, { status: 'UNAVAILABLE', message: 'no' }), headers: { 'retry-after': '9' } },
+      { kind: 'retry', applied: 'maybe', afterMs: 9_000 },
     ],
     ['too many', refusal(400, { ...invalid, details: [info('TOO_MANY_AUDIENCE_MEMBERS')] }), { kind: 'too_large' }],
     [

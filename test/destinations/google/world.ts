@@ -28,7 +28,11 @@ export const id = (kind: SentIdentifier['kind'], value: string, rank = 1): SentI
   ...{ kind, value, rank, recordId: null },
 });
 
-export type Reply = { readonly status: number; readonly body: unknown };
+export type Reply = {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+};
 
 /** The simulated API in this process, on a clock of its own; every request is held against Google's discovery document. */
 export class World {
@@ -58,7 +62,7 @@ export class World {
         this.asked.push(request);
         const index = this.scripted.findIndex(({ path }) => url.pathname.includes(path));
         const [script] = index < 0 ? [] : this.scripted.splice(index, 1);
-        if (script !== undefined) return makeResponse({ status: script.reply.status, body: script.reply.body });
+        if (script !== undefined) return makeResponse(script.reply);
       }
       const answer = this.simulated.handle(
         {
