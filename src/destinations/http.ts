@@ -117,11 +117,13 @@ async function exchange(pool: Pool, url: URL, request: HttpRequest): Promise<Htt
     body: request.body ?? null,
     signal: request.signal ?? null,
   });
-  const body = await answer.body.text();
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(answer.headers)) {
     if (value !== undefined) headers[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
   }
+  const coding = headers['content-encoding']?.trim().toLowerCase();
+  const isPlain = coding === undefined || coding === '' || coding === 'identity';
+  const body = isPlain ? await answer.body.text() : await decoded(Buffer.from(await answer.body.arrayBuffer()), coding);
   return {
     status: answer.statusCode,
     headers,
@@ -134,6 +136,23 @@ async function exchange(pool: Pool, url: URL, request: HttpRequest): Promise<Htt
       }
     },
   };
+}
+
+const DECODED_BYTES_MAX = 16 * 1024 * 1024;
+
+/**
+ * The text of a compressed body: nobody asked for one, and some gateways send it nevertheless (RFC 9110 lets them). What cannot be
+ * decoded stays as it is: it is no answer that anybody reads.
+ */
+async function decoded(bytes: Buffer, coding: string): Promise<string> {
+  const zlib = await import('node:zlib');
+  const options = { maxOutputLength: DECODED_BYTES_MAX };
+  try {
+    if (coding === 'br') return zlib.brotliDecompressSync(bytes, options).toString();
+    return zlib.unzipSync(bytes, options).toString();
+  } catch {
+    return bytes.toString();
+  }
 }
 
 function readUrl(text: string): URL {

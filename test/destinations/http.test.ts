@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type ClosableHttpClient, createHttpClient, type HttpClientOptions } from '../../src/destinations/http.ts';
 
@@ -35,6 +36,20 @@ describe('the HTTP client', () => {
     expect(answer).toMatchObject({ status: 422, body: '{"é":1}' });
     expect(answer.headers['x-some-header']).toBe('A');
     expect(answer.json()).toEqual({ é: 1 });
+  });
+
+  it.each([
+    ['gzip', gzipSync('{"é":1}'), { é: 1 }],
+    ['BR', brotliCompressSync('{"é":1}'), { é: 1 }],
+    ['deflate', deflateSync('{"é":1}'), { é: 1 }],
+    ['identity', Buffer.from('{"é":1}'), { é: 1 }],
+    ['gzip', Buffer.from('{"é":1}'), { é: 1 }],
+    ['gzip', gzipSync('{"é":1}').subarray(0, 12), undefined],
+  ])('reads a body that was compressed unasked: %s', async (coding, bytes, json) => {
+    const { url, http } = await serve((_request, response) =>
+      response.writeHead(200, { 'Content-Encoding': coding }).end(bytes),
+    );
+    expect((await http.request({ method: 'GET', url })).json()).toEqual(json);
   });
 
   it('does not follow a redirect', async () => {

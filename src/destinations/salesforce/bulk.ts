@@ -79,7 +79,9 @@ export async function pollJob(
   const waiting: BatchOutcome = { kind: 'submitted', handle: job.handle, pollAfterMs: null };
   if (state === 'Open') {
     const completed = await completeUpload(api, path, signal);
-    return completed.kind === 'outcome' ? completed.outcome : waiting;
+    if (completed.kind !== 'outcome') return waiting;
+    // A job that is complete by now says that its state cannot change: it is none that failed.
+    return completed.outcome.kind === 'retry' || completed.outcome.kind === 'refused' ? completed.outcome : waiting;
   }
   if (state === 'UploadComplete' || state === 'InProgress') return waiting;
   if (state !== 'JobComplete' && state !== 'Failed' && state !== 'Aborted')
@@ -161,13 +163,13 @@ async function readResults(
   }
   return {
     kind: 'receipts',
-    receipts: job.rows.map(({ key, seq }) => receipts.get(cellOf(key)) ?? missing(seq, ended)),
+    receipts: job.rows.map(({ key, seq }) => receipts.get(cellOf(key)) ?? missing(seq, ended, receipts.size)),
   };
 }
 
-/** A job of updates has no line for a record that is not there. */
-function missing(seq: number, { isUpdate }: Ended): Receipt {
-  if (isUpdate) return { seq, status: 'rejected', ...NO_RECORD };
+/** A job of updates has no line for a record that is not there, where its results are whole. */
+function missing(seq: number, { isUpdate, processed }: Ended, named: number): Receipt {
+  if (isUpdate && named >= processed) return { seq, status: 'rejected', ...NO_RECORD };
   return { seq, status: 'unknown', code: 'no-verdict', message: 'The job’s results do not name the row' };
 }
 

@@ -90,7 +90,10 @@ export async function ask(
     if (body === null || !Array.isArray(body['records']) || whole.length < records.length) return NOT_LOOKED_UP;
     rows.push(...whole);
     if (body['done'] === true) return { kind: 'found', rows };
-    path = /\/services\/data\/v[\d.]+\/(query\/.+)$/.exec(readText(body['nextRecordsUrl']) ?? '')?.[1] ?? null;
+    const next: string | null =
+      /\/services\/data\/v[\d.]+\/(query\/.+)$/.exec(readText(body['nextRecordsUrl']) ?? '')?.[1] ?? null;
+    // A page that leads to itself has no end.
+    path = next === path ? null : next;
   }
   return NOT_LOOKED_UP;
 }

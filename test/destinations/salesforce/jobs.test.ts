@@ -171,6 +171,16 @@ describe('a job', () => {
       [ok({ state: 'JobComplete' }), ok('"sf__Id","sf__Created","Customer_Id__c"\n"003A","tr')],
       ['retry not-an-acknowledgement'],
     ],
+    [
+      'was open, and is complete by now',
+      [
+        ok({ state: 'Open' }),
+        { status: 400, body: [{ errorCode: 'INVALIDJOBSTATE', message: 'Job is not open' }] },
+        ok({ state: 'JobComplete' }),
+        ok('"sf__Id","sf__Created","Customer_Id__c"\n"003A","true","C-1"\n"003B","true","C-2"\n'),
+      ],
+      ['accepted', 'accepted'],
+    ],
     ['has a state that is none', [ok({})], ['retry not-an-acknowledgement']],
     [
       'is asked for while the org has no calls left',
@@ -181,6 +191,25 @@ describe('a job', () => {
     const { session } = await withScript(answers, { config: BULK });
     expect(verdicts(await wait(session, '750A', [row(1), row(2)]))).toEqual(wanted);
   });
+
+  it.each([
+    [2, 'unknown no-verdict'],
+    [1, 'rejected record-not-found'],
+  ])(
+    'of updates that looked at %s rows has no record for one that it does not name, only where it names all of them',
+    async (numberRecordsProcessed, second) => {
+      const { session } = await withScript(
+        [
+          ok({ state: 'JobComplete', numberRecordsProcessed, numberRecordsFailed: 0 }),
+          ok('"sf__Id","sf__Created","Customer_Id__c"\n"003A","false","C-1"\n'),
+          ok('"sf__Id","sf__Error","Customer_Id__c"\n'),
+          ok('"Customer_Id__c"\n'),
+        ],
+        { config: { ...BULK, write: 'update' } },
+      );
+      expect(verdicts(await wait(session, '750A update', [row(1), row(2)]))).toEqual(['accepted', second]);
+    },
+  );
 
   it('takes no row whose values a CSV cannot carry: those go by requests', async () => {
     const { homogeneity } = await findService('salesforce', 'objects');

@@ -239,6 +239,13 @@ describe('deletions', () => {
     expect(told().at(-1)?.path).toBe('composite/sobjects?ids=003OURS&allOrNone=false');
   });
 
+  it('do not read a page for ever that leads to itself', async () => {
+    const page = ok({ done: false, records: [], nextRecordsUrl: '/services/data/v67.0/query/01g-2000' });
+    const { session, told } = await withScript([page, page]);
+    expect(await send(session, [row(1, { operation: 'delete' })])).toMatchObject({ code: 'not-looked-up' });
+    expect(told()).toHaveLength(2);
+  });
+
   it('ask in as many requests as the address allows, and read every page', async () => {
     const org = orgs.make();
     const session = await org.open();
