@@ -42,7 +42,7 @@ export function readAnswer(response: HttpResponse, now: number): Reading {
     return byStatus === null ? { kind: 'value', value: body } : { kind: 'outcome', outcome: byStatus };
   }
   const said = readError(error, readRetryAfter(response, now));
-  if (response.status === 400 && !REFUSED.has(said.reason) && !isOfRequest(said)) {
+  if (response.status === 400 && !isOfAccount(said.reason) && !isOfRequest(said)) {
     const items = namedItems(said);
     if (items.length > 0) return { kind: 'items', items };
   }
@@ -125,11 +125,18 @@ const REFUSED: ReadonlySet<string> = new Set([
   'OPERATING_ACCOUNT_LOGIN_ACCOUNT_MISMATCH',
   'TERMS_AND_CONDITIONS_NOT_SIGNED',
   'EU_POLITICAL_ADVERTISING_DECLARATION_REQUIRED',
-  'DESTINATION_ACCOUNT_NOT_ENABLED_ENHANCED_CONVERSIONS_FOR_LEADS',
-  'DESTINATION_ACCOUNT_DATA_POLICY_PROHIBITS_ENHANCED_CONVERSIONS',
-  'DESTINATION_ACCOUNT_ENHANCED_CONVERSIONS_TERMS_NOT_SIGNED',
   'MULTIPLE_DATA_TYPES_NOT_ALLOWED',
+  'INVALID_PROPERTY_TYPE',
+  'INVALID_STREAM_TYPE',
 ]);
+
+/** Families of them; Google adds to the list (ErrorReason “is not frozen”). */
+const REFUSED_FAMILIES =
+  /^(DESTINATION_ACCOUNT|UNSUPPORTED_(OPERATING|LINKED)_ACCOUNT|LINKED_ACCOUNT|DATA_PARTNER|DIFFERENT_LOGIN_ACCOUNTS)_|_TOO_RECENTLY_CREATED$|_DISABLED$/;
+
+function isOfAccount(reason: string): boolean {
+  return REFUSED.has(reason) || REFUSED_FAMILIES.test(reason);
+}
 
 const TOO_LARGE: ReadonlySet<string> = new Set(['TOO_MANY_AUDIENCE_MEMBERS', 'TOO_MANY_EVENTS']);
 
@@ -146,7 +153,7 @@ function errorOutcome(error: ApiError, response: HttpResponse, now: number): Bat
   if (TOO_LARGE.has(reason)) return { kind: 'too_large', code, message };
   const byStatus = statusOutcome(response, now);
   const isOfAll = response.status === 400 && isOfRequest(error);
-  if (REFUSED.has(reason) || REFUSED.has(status) || isOfAll || byStatus?.kind === 'refused') {
+  if (isOfAccount(reason) || isOfAccount(status) || isOfAll || byStatus?.kind === 'refused') {
     return refused(code, message, fixOf(reason, status));
   }
   if (byStatus?.kind === 'too_large') return { kind: 'too_large', code, message };

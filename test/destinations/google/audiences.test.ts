@@ -317,6 +317,11 @@ describe('an answer', () => {
       { kind: 'refused', fix: expect.stringContaining('terms') },
     ],
     [
+      'an account of another type',
+      refusal(400, { ...invalid, details: [info('DESTINATION_ACCOUNT_TYPE_MISMATCH'), violation('events[0]')] }),
+      { kind: 'refused', code: 'google-destination-account-type-mismatch' },
+    ],
+    [
       'API off',
       refusal(403, { status: 'PERMISSION_DENIED', message: 'no', details: [info('SERVICE_DISABLED')] }),
       { kind: 'refused', fix: expect.stringContaining('Enable') },
