@@ -194,7 +194,9 @@ function basicOf(strategy: TokenStrategy): Readonly<Record<string, string>> {
   const encoded = [strategy.clientId, strategy.clientSecret ?? ''].map((part) =>
     new URLSearchParams({ part }).toString().slice('part='.length),
   );
-  return { authorization: `Basic ${Buffer.from(encoded.join(':')).toString('base64')}` };
+  const pair = encoded.join(':');
+  registerSecret(pair);
+  return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
 }
 
 /** RFC 7515, compact. An outcome where the key cannot be read: what node says of it may quote it. */

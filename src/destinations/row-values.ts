@@ -76,15 +76,37 @@ function hide(
   const code = said.code.toLowerCase();
   const found = new Set<string>();
   let isCode = false;
+  let cut = 0;
   for (const row of rows) {
     for (const text of textsOf([row.key, ...row.identifiers.map((identifier) => identifier.value), row.fields()])) {
       if (text.length < VALUE_LENGTH_MIN) continue;
       const value = text.toLowerCase();
-      if (message.includes(value)) found.add(value);
+      for (const form of formsOf(value)) {
+        if (message.includes(form)) found.add(form);
+        else cut = Math.max(cut, cutLength(message, form));
+      }
       if (code === value) isCode = true;
     }
   }
-  return { code: isCode ? 'rejected' : said.code, message: replaceValues(said.message, found, rows.length) };
+  const whole = cut === 0 ? said.message : `${said.message.slice(0, -cut - 1)}…`;
+  return { code: isCode ? 'rejected' : said.code, message: replaceValues(whole, found, rows.length) };
+}
+
+/** A value as it stands in a sentence, and as it stands in a request that is quoted: JSON, with letters escaped or not. */
+function formsOf(value: string): readonly string[] {
+  if (/^[\w .@+-]*$/.test(value)) return [value];
+  const json = JSON.stringify(value).slice(1, -1);
+  const ascii = json.replaceAll(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return [...new Set([value, json, ascii])];
+}
+
+/** How many characters before the end of a message that was cut are the beginning of the value. */
+function cutLength(message: string, value: string): number {
+  if (!message.endsWith('…')) return 0;
+  const tail = message.slice(0, -1);
+  for (let length = Math.min(value.length - 1, tail.length); length >= VALUE_LENGTH_MIN; length--)
+    if (tail.endsWith(value.slice(0, length))) return length;
+  return 0;
 }
 
 function replaceValues(message: string, values: ReadonlySet<string>, rowCount: number): string {

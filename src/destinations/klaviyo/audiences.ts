@@ -23,7 +23,7 @@ import { readImport, submitImport } from './import-jobs.ts';
 import { openList } from './list.ts';
 import { findProfiles } from './lookup.ts';
 import { klaviyoNormaliser } from './normalise.ts';
-import type { Refusal } from './response.ts';
+import { type Refusal, withoutWord } from './response.ts';
 import { importProfile, rowEnd, SINGLES_MAX, SPACING_MS } from './single-imports.ts';
 
 export function createAudiences(facts: ServiceFacts): Service {
@@ -202,6 +202,7 @@ async function changeMembers(
     const path = `lists/${encodeURIComponent(listId)}/relationships/profiles`;
     const answer = await api.call({ method, path, body: renderJson({ data }), signal });
     if (answer.kind === 'outcome') return answer;
+    if (answer.status !== 204) return withoutWord(answer.status, 'that the members have changed');
     pauseMs = answer.pauseMs;
   }
   return { kind: 'changed', pauseMs };

@@ -3,7 +3,7 @@ import { renderJson } from '../json.ts';
 import { untilSettled } from '../opening.ts';
 import { createApi, type KlaviyoApi } from './api.ts';
 import { findProfiles } from './lookup.ts';
-import type { Refusal } from './response.ts';
+import { type Refusal, withoutWord } from './response.ts';
 
 /** Between two orders: 3 a second and 60 a minute are allowed. */
 export const DELETION_SPACING_MS = 1_000;
@@ -22,7 +22,10 @@ export async function requestDeletion(
     body,
     ...(signal === undefined ? {} : { signal }),
   });
-  return answer.kind === 'value' || answer.status === 404 ? null : answer;
+  if (answer.kind === 'outcome') return answer.status === 404 ? null : answer;
+  return answer.status === 202 || answer.status === 204
+    ? null
+    : withoutWord(answer.status, 'that it deletes the profile');
 }
 
 /**

@@ -2,6 +2,7 @@ import { scrub } from '../../log.ts';
 import {
   foreignOutcome,
   narrow,
+  notAnAcknowledgement,
   readArray,
   readCode,
   readCount,
@@ -54,6 +55,12 @@ export function readAnswer(response: HttpResponse, now: number): Reading {
   const errors = readArray(body['errors']).map(readError);
   if (status >= 200 && status < 300 && errors.length === 0) return { kind: 'value', value: body, status, pauseMs };
   return { kind: 'outcome', outcome: errorOutcome(errors, response, now), status, errors };
+}
+
+/** A 2xx that Klaviyo does not document for the request. */
+export function withoutWord(status: number, what: string): Refusal {
+  const outcome = notAnAcknowledgement(`Klaviyo answered ${status} without saying ${what}`);
+  return { kind: 'outcome', outcome, status, errors: [] };
 }
 
 /**

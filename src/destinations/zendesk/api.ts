@@ -1,4 +1,5 @@
 import { DinmoError } from '../../errors.ts';
+import { registerSecret } from '../../log.ts';
 import { exchange } from '../answer.ts';
 import type { BatchOutcome, ServiceContext } from '../destination.ts';
 import type { HttpRequest } from '../http.ts';
@@ -64,8 +65,12 @@ function accountUrl(subdomain: string): string {
 function authorizationOf(credentials: Readonly<Record<string, string>>): string {
   const { access_token: accessToken, email, api_token: apiToken } = credentials;
   if (accessToken !== undefined) return `Bearer ${accessToken}`;
-  if (email !== undefined && apiToken !== undefined)
-    return `Basic ${Buffer.from(`${email}/token:${apiToken}`).toString('base64')}`;
+  if (email !== undefined && apiToken !== undefined) {
+    const pair = `${email}/token:${apiToken}`;
+    // In base64 the token alone is not to be recognised.
+    registerSecret(pair);
+    return `Basic ${Buffer.from(pair).toString('base64')}`;
+  }
   throw new DinmoError({
     kind: 'configuration',
     code: 'missing-credential',

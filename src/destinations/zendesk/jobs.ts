@@ -77,7 +77,8 @@ export async function pollJob(
           'Zendesk gave the job up',
         );
       const all = list.flatMap((result) => readResult(result) ?? []);
-      return await finish({ job, all, results: orderResults(job, list), abandoned: handle.abandoned, signal });
+      const isWhole = status['status'] === 'completed' && all.length === list.length;
+      return await finish({ job, all, isWhole, results: orderResults(job, list), abandoned: handle.abandoned, signal });
     }
     default:
       return notAnAcknowledgement('Zendesk answered without the status of the job');
@@ -89,6 +90,8 @@ export type JobFinish = (ended: {
   readonly job: Job;
   /** As they came. */
   readonly all: readonly RowResult[];
+  /** The job came to its end, and all of its results can be read. */
+  readonly isWhole: boolean;
   /** For each row, in order; null: none. */
   readonly results: readonly (RowResult | null)[];
   readonly abandoned: readonly string[];

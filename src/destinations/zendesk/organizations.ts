@@ -1,4 +1,4 @@
-import { narrow, notAnAcknowledgement } from '../answer.ts';
+import { notAnAcknowledgement } from '../answer.ts';
 import type { Batch, BatchOutcome, OutgoingRow, Receipt } from '../destination.ts';
 import { readRecord, showMany } from './jobs.ts';
 import { renderRecord } from './payload.ts';
@@ -60,5 +60,7 @@ async function remove(work: UserWork, row: OutgoingRow, signal: AbortSignal): Pr
 async function destroy({ api }: UserWork, id: string, signal: AbortSignal): Promise<BatchOutcome | null> {
   const answer = await api.call({ method: 'DELETE', path: `/organizations/${encodeURIComponent(id)}`, signal });
   if (answer.kind === 'outcome') return answer.status === 404 ? null : answer.outcome;
-  return answer.status === 204 ? null : narrow('not-deleted', 'Zendesk did not say that it deleted the organization');
+  return answer.status === 204
+    ? null
+    : notAnAcknowledgement('Zendesk answered 2xx without saying that it deleted the organization');
 }

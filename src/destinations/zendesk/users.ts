@@ -111,10 +111,12 @@ export async function deleteUsers(work: UserWork, batch: Batch, signal: AbortSig
 }
 
 /** Its results name users by id, and users that are gone already fail: what is deleted, or not there, is accepted. */
-export const finishDelete: JobFinish = async ({ job, all }) => {
+export const finishDelete: JobFinish = async ({ job, all, isWhole }) => {
   const failed = all.find(
     (result) => result.kind === 'failed' && !/not.?found|deleted|inactive/i.test(`${result.code} ${result.message}`),
   );
+  // What the job did not come to is deleted once more: who is gone by then counts.
+  if (!isWhole) return { kind: 'receipts', receipts: job.rows.map(({ seq }) => noVerdict(seq)) };
   if (failed === undefined) return { kind: 'accepted' };
   if (job.rows.length > 1) return { kind: 'narrow', code: failed.code, message: failed.message };
   return { kind: 'receipts', receipts: job.rows.map(({ seq }) => failedReceipt(seq, failed)) };

@@ -132,6 +132,15 @@ describe('lists', () => {
     expect(asked.at(-1)).toMatchObject({ method: 'DELETE', body: '{"data":[{"type":"profile","id":"new"}]}' });
   });
 
+  it('are changed where Klaviyo says 204, and by no other 2xx', async () => {
+    for (const answer of [{ status: 200, body: {} }, { status: 207, body: { results: [] } }, { status: 202 }]) {
+      const { http: scripted } = scriptedHttp([ACCOUNT, answer]);
+      const { send } = await open('x', { http: scripted, baseUrl: null, audienceId: 'L1' });
+      const leaver = member(1, [['email', 'a@shop.example', 'p1']], 'delete');
+      expect(await send([leaver])).toMatchObject({ kind: 'retry', applied: 'maybe' });
+    }
+  });
+
   it('have no place for a row without the kind that matches', async () => {
     const service = await findService('klaviyo', 'audiences');
     expect(service.validate?.(member(1, [['phone', '+33612345678']]), NOON, { match_by: 'email' })).toMatchObject({

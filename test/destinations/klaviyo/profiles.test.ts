@@ -268,6 +268,13 @@ describe('a profile of its own request', () => {
 });
 
 describe('deletions', () => {
+  it('are ordered where Klaviyo says 202, and by no 200', async () => {
+    const leaver = row(1, '{}', { operation: 'delete', recordId: 'p1' });
+    const { send } = await open([{ status: 200, body: {} }, { status: 202 }]);
+    expect(await send([leaver])).toMatchObject({ kind: 'retry', applied: 'maybe' });
+    expect(await send([leaver])).toMatchObject({ receipts: [{ status: 'accepted' }] });
+  });
+
   it('are small rounds, leave older profiles alone, and take who is gone for deleted', async () => {
     const { send, asked } = await open([
       {

@@ -430,9 +430,33 @@ describe('deletions of users', () => {
     });
     expect(await poll([ended(failed.slice(2))], [gone(3)])).toMatchObject({ receipts: [{ status: 'rejected' }] });
   });
+
+  it.each([
+    ['killed', [{ id: 11, status: 'Deleted', success: true }]],
+    [
+      'completed',
+      [
+        { id: 11, status: 'Deleted' },
+        { id: 12, status: 'Postponed' },
+      ],
+    ],
+  ])('do not count who a job did not come to: %s', async (status, results) => {
+    expect(await poll([ended(results, status)], [gone(1), gone(2)])).toMatchObject({
+      receipts: [{ status: 'unknown' }, { status: 'unknown' }],
+    });
+  });
 });
 
 describe('organizations', () => {
+  it('are deleted where Zendesk says 204, and by no other answer', async () => {
+    const leaver = user(1, { key: 'a-1', operation: 'delete', recordId: '70' });
+    const { session } = await open([{ status: 200, body: {} }, { status: 204 }], {
+      config: { ...USERS, object_type: 'organizations', id_field: 'external_id' },
+    });
+    expect(await session.send(makeBatch([leaver]), SIGNAL)).toMatchObject({ kind: 'retry', applied: 'maybe' });
+    expect(await session.send(makeBatch([leaver]), SIGNAL)).toMatchObject({ receipts: [{ status: 'accepted' }] });
+  });
+
   const config = { ...USERS, object_type: 'organizations', id_field: 'external_id' };
   const acme = user(1, { key: 'a-1', fieldsJson: fieldsOf({ name: 'Acme', external_id: 'A-1', tier: 'gold' }) });
 
@@ -543,6 +567,13 @@ describe('tags', () => {
 describe('the account', () => {
   it.each(['evil.example/', 'shop.evil', 'a@b', ''])('is never another host: %j', async (subdomain) => {
     await expect(open([], { config: { ...USERS, subdomain } })).rejects.toMatchObject({ code: 'invalid-setting' });
+  });
+
+  it('never tells the token, not in base64 either, when an answer repeats it', async () => {
+    const basic = Buffer.from(`${CREDENTIALS.email}/token:${CREDENTIALS.api_token}`).toString('base64');
+    const { session } = await open([{ status: 401, body: { error: 'Unauthorized', description: `Basic ${basic}` } }]);
+    const outcome = await session.send(makeBatch([user(1)]), SIGNAL);
+    expect(outcome).toMatchObject({ kind: 'refused', message: 'Basic ***' });
   });
 
   it('takes a token with its agent, or an OAuth token, and says who they are', async () => {
