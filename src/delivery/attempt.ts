@@ -102,7 +102,7 @@ export function conclude(outcome: Final, rows: readonly OutgoingRow[]): SendResu
     case 'accepted':
       return allTaken(rows);
     case 'receipts':
-      return done(completed(outcome.receipts, rows));
+      return done(inDoubtWhere(outcome.maybe === true, completed(outcome.receipts, rows)));
     case 'counted':
       if (outcome.accepted >= rows.length) return allTaken(rows);
       return done(each('rejected', outcome.code, outcome.message));
@@ -123,6 +123,12 @@ export function conclude(outcome: Final, rows: readonly OutgoingRow[]): SendResu
         refusal: { ...outcome, message: scrub(outcome.message) },
       };
   }
+}
+
+/** Rows that an earlier try may have brought there are not out of the world because this one did nothing. */
+export function inDoubtWhere(maybe: boolean, receipts: readonly Receipt[]): readonly Receipt[] {
+  if (!maybe) return receipts;
+  return receipts.map((receipt) => (receipt.status === 'deferred' ? { ...receipt, status: 'unknown' } : receipt));
 }
 
 /** Every row was accepted. */

@@ -5,6 +5,7 @@ import {
   attempt,
   conclude,
   type Final,
+  inDoubtWhere,
   type NarrowingTally,
   type SendContext,
   type SendResult,
@@ -64,10 +65,7 @@ async function narrow(rows: readonly OutgoingRow[], refused: Final, context: Sen
 
 /** Rows that may have been applied, and got no answer of their own in the end, are unknown. */
 function inDoubt(result: SendResult): SendResult {
-  const receipts = result.receipts.map((receipt) =>
-    receipt.status === 'deferred' ? { ...receipt, status: 'unknown' as const } : receipt,
-  );
-  return { ...result, receipts };
+  return { ...result, receipts: inDoubtWhere(true, result.receipts) };
 }
 
 interface Narrowing {

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { completed } from '../delivery/attempt.ts';
+import { completed, inDoubtWhere } from '../delivery/attempt.ts';
 import { awaitJob, type JobEnd, type OpenJob, unknownJob } from '../delivery/jobs.ts';
 import type { Pacer } from '../delivery/pace.ts';
 import type { Job, Receipt, Session } from '../destinations/destination.ts';
@@ -86,7 +86,9 @@ async function ask(
     },
   });
   if (end.kind === 'open' && clock.now() - noted.submittedAt < JOB_MS_MAX) return end;
-  const receipts = end.kind === 'open' ? unknownJob({ rows }).receipts : receiptsOf(end, rows);
+  // Nobody knows whether the process that died had sent the same rows before, without an answer.
+  const maybe = input.facts.deduplicates;
+  const receipts = end.kind === 'open' ? unknownJob({ rows }).receipts : inDoubtWhere(maybe, receiptsOf(end, rows));
   const isMissing = ({ seq }: Receipt): boolean => noted.missing.some(({ lo, hi }) => lo <= seq && seq <= hi);
   await new Journal(ledger, noted.runId).acknowledge(receipts.filter(isMissing));
   logger.info('job.recovered', { rows: rows.length, outcome: end.kind });

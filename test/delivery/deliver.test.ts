@@ -62,6 +62,17 @@ describe('an attempt', () => {
     expect(line.receipts.get(2)?.status).toBe('unknown');
   });
 
+  it('that puts rows off after one without an answer leaves them in doubt', async () => {
+    const line = new Line();
+    const said = { code: 'locked', message: 'locked' } as const;
+    line.answer = ({ rows, attempt }) =>
+      attempt === 1
+        ? retry({ applied: rows[0]?.seq === 1 ? 'maybe' : 'no' })
+        : { kind: 'receipts', receipts: rows.map(({ seq }) => ({ seq, status: 'deferred', ...said })) };
+    await line.run([changes(2)], { rows: 1 });
+    expect([1, 2].map((seq) => line.receipts.get(seq)?.status)).toEqual(['unknown', 'deferred']);
+  });
+
   it('that is refused after one without an answer may have been applied', async () => {
     const line = new Line();
     line.answer = () =>

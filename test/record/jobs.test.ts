@@ -140,6 +140,31 @@ it('a job that the platform has forgotten leaves its rows in doubt: they go out 
   expect(world.jobs.size).toBe(2);
 });
 
+it.each([
+  ['in one run', 1],
+  ['over two runs', 30 * 60],
+])('rows of a job whose handle was lost are removed though the job after it failed, %s', async (_name, seconds) => {
+  await hold(3);
+  const lost: Batch[] = [];
+  const send: BenchActivation['send'] = async (batch, signal) => {
+    if (lost.push(batch) > 1) return await takes(batch, signal);
+    // It is taken, and the answer is lost.
+    world.endpoint.send(batch);
+    return { kind: 'retry', applied: 'maybe', throttled: false, afterMs: null, code: 'cut', message: 'cut' };
+  };
+  const { send: takes } = world.activationOf();
+  world.secondsPerJob = seconds;
+  const said = { status: 'deferred', code: 'failed', message: 'failed' } as const;
+  world.answer = ({ operation, rows }) =>
+    operation === 'delete' ? null : { kind: 'receipts', receipts: rows.map(({ seq }) => ({ seq, ...said })) };
+  await world.bench.sync(world.activationOf({ send })).catch(() => null);
+  await hold(0);
+  world.secondsPerJob = 1;
+  for (let tries = 0; tries < 5 && held().length > 0; tries++)
+    await world.bench.sync(world.activationOf()).catch(() => null);
+  expect(held()).toEqual([]);
+});
+
 it('a refused question fails the activation, leaves the job as it is, and what it did is learned later', async () => {
   await hold(3);
   world.trouble = () => ({ kind: 'refused', code: 'http-401', message: 'the token expired', fix: 'renew it' });

@@ -5,6 +5,7 @@ import {
   ENDINGS,
   type Ending,
   type History,
+  isByKey,
   type Kind,
   type Rows,
   type Run,
@@ -88,7 +89,7 @@ interface Casting {
 }
 
 function generateHistory(random: Random, world: World, { group, usable }: Casting): History {
-  const scene = { group, random, byKey: world.kind === 'webhook rows' };
+  const scene = { group, random, byKey: isByKey(world.kind) };
   const two = usesSecond(world);
   const states: Rows[] = [];
   const changes: ChangeKind[][] = [];

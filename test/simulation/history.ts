@@ -3,8 +3,8 @@ import type { ChangeKind } from './changes.ts';
 import type { FaultKind } from './faults.ts';
 import type { Member } from './member.ts';
 
-/** Which service a world syncs to: a list answered by counts, a list answered row by row, objects by a key of theirs, rows by our key. */
-export const KINDS = ['meta list', 'hubspot list', 'hubspot objects', 'webhook rows'] as const;
+/** Which service a world syncs to: a list answered by counts, a list answered row by row, objects by a key of theirs, rows by our key, those as jobs. */
+export const KINDS = ['meta list', 'hubspot list', 'hubspot objects', 'webhook rows', 'rows by jobs'] as const;
 export type Kind = (typeof KINDS)[number];
 
 /** The rows of a history's people in the segments of two activations; the second is empty but where both feed one set of objects. */
@@ -72,6 +72,11 @@ export interface World {
   readonly notReadyCalls: number;
   readonly runs: readonly Run[];
   readonly histories: readonly History[];
+}
+
+/** Whether rows are known by our key. */
+export function isByKey(kind: string): boolean {
+  return kind === 'webhook rows' || kind === 'rows by jobs';
 }
 
 /** Whether a second activation feeds the same objects. */

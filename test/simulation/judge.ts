@@ -24,6 +24,7 @@ export function judgePlatform(ending: Ending): readonly string[] {
     case 'hubspot objects':
       return judgeObjects(ending);
     case 'webhook rows':
+    case 'rows by jobs':
       return judgeRows(ending);
   }
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Service } from '../../src/destinations/destination.ts';
+import type { Batch, BatchOutcome, Job, Service, Session } from '../../src/destinations/destination.ts';
 import { type StateSchema, stateTables, tableSuffix } from '../../src/diff/state-tables.ts';
 import { silentLogger } from '../../src/log.ts';
 import type { Prepared } from '../../src/pipeline/prepare-run.ts';
@@ -92,6 +92,10 @@ export class Stage {
   readonly #opened: OpenedWarehouse;
   readonly #given: StageOptions;
   #processes = 0;
+  /** What became a job, by its handle. */
+  readonly #batches = new Map<string, Batch>();
+  /** Handles that stood in the ledger before this run, and whose job nobody has heard the end of. */
+  #open: ReadonlySet<string> = new Set();
   readonly #rows: Record<'a' | 'b', string | null> = { a: null, b: null };
   readonly #members: Record<'a' | 'b', readonly Member[]> = { a: [], b: [] };
 
@@ -243,14 +247,47 @@ export class Stage {
           ...session,
           send: async (batch, signal) => {
             acknowledged.sending(batch);
+            this.#judgeOpen(batch);
             const group = groupOf(batch.rows[0]?.key ?? '');
             const outcome = await this.network.leadBy(group, () => session.send(batch, signal));
             acknowledged.answered(batch, outcome);
+            if (outcome.kind === 'submitted') this.#batches.set(outcome.handle, batch);
             return outcome;
           },
+          ...(session.poll === undefined
+            ? {}
+            : { poll: (job, signal) => this.#polled(acknowledged, job, () => session.poll?.(job, signal)) }),
         };
       },
     };
+  }
+
+  /** Learns which jobs the next process can know of. */
+  async learnJobs(): Promise<void> {
+    if (this.world.kind !== 'rows by jobs') return;
+    const rows = await this.ledger.warehouse.query(`select handle from ${this.ledger.sql('jobs')}`).catch(() => []);
+    this.#open = new Set(rows.map(({ handle }) => String(handle)));
+  }
+
+  #judgeOpen({ rows }: Batch): void {
+    for (const handle of this.#open) {
+      const open = this.#batches.get(handle)?.rows ?? [];
+      if (open.some(({ key }) => rows.some((row) => row.key === key)))
+        this.network.violations.push('rows of a job went out again before anybody had heard of its end');
+    }
+  }
+
+  async #polled(
+    acknowledged: Acknowledged,
+    job: Job,
+    poll: () => ReturnType<NonNullable<Session['poll']>> | undefined,
+  ): Promise<BatchOutcome> {
+    const outcome = await this.network.leadBy(groupOf(job.rows[0]?.key ?? ''), async () => await poll());
+    if (outcome === undefined) throw new Error('nobody to ask');
+    const batch = this.#batches.get(job.handle);
+    if (batch !== undefined) acknowledged.answered(batch, outcome);
+    if (!['submitted', 'retry', 'refused'].includes(outcome.kind)) this.#batches.delete(job.handle);
+    return outcome;
   }
 
   async close(): Promise<void> {

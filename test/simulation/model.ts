@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { poisonEmail } from './changes.ts';
+import { isByKey } from './history.ts';
 import type { Member } from './member.ts';
 
 /*
@@ -38,7 +39,7 @@ export function rowsModel(members: readonly Member[]): ReadonlyMap<string, objec
 
 /** Rows that no platform takes, by the key that they are refused under. */
 export function poisonModel(members: readonly Member[], kind: string): ReadonlySet<string> {
-  if (kind === 'webhook rows') return new Set(members.map(({ id }) => String(id)).filter((id) => id.endsWith('9')));
+  if (isByKey(kind)) return new Set(members.map(({ id }) => String(id)).filter((id) => id.endsWith('9')));
   const poisoned = members.filter(({ email }) => isPoison(validEmail(email) ?? ''));
   return new Set(
     poisoned.map(({ id, email }) => (kind === 'hubspot objects' ? (validEmail(email) ?? '') : String(id))),

@@ -9,6 +9,7 @@ import {
   type SimulatedPlatform,
 } from '../../src/sandbox/platform.ts';
 import type { FaultKind } from './faults.ts';
+import { type Fate, JobReceiver } from './jobs.ts';
 import type { Random } from './random.ts';
 import type { Process, Scheduler } from './scheduler.ts';
 
@@ -67,7 +68,13 @@ export class Network {
 
   setWeather(weather: Weather): void {
     this.weather = weather;
+    if (this.destination instanceof JobReceiver) this.destination.troubled = weather !== FAIR;
     this.#expired = false;
+  }
+
+  /** What has become of jobs. */
+  get fatesMet(): readonly Fate[] {
+    return this.destination instanceof JobReceiver ? [...this.destination.met.keys()] : [];
   }
 
   /** A request of somebody else, or of the simulation itself: no fault, no time. */

@@ -1,4 +1,4 @@
-import type { World } from './history.ts';
+import { isByKey, type World } from './history.ts';
 import { sha256 } from './model.ts';
 import type { Network } from './network.ts';
 import { AUDIENCE } from './subject.ts';
@@ -14,7 +14,7 @@ export function recordEmail(group: number): string {
 
 /** What somebody else has put at the destination; the ids of the records (objects), which must never go. */
 export function settleOthers({ kind, foreign }: World, network: Network): readonly string[] {
-  if (foreign.length === 0 || kind === 'webhook rows') return [];
+  if (foreign.length === 0 || isByKey(kind)) return [];
   if (kind === 'meta list') {
     const made = network.direct('POST', '/v26.0/act_77/customaudiences', {
       name: AUDIENCE,

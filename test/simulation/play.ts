@@ -2,7 +2,7 @@ import type { Operation } from '../../src/artifacts/annotation.ts';
 import { stateTables, tableSuffix } from '../../src/diff/state-tables.ts';
 import { DinmoError } from '../../src/errors.ts';
 import type { Rows, Run, World } from './history.ts';
-import { usesSecond } from './history.ts';
+import { isByKey, usesSecond } from './history.ts';
 import { judgePlatform, judgeRejected } from './judge.ts';
 import { groupOf, type Laboratory, type Outcome, type Stage } from './laboratory.ts';
 import { isPoison, poisonModel, sha256 } from './model.ts';
@@ -10,8 +10,10 @@ import { FAIR } from './network.ts';
 import { settleOthers } from './others.ts';
 import type { Process } from './scheduler.ts';
 import { laterForm } from './subject.ts';
-import type { Tally } from './tally.ts';
+import { SETTINGS, type Tally } from './tally.ts';
 
+/** Each waits for ten minutes. */
+const RUNS_UNTIL_JOBS_END = 20;
 const ALL: readonly Operation[] = ['insert', 'update', 'delete'];
 
 /** What is not as it should be, in words; and the same world, with the names of the await points where its runs ended. */
@@ -29,6 +31,7 @@ export async function play(world: World, laboratory: Laboratory, tally: Tally, s
     for (const index of world.runs.keys()) await player.troubled(index);
     await player.healthy();
     tally.world(world, stage.network.faultsMet);
+    for (const fate of stage.network.fatesMet) tally.count(SETTINGS, fate);
     return { problems: player.problems, world: { ...world, runs: world.runs.map(player.named) } };
   } finally {
     untake();
@@ -37,7 +40,7 @@ export async function play(world: World, laboratory: Laboratory, tally: Tally, s
 }
 
 function poisonOf({ kind, histories }: World): (values: readonly string[]) => boolean {
-  if (kind === 'webhook rows') return ([id = '']) => id.endsWith('9');
+  if (isByKey(kind)) return ([id = '']) => id.endsWith('9');
   if (kind !== 'meta list') return (values) => values.some(isPoison);
   const plain = histories.map(({ group }) => sha256(`poison${group}@x.test`));
   const hashes = new Set([...plain, ...plain.map(laterForm)]);
@@ -117,7 +120,7 @@ class Player {
   }
 
   async #calm(run: Run): Promise<void> {
-    for (const [process, outcome] of await this.#run(run)) {
+    for (const [process, outcome] of await this.#runToItsEnd(run)) {
       this.#judgeOutcome(process, outcome, 'the healthy run');
       if (outcome.kind !== 'result') continue;
       const { rejected, deferred, unknown, reason } = outcome.result.report;
@@ -126,6 +129,14 @@ class Player {
       if (rejected !== 0 && outcome.result.report.status !== 'partial')
         this.problems.push('rejected rows in a run that succeeded');
     }
+  }
+
+  /** A run, and where it leaves a job open, those that come after it: in the end every job has ended. */
+  async #runToItsEnd(run: Run): Promise<Map<Process, Outcome>> {
+    let outcomes = await this.#run(run);
+    for (let times = 0; times < RUNS_UNTIL_JOBS_END && [...outcomes.values()].some(isLeftOpen); times++)
+      outcomes = await this.#run(run);
+    return outcomes;
   }
 
   /** One run after the last has nothing to do but try again what is poison. */
@@ -165,6 +176,7 @@ class Player {
       this.#stage.rawRows(run.activation),
     );
     const outcomes = new Map<Process, Outcome>();
+    await this.#stage.learnJobs();
     const process = this.#stage.newProcess(run, run.ending);
     const alive = [process];
     this.#stage.start(process, run, alive, outcomes);
@@ -211,6 +223,9 @@ class Player {
       return;
     }
     const troubled = process.struck !== null || this.#stage.world.runs.some(({ ending }) => ending?.how === 'frozen');
+    // A platform that refuses to tell what became of a job stops the activation.
+    const refused = isRefusal(outcome.thrown) && this.#stage.world.kind === 'rows by jobs' && where.startsWith('run');
+    if (refused) return;
     if (!(outcome.thrown instanceof DinmoError) || !troubled) this.problems.push(`${where}: ${describe(outcome)}`);
   }
 
@@ -251,13 +266,21 @@ class Player {
     );
     // A holder that comes back after its run was closed still writes down what it was answered.
     if (!this.#stage.strict && world.runs.some(({ ending }) => ending?.how === 'frozen')) return;
-    for (const table of ['sends', 'receipts'] as const)
+    for (const table of ['sends', 'receipts', 'jobs'] as const)
       await none(`rows are left in ${table}`, `select run_id as key from ${this.#table(table)}`);
   }
 
-  #table(name: 'runs' | 'rejections' | 'activations' | 'sends' | 'receipts'): string {
+  #table(name: 'runs' | 'rejections' | 'activations' | 'sends' | 'receipts' | 'jobs'): string {
     return this.#stage.ledger.sql(name);
   }
+}
+
+function isLeftOpen(outcome: Outcome): boolean {
+  return outcome.kind === 'result' && outcome.result.report.reason?.includes('a job is still open') === true;
+}
+
+function isRefusal(thrown: unknown): boolean {
+  return thrown instanceof DinmoError && thrown.kind === 'destination';
 }
 
 function isComplete(outcome: Outcome): boolean {

@@ -16,7 +16,8 @@ import { meta } from '../../src/sandbox/meta/index.ts';
 import type { SimulatedPlatform } from '../../src/sandbox/platform.ts';
 import { webhook } from '../../src/sandbox/webhook/index.ts';
 import { buildStore, originOf, types } from '../segment/world.ts';
-import type { Kind, Run, World } from './history.ts';
+import { isByKey, type Kind, type Run, type World } from './history.ts';
+import { jobService, jobs } from './jobs.ts';
 
 /** What is real about a kind of world, and what stands for the other side. */
 interface Cast {
@@ -41,6 +42,12 @@ export const CASTS: Readonly<Record<Kind, Cast>> = {
     simulated: webhook,
     config: { url: 'http://hook.test/people' },
   },
+  'rows by jobs': {
+    platform: 'webhook',
+    service: 'audiences',
+    simulated: jobs,
+    config: { url: 'http://jobs.test/people' },
+  },
 };
 
 export const AUDIENCE = 'People';
@@ -56,8 +63,9 @@ export function endpointOf({ config, platform }: Cast): Endpoint {
 }
 
 /** The real service of a kind. Modules are loaded in time of the system's, so not by a simulated process. */
-export function realService(kind: Kind): Promise<Service> {
-  return findService(CASTS[kind].platform, CASTS[kind].service);
+export async function realService(kind: Kind): Promise<Service> {
+  const service = await findService(CASTS[kind].platform, CASTS[kind].service);
+  return kind === 'rows by jobs' ? jobService(service) : service;
 }
 
 /** It, with batches small enough that there are many of them, and with its normaliser of today or of tomorrow. */
@@ -139,7 +147,7 @@ function identifiersOf(kind: Kind, { mapping }: Run): readonly MappedIdentifier[
 
 /** Fields of a second activation bear other names, so that two never write the same one. */
 function mappingOf(kind: Kind, { mapping, activation }: Run): readonly MappedField[] {
-  const nulls = kind === 'webhook rows' ? 'null' : 'skip';
+  const nulls = isByKey(kind) ? 'null' : 'skip';
   const field = (name: string, column: string, write: MappedField['write'] = 'always'): MappedField => {
     return { field: name, source: { kind: 'column', path: [column] }, nulls, write, origin: null };
   };
@@ -148,7 +156,7 @@ function mappingOf(kind: Kind, { mapping, activation }: Run): readonly MappedFie
   if (mapping === 'narrow') return [key];
   const constant: MappedField = { ...field('origin', 'name'), source: { kind: 'value', value: mapping } };
   if (mapping === 'other') return [key, field(name, 'name'), constant];
-  return [key, field(name, 'name'), field(`${name}_first`, 'name', kind === 'webhook rows' ? 'always' : 'on_insert')];
+  return [key, field(name, 'name'), field(`${name}_first`, 'name', isByKey(kind) ? 'always' : 'on_insert')];
 }
 
 const columns = { id: types.integer, email: types.string, phone: types.string, name: types.string };
