@@ -1,5 +1,6 @@
 import type { FieldValue, Invalidity, OutgoingRow, ServiceContext } from '../destination.ts';
 import { eventId } from '../event-id.ts';
+import { renderJson } from '../json.ts';
 import { readConsent, refuseWithoutConsent } from './consent.ts';
 import { EVENT_SOURCES } from './facts.ts';
 import { IDENTIFIERS_MAX, renderAddress, renderUserIdentifiers } from './members.ts';
@@ -78,8 +79,8 @@ function renderPerson(row: OutgoingRow, config: Config): JsonObject {
 
 function renderVariables(fields: Fields): JsonObject {
   const customVariables = Object.entries(fields).flatMap(([variable, value]) => {
-    if (EVENT_FIELDS.has(variable) || value === null || typeof value === 'object') return [];
-    return [{ variable, value: String(value) }];
+    if (EVENT_FIELDS.has(variable) || value === null) return [];
+    return [{ variable, value: typeof value === 'object' ? renderJson(value) : String(value) }];
   });
   return customVariables.length === 0 ? {} : { customVariables };
 }

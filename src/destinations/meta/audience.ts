@@ -1,5 +1,5 @@
 import { DinmoError } from '../../errors.ts';
-import { notAnAcknowledgement, readArray, readObject, readText, refused } from '../answer.ts';
+import { notAnAcknowledgement, readObject, readText, refused } from '../answer.ts';
 import type { ServiceContext } from '../destination.ts';
 import { type Step, untilSettled } from '../opening.ts';
 import type { MetaApi } from './api.ts';
@@ -119,24 +119,31 @@ async function findAudience(api: MetaApi, context: Context, name: string): Promi
     const answer = await api.call({ method: 'GET', path });
     // An account whose audiences cannot be listed may still take a new one; whatever is wrong with it shows there.
     if (answer.kind === 'outcome') return answer.outcome.kind === 'narrow' ? { kind: 'value', value: null } : answer;
-    for (const item of readArray(answer.value['data'])) {
+    if (!Array.isArray(answer.value['data'])) {
+      // Taken for an empty page, it would make a second audience of the name.
+      return { kind: 'outcome', outcome: notAnAcknowledgement('Meta answered without the account’s audiences') };
+    }
+    for (const item of answer.value['data']) {
       const audience = readObject(item);
       const isCustom = audience?.['subtype'] === undefined || audience['subtype'] === 'CUSTOM';
       const id = readText(audience?.['id']);
       if (id !== null && audience?.['name'] === name && isCustom) ids.push(id);
     }
-    const paging = readObject(answer.value['paging']);
-    const cursors = readObject(paging?.['cursors']);
-    after =
-      typeof paging?.['next'] === 'string' && typeof cursors?.['after'] === 'string'
-        ? cursors['after'].toWellFormed()
-        : null;
+    after = nextCursor(readObject(answer.value['paging']));
     if (after === null) break;
   }
   if (ids.length <= 1) return { kind: 'value', value: ids[0] ?? null };
   const message = `The ad account has ${ids.length} custom audiences of the name that is wanted`;
   const fix = 'Rename all but one of them in Ads Manager, or choose another name with `audience:`.';
   return { kind: 'outcome', outcome: refused('audience-ambiguous', message, fix) };
+}
+
+/** Where the next page begins; null after the last one. The address of the next page is never asked as it stands: it may be anywhere. */
+function nextCursor(paging: Readonly<Record<string, unknown>> | null): string | null {
+  const next = readText(paging?.['next']);
+  if (next === null) return null;
+  const after = readText(readObject(paging?.['cursors'])?.['after']);
+  return after ?? (URL.canParse(next) ? new URL(next).searchParams.get('after') : null);
 }
 
 async function createAudience(

@@ -76,7 +76,7 @@ function renderUserData(row: OutgoingRow): JsonObject {
 function renderCustomData(fields: Fields): JsonObject {
   const data: JsonObject = {};
   for (const [name, value] of Object.entries(fields)) {
-    if (EVENT_FIELDS.has(name) || value === null) continue;
+    if (EVENT_FIELDS.has(name) || value === null || (NUMBERS.has(name) && value === '')) continue;
     // Decimals arrive as text, and Meta wants a number.
     data[name] = NUMBERS.has(name) && typeof value === 'string' ? Number(value) : value;
   }
@@ -114,8 +114,18 @@ export function validateEvent(
   if (source !== null && !ACTION_SOURCES.some((known) => known === source)) {
     return { code: 'unknown-action-source', message: `action_source must be one of ${ACTION_SOURCES.join(', ')}` };
   }
+  for (const field of NUMBERS) {
+    if (isNumeric(fields[field] ?? '0')) continue;
+    return { code: 'invalid-number', message: `${field} must be a number` };
+  }
   const mayBeInStore = source === 'physical_store' || (source === null && given.config === null);
   return validateTime(row, mayBeInStore, given.now) ?? (name === 'Purchase' ? validatePurchase(fields) : null);
+}
+
+/** Decimals arrive as text; the empty text says nothing. */
+function isNumeric(value: FieldValue): boolean {
+  if (typeof value === 'string') return Number.isFinite(Number(value));
+  return typeof value === 'number' || typeof value === 'bigint';
 }
 
 function validateTime(row: OutgoingRow, inStore: boolean, now: number): Invalidity | null {

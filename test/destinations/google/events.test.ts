@@ -39,6 +39,7 @@ describe('an event', () => {
       event_source: 'web',
       customer_type: 'new',
       shop: 'Lyon',
+      lines: ['a', { n: 1 }],
       gone: null,
     };
     expect(await settle(session, [event(1, fields, { identifiers })])).toEqual({ kind: 'accepted' });
@@ -62,7 +63,10 @@ describe('an event', () => {
             ],
           },
           eventDeviceInfo: { ipAddress: '192.0.2.1', userAgent: 'Mozilla/5.0' },
-          customVariables: [{ variable: 'shop', value: 'Lyon' }],
+          customVariables: [
+            { variable: 'shop', value: 'Lyon' },
+            { variable: 'lines', value: '["a",{"n":1}]' },
+          ],
         },
       ],
     });

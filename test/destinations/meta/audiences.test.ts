@@ -74,6 +74,17 @@ describe('the audience', () => {
     expect(asked[0]?.headers).toMatchObject({ authorization: 'Bearer s3cr3t-token-of-meta' });
   });
 
+  it('is not made a second time upon an answer that is no list, nor when only the address of a page says where it begins', async () => {
+    const next = 'https://elsewhere/v26.0/act_42/customaudiences?limit=500&after=c%2F2';
+    const page = { data: [{ id: '5', name: 'Other' }], paging: { next } };
+    const { session, asked } = await openWith([{ status: 200, body: {} }, { status: 200, body: page }, FOUND]);
+    expect(session.audienceId).toBe('7');
+    expect(asked.map(({ method }) => method)).toEqual(['GET', 'GET', 'GET']);
+    expect(asked[2]?.url).toBe(
+      'https://graph.facebook.com/v26.0/act_42/customaudiences?fields=id,name,subtype&limit=500&after=c%2F2',
+    );
+  });
+
   it('is made when there is none, and looked for again when the answer is lost', async () => {
     const none = { status: 200, body: { data: [] } };
     const { session, asked } = await openWith([none, { status: 502 }, FOUND]);

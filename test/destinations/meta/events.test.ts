@@ -76,6 +76,13 @@ describe('an event', () => {
     expect(eventId('a.b', 'Lead', '1')).toBe(ids[0]);
   });
 
+  it('has no value where its text is empty', async () => {
+    const row = makeRow({ seq: 1, eventTime: at(0), fieldsJson: '{"value":"","order_id":"1"}' });
+    const { body } = await send(row, { status: 200, body: { events_received: 1 } }, { event_name: 'Lead' });
+    expect(body).toMatchObject({ data: [{ custom_data: { order_id: '1' } }] });
+    expect(JSON.stringify(body)).not.toContain('"value"');
+  });
+
   it('comes from where the mapping or the settings say, else from the site only if it can be', async () => {
     const answer = { status: 200, body: { events_received: 1 } };
     const sourceOf = async (fields: string, config: ServiceContext['config'] = {}): Promise<unknown> => {
@@ -105,6 +112,9 @@ describe('what is not sent', () => {
     ['yesterday', '{"event_name":"Lead"}', config, 'event-without-time'],
     [at(0), '{"event_name":"Lead","action_source":"shop"}', config, 'unknown-action-source'],
     [at(0), '{"event_name":"Purchase","currency":"EUR"}', config, 'purchase-without-value'],
+    [at(0), '{"event_name":"Lead","value":"12,50"}', config, 'invalid-number'],
+    [at(0), '{"event_name":"Lead","num_items":true}', config, 'invalid-number'],
+    [at(0), '{"event_name":"Lead","value":"","num_items":null,"predicted_ltv":9007199254740993}', config, null],
     [at(0), '{"event_name":"Purchase","value":"9.99"}', config, 'purchase-without-currency'],
     [at(0), '{"event_name":"Purchase","value":"9.99","currency":"EUR"}', config, null],
   ];
