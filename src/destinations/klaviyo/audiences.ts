@@ -40,7 +40,7 @@ export function createAudiences(facts: ServiceFacts): Service {
       const isOther = account !== null && context.accountBefore !== null && account !== context.accountBefore;
       // In another account the recorded id is somebody else's list: it is not renamed.
       const listId = await openList(api, isOther ? { ...context, audienceNameBefore: null } : context);
-      return hideRowValues(createSession({ api, context, listId }, account));
+      return hideRowValues(createSession({ api, context, listId, written: new Map() }, account));
     },
     async deleteAudience(context, audienceId) {
       const path = `lists/${encodeURIComponent(audienceId)}`;
@@ -69,6 +69,8 @@ interface Work {
   readonly api: KlaviyoApi;
   readonly context: ServiceContext;
   readonly listId: string;
+  /** Ids of the profiles that this session has written, by value: a batch that comes again writes the others. */
+  readonly written: Map<string, string>;
 }
 
 function createSession(work: Work, account: string | null): Session {
@@ -111,8 +113,7 @@ function profileOf(value: string, config: ServiceContext['config']): FieldValue 
 
 /** Lists take profile ids only: each profile is made or found first, then all are added at once. */
 async function addOneByOne(work: Work, batch: Batch, signal: AbortSignal): Promise<BatchOutcome> {
-  const { api, context } = work;
-  const ids = new Map<string, string>();
+  const { api, context, written: ids } = work;
   const steps = { clock: context.clock, signal, spacingMs: SPACING_MS, repeatable: true };
   const outcome = await oneByOne(batch.rows, steps, async (row) => {
     const recordIds: Record<string, string> = {};
@@ -131,6 +132,8 @@ async function addOneByOne(work: Work, batch: Batch, signal: AbortSignal): Promi
   const taken = outcome.receipts.filter((receipt) => receipt.status === 'accepted');
   const members = taken.flatMap((receipt) => Object.values(receipt.identifierRecordIds ?? {}));
   const added = await changeMembers(work, 'POST', { ids: members, signal });
+  // Perhaps one of them is gone by now.
+  if (added.kind === 'outcome' && added.outcome.kind !== 'retry') ids.clear();
   return added.kind === 'outcome' ? added.outcome : withPause(outcome, added.pauseMs);
 }
 

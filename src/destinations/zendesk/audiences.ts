@@ -2,8 +2,19 @@ import { DinmoError } from '../../errors.ts';
 import type { ServiceFacts } from '../../knowledge/service-facts.ts';
 import { notAnAcknowledgement, readArray, readText } from '../answer.ts';
 import { readEmail } from '../contact-point.ts';
-import type { Batch, BatchOutcome, Normaliser, Receipt, SentIdentifier, Service, Session } from '../destination.ts';
+import type {
+  Batch,
+  BatchOutcome,
+  Normaliser,
+  OutgoingRow,
+  Receipt,
+  SentIdentifier,
+  Service,
+  ServiceContext,
+  Session,
+} from '../destination.ts';
 import { createNormaliser } from '../identifier-rules.ts';
+import { oneByOne, type RowEnd } from '../one-by-one.ts';
 import { hideRowValues } from '../row-values.ts';
 import { createApi, type ZendeskApi } from './api.ts';
 import { eraseUsers } from './erase.ts';
@@ -25,7 +36,7 @@ export function createAudiences(facts: ServiceFacts): Service {
     async open(context) {
       const tag = context.audienceId ?? tagOf(context.audienceName ?? context.activation);
       const mayCreate = context.config['create_users'] !== false;
-      return hideRowValues(createSession({ api: createApi(context), tag, mayCreate }));
+      return hideRowValues(createSession({ clock: context.clock, api: createApi(context), tag, mayCreate }));
     },
     erase: (context, people) =>
       eraseUsers(
@@ -54,6 +65,7 @@ export function tagOf(name: string): string {
 }
 
 interface Tagging {
+  readonly clock: ServiceContext['clock'];
   readonly api: ZendeskApi;
   readonly tag: string;
   readonly mayCreate: boolean;
@@ -75,24 +87,33 @@ type Tagged =
 
 /**
  * Member after member: an update of a user replaces all of its tags, so that only the tags' own endpoints leave those of others
- * alone. What fails as a whole ends the batch; all of it may be sent again.
+ * alone. A member may be sent again; who was tagged already is not, where a later one fails: a user takes five updates a minute.
  */
-async function sendMembers(tagging: Tagging, batch: Batch, signal: AbortSignal): Promise<BatchOutcome> {
-  const receipts: Receipt[] = [];
-  const change = batch.operation === 'delete' ? untag : tagOne;
-  for (const row of batch.rows) {
-    const recordIds: Record<string, string> = {};
-    let refusal: Receipt | null = null;
-    for (const identifier of row.identifiers.filter(({ kind }) => kind === 'email')) {
-      const tagged = await change(tagging, identifier, signal);
-      if (tagged.kind === 'done') {
-        if (tagged.recordId !== null) recordIds[`email:${identifier.value}`] = tagged.recordId;
-      } else if (tagged.outcome.kind !== 'narrow') return tagged.outcome;
-      else refusal = { seq: row.seq, status: 'rejected', code: tagged.outcome.code, message: tagged.outcome.message };
-    }
-    receipts.push(refusal ?? { seq: row.seq, status: 'accepted', identifierRecordIds: recordIds });
+function sendMembers(tagging: Tagging, batch: Batch, signal: AbortSignal): Promise<BatchOutcome> {
+  const steps = { clock: tagging.clock, signal, spacingMs: 0, repeatable: true };
+  return oneByOne(batch.rows, steps, (row) => sendMember(tagging, { row, operation: batch.operation, signal }));
+}
+
+async function sendMember(
+  tagging: Tagging,
+  {
+    row,
+    operation,
+    signal,
+  }: { readonly row: OutgoingRow; readonly operation: Batch['operation']; readonly signal: AbortSignal },
+): Promise<RowEnd> {
+  const change = operation === 'delete' ? untag : tagOne;
+  const recordIds: Record<string, string> = {};
+  let refusal: Receipt | null = null;
+  for (const identifier of row.identifiers.filter(({ kind }) => kind === 'email')) {
+    const tagged = await change(tagging, identifier, signal);
+    if (tagged.kind === 'done') {
+      if (tagged.recordId !== null) recordIds[`email:${identifier.value}`] = tagged.recordId;
+    } else if (tagged.outcome.kind !== 'narrow') return tagged;
+    else refusal = { seq: row.seq, status: 'rejected', code: tagged.outcome.code, message: tagged.outcome.message };
   }
-  return { kind: 'receipts', receipts };
+  const receipt: Receipt = refusal ?? { seq: row.seq, status: 'accepted', identifierRecordIds: recordIds };
+  return { kind: 'receipt', receipt, pauseMs: null };
 }
 
 /** A user that is gone since is looked for again, once. */

@@ -132,6 +132,16 @@ describe('lists', () => {
     expect(asked.at(-1)).toMatchObject({ method: 'DELETE', body: '{"data":[{"type":"profile","id":"new"}]}' });
   });
 
+  it('write no profile again when only the list has failed', async () => {
+    const made = { status: 201, body: { data: { id: 'p1', attributes: {} } } };
+    const { http: scripted, asked } = scriptedHttp([ACCOUNT, made, { status: 503 }, { status: 204 }]);
+    const { send } = await open('x', { http: scripted, baseUrl: null, audienceId: 'L1' });
+    const rows = [member(1, [['email', 'a@shop.example']])];
+    expect(await send(rows)).toMatchObject({ kind: 'retry' });
+    expect(await send(rows)).toMatchObject({ receipts: [{ identifierRecordIds: { 'email:a@shop.example': 'p1' } }] });
+    expect(asked.filter(({ url }) => url.endsWith('profile-import'))).toHaveLength(1);
+  });
+
   it('are changed where Klaviyo says 204, and by no other 2xx', async () => {
     for (const answer of [{ status: 200, body: {} }, { status: 207, body: { results: [] } }, { status: 202 }]) {
       const { http: scripted } = scriptedHttp([ACCOUNT, answer]);

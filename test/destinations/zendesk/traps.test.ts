@@ -555,6 +555,23 @@ describe('tags', () => {
     expect(await session.send(makeBatch([leaver]), SIGNAL)).toMatchObject(expected);
   });
 
+  it('are not added twice where a later member fails: those before it keep their receipts', async () => {
+    const broken = { status: 503, body: '<html>' };
+    const members = ['1', '2', '3'].map((id, index) => ({ ...member(id), seq: index + 1 }));
+    const world = (answers: readonly Scripted[]) => open(answers, { audienceId: 'vip_france' }, 'audiences');
+    const once = await world([tagged, broken, tagged, tagged]);
+    expect(await once.session.send(makeBatch(members), SIGNAL)).toMatchObject({
+      receipts: [{ status: 'accepted' }, { status: 'accepted' }, { status: 'accepted' }],
+    });
+    expect(once.told().map(([request]) => request.replace('PUT /api/v2/users/', ''))).toEqual([
+      ...['1/tags', '2/tags', '2/tags', '3/tags'],
+    ]);
+    const down = await world([tagged, broken, broken, broken]);
+    expect(await down.session.send(makeBatch(members), SIGNAL)).toMatchObject({
+      receipts: [{ status: 'accepted' }, { status: 'unknown' }, { status: 'deferred' }],
+    });
+  });
+
   it('make no user where that is not wanted', async () => {
     const config = { ...USERS, create_users: false };
     const { session } = await open([{ status: 200, body: { users: [] } }], { config, audienceId: 'vip' }, 'audiences');
