@@ -201,11 +201,19 @@ async function changeMembers(
     body: [...new Set(ids)],
     signal: work.records.signal,
   });
-  if (answer.kind === 'outcome') return answer;
+  if (answer.kind === 'outcome') {
+    const { outcome } = answer;
+    return answer.status === 404 && outcome.kind === 'refused'
+      ? { kind: 'outcome', outcome: { ...outcome, fix: LIST_GONE } }
+      : answer;
+  }
   const missing = readMissing(answer.value);
   if (missing !== null) return { kind: 'changed', missing };
   return { kind: 'outcome', outcome: notAnAcknowledgement('HubSpot did not say what became of the list’s members') };
 }
+
+const LIST_GONE =
+  'Restore the list in HubSpot (for 90 days after it was deleted), or make a new activation, which makes a new list.';
 
 /** HubSpot spells them `recordsIdsAdded`, `recordIdsRemoved` and `recordIdsMissing`. */
 const MEMBERSHIPS = ['Added', 'Removed', 'Missing'].flatMap((verb) => [`recordIds${verb}`, `recordsIds${verb}`]);

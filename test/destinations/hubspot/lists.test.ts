@@ -89,6 +89,23 @@ describe('lists of contacts', () => {
     ]);
   });
 
+  it('that somebody deleted are named as gone', async () => {
+    const { http: scripted } = scriptedHttp([
+      { status: 200, body: { portalId: 1 } },
+      {
+        status: 404,
+        body: { category: 'OBJECT_NOT_FOUND', subCategory: {}, message: 'List does not exist with ID 1' },
+      },
+    ]);
+    const session = await open('x', { http: scripted, audienceId: '1', audienceNameBefore: 'VIP' });
+    const rows = [member(1, [['one@shop.example', '11']], 'delete')];
+    expect(await session.send(makeBatch(rows), new AbortController().signal)).toMatchObject({
+      kind: 'refused',
+      code: 'OBJECT_NOT_FOUND',
+      fix: expect.stringContaining('Restore the list'),
+    });
+  });
+
   describe('of a member with two addresses', () => {
     const limited: Scripted = { status: 429, body: { category: 'RATE_LIMITS', policyName: 'TEN_SECONDLY_ROLLING' } };
     const bad = { category: 'VALIDATION_ERROR', message: 'no', context: { objectWriteTraceId: ['contact-1'] } };
