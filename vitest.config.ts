@@ -7,9 +7,10 @@ import { LongestFirst } from './test/longest-first.ts';
  * others that they started. All the others share a few processes, which read the program once.
  */
 const ALONE = [
-  'test/{action,cli,e2e,example,fuzz,listen,privacy,recipes,simulation,telemetry,warehouse}/**/*.test.ts',
+  'test/{action,cli,example,listen,privacy,recipes,telemetry}/**/*.test.ts',
+  'test/warehouse/**/!(grants|profile|protocol).test.ts',
   'test/{artifacts/dbt-versions,models/dbt-build,pipeline/interruption,pipeline/clean-state}.test.ts',
-  'test/{record/crash-rows-only,diff/gate-memory}.test.ts',
+  'test/{record/crash-rows-only,diff/gate-memory,fuzz/growth,fuzz/places}.test.ts',
 ];
 
 // biome-ignore lint/style/noDefaultExport: vitest reads its configuration from the default export.
