@@ -41,6 +41,12 @@ function errorOutcome(error: Readonly<Record<string, unknown>>, response: HttpRe
   if (code === 'REQUEST_LIMIT_EXCEEDED') return limitReached(message);
   if (isConfigurationFault({ code, message })) return configurationFault({ code, message });
   if (isTransient(code) && status < 500) return retry({ applied: 'no', code, message });
+  if (code === 'JSON_PARSER_ERROR' && OF_A_COLUMN.test(message))
+    return refused(
+      code,
+      message,
+      'A column and its field differ in type, in every row: cast the column to what the field is (a number to text, say), or set api: bulk.',
+    );
   if (code === 'EXCEEDED_ID_LIMIT') return { kind: 'too_large', code, message };
   if (status === 401)
     return refused(
@@ -59,6 +65,9 @@ function errorOutcome(error: Readonly<Record<string, unknown>>, response: HttpRe
   const byStatus = statusOutcome(response, now);
   return byStatus === null || byStatus.kind === 'narrow' ? narrow(code, message) : byStatus;
 }
+
+/** A number or a boolean where the field is of another type: that is the column’s type, whatever the row. A text may be the row’s own fault. */
+const OF_A_COLUMN = /\bfrom VALUE_(?:NUMBER|TRUE|FALSE)/;
 
 /**
  * 403 without Retry-After. Too many long requests at once end by themselves; the calls of 24 hours do not within a run.

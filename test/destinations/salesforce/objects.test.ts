@@ -102,6 +102,16 @@ describe('a request of sObject Collections', () => {
       'rejected INVALID_FIELD',
     ],
     ['a value that cannot be read', error(400, 'JSON_PARSER_ERROR'), 'narrow JSON_PARSER_ERROR'],
+    [
+      'a column of numbers for a field of text',
+      error(400, 'JSON_PARSER_ERROR', 'Cannot deserialize instance of string from VALUE_NUMBER_INT value 5'),
+      'refused JSON_PARSER_ERROR',
+    ],
+    [
+      'a text that is no date',
+      error(400, 'JSON_PARSER_ERROR', 'Cannot deserialize instance of date from VALUE_STRING value 2026-13-01'),
+      'narrow JSON_PARSER_ERROR',
+    ],
     ['an external id of several records', ok([failed('DUPLICATE_EXTERNAL_ID')]), 'rejected DUPLICATE_EXTERNAL_ID'],
     [
       'the calls of a day',
