@@ -10,6 +10,7 @@ import {
   type TokenStrategy,
 } from '../../src/destinations/auth.ts';
 import { type ClosableHttpClient, createHttpClient } from '../../src/destinations/http.ts';
+import { mask } from '../../src/log.ts';
 import { secret } from '../privacy/canaries.ts';
 import { NOON, virtualClock } from './rows.ts';
 
@@ -176,6 +177,8 @@ it('the client may be told as HTTP Basic, form-encoded first', async () => {
   expect(Object.fromEntries(server.asked[0] ?? [])).toEqual({ grant_type: 'client_credentials', scope: 'things' });
   const basic = Buffer.from(String(server.headers[0]?.authorization).replace('Basic ', ''), 'base64').toString();
   expect(basic).toBe('a+b:p%3Aw%25');
+  // An answer that repeats the header tells nobody the secret in it.
+  expect(mask(String(server.headers[0]?.authorization))).toBe('Basic ***');
 });
 
 it('a platform that rotates refresh tokens is refused with the reason', async () => {
