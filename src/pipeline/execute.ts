@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { clearTimeout, setTimeout } from 'node:timers';
 import type { Operation } from '../artifacts/annotation.ts';
+import type { Clock } from '../clock.ts';
 import { DEFAULT_RETRY } from '../delivery/attempt.ts';
 import {
   type ChangePage,
@@ -47,6 +48,8 @@ export interface Equipment {
   readonly pacers: Map<string, Pacer>;
   /** Where activations go side by side: plans and settlements one after another. Left out: there is nobody to wait for. */
   readonly turns?: Turns;
+  /** Told how long this activation is about to pause, in milliseconds: its seat may go to another meanwhile. */
+  readonly pauses?: (milliseconds: number) => void;
   /** Segments that several of them read, copied once. Left out: each reads for itself. */
   readonly copies?: SegmentCopies;
 }
@@ -69,7 +72,7 @@ export interface Execution {
 /** Sends the changes of a run's change table and writes down what was answered. Throws for what is not a destination's answer. */
 export async function execute(execution: Execution): Promise<DeliveryOutcome> {
   const { options, prepared, ledger, lease, job } = execution;
-  const clock = clockOf(options);
+  const clock = seatClock(execution);
   const stopping = options.signal ?? new AbortController().signal;
   // The plan's own tables are this session's: answers are written by another, while the next changes are read.
   const writer = await ledger.warehouse.another();
@@ -198,9 +201,24 @@ export function pacerOf({
   const { requestsPerSecondMax, requestsPerMinuteMax } = { ...facts.limits, ...limits?.(prepared.endpoint.config) };
   const account = `${facts.platform} ${facts.service} ${prepared.endpoint.core}`;
   const known = equipment.pacers.get(account);
-  const pacer = known ?? new Pacer(clockOf(options), requestsPerSecondMax, requestsPerMinuteMax ?? null);
+  const pacer =
+    known ?? new Pacer(seatClock({ options, equipment }), requestsPerSecondMax, requestsPerMinuteMax ?? null);
   equipment.pacers.set(account, pacer);
   return pacer;
+}
+
+/** The command's clock; whoever shares out the seats is told of each pause. */
+export function seatClock({ options, equipment }: Pick<Execution, 'options' | 'equipment'>): Clock {
+  const clock = clockOf(options);
+  const { pauses } = equipment;
+  if (pauses === undefined) return clock;
+  return {
+    now: () => clock.now(),
+    sleep: (milliseconds, signal) => {
+      pauses(milliseconds);
+      return clock.sleep(milliseconds, signal);
+    },
+  };
 }
 
 /** Does the work every so often until the function that it gives is called. */

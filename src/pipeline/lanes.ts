@@ -12,6 +12,9 @@ import type { Storage } from './storage.ts';
 /** Activations that are taken side by side unless the command says otherwise. */
 export const THREADS = 4;
 
+/** Whoever pauses for so long lets another lane begin: what a platform asks of one account must not hold up the others. */
+const PAUSE_MS = 5_000;
+
 /** What each of those that go side by side has for itself, or shares. */
 interface Seat {
   readonly warehouse: Warehouse;
@@ -52,7 +55,9 @@ async function accountOf(context: Context, activation: Activation): Promise<stri
 /**
  * Takes every lane, as many at once as there are threads, each with a warehouse session of its own: temporary tables belong to
  * the session, and those of a plan are read while its changes are delivered. Plans and settlements of all of them come one after
- * another (`Equipment.turns`), deliveries overlap. Results come in the order of the activations.
+ * another (`Equipment.turns`), deliveries overlap. A lane that pauses for
+ * long (its platform throttles, its job takes a while) lets one more begin, up to as many again. Results come in the order of the
+ * activations.
  */
 export async function takeLanes<Bench extends Seat, T>(
   bench: Bench,
@@ -71,21 +76,32 @@ export async function takeLanes<Bench extends Seat, T>(
     const warehouse = await bench.warehouse.another().catch(() => null);
     if (warehouse === null) return;
     try {
-      await work(withSession(bench, { warehouse, turns }));
+      await work(withSession(bench, { warehouse, turns, pauses }));
     } finally {
       await warehouse.close();
     }
   };
-  const main = work(withSession(bench, { warehouse: bench.warehouse, turns }));
-  const others = Array.from({ length: Math.min(threads, lanes.length) - 1 }, () => beside());
-  for (const end of await Promise.allSettled([main, ...others])) if (end.status === 'rejected') throw end.reason;
+  const working: Promise<void>[] = [];
+  let extra = 0;
+  const pauses = (milliseconds: number): void => {
+    if (milliseconds < PAUSE_MS || waiting.length === 0 || extra >= threads) return;
+    extra += 1;
+    working.push(beside());
+  };
+  working.push(work(withSession(bench, { warehouse: bench.warehouse, turns, pauses })));
+  for (let others = Math.min(threads, lanes.length) - 1; others > 0; others--) working.push(beside());
+  const failures: unknown[] = [];
+  while (working.length > 0)
+    for (const end of await Promise.allSettled(working.splice(0)))
+      if (end.status === 'rejected') failures.push(end.reason);
+  if (failures.length > 0) throw failures[0];
   return results.sort((a, b) => a.place - b.place).map(({ result }) => result);
 }
 
 function withSession<Bench extends Seat>(
   bench: Bench,
-  { warehouse, turns }: Pick<Seat, 'warehouse'> & { readonly turns: Turns },
+  { warehouse, ...shared }: Pick<Seat, 'warehouse'> & Pick<Required<Equipment>, 'turns' | 'pauses'>,
 ): Bench {
   const ledger = new Ledger(warehouse, bench.storage.ledger.schema);
-  return { ...bench, warehouse, storage: { ...bench.storage, ledger }, equipment: { ...bench.equipment, turns } };
+  return { ...bench, warehouse, storage: { ...bench.storage, ledger }, equipment: { ...bench.equipment, ...shared } };
 }

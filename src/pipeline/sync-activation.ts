@@ -12,7 +12,7 @@ import { LocalJournal } from '../record/local-journal.ts';
 import type { Closing, SettledCounts } from '../record/settle.ts';
 import { closeRun, countColumns, endRun, findUnfinished, recover, type UnfinishedRun } from './close-run.ts';
 import { stopwatch, tellPlan, tellSettled } from './events.ts';
-import { every, execute, pacerOf, refusedBy } from './execute.ts';
+import { every, execute, pacerOf, refusedBy, seatClock } from './execute.ts';
 import { discard, freeze } from './freeze.ts';
 import { untilInterrupted } from './interruption.ts';
 import { askForJobs } from './open-jobs.ts';
@@ -105,7 +105,7 @@ async function areJobsOpen(
       unfinished,
       facts: prepared.service.facts,
       lease,
-      clock: clockOf(options),
+      clock: seatClock(run),
       logger: loggerOf(options),
       stopping: options.signal ?? new AbortController().signal,
       journalFolder: journalFolder(run),
