@@ -134,7 +134,7 @@ async function deleteRows(work: Work, batch: Batch, signal: AbortSignal): Promis
   const looked = unknown.length === 0 ? null : await findRecords(records, unknown);
   if (looked?.kind === 'outcome') return looked.outcome;
   const ids = batch.rows.map((row) => {
-    const id = row.recordId ?? looked?.ids.get(row.key.toLowerCase()) ?? null;
+    const id = row.recordId ?? looked?.ids.get(row.key) ?? looked?.ids.get(row.key.toLowerCase()) ?? null;
     // A record that may have been there before us stays if it is older than our first word of it. HubSpot says when it
     // was made; where nothing says so, our own word is all the evidence there is.
     const createdAt = id === null ? undefined : looked?.createdAt.get(id);

@@ -128,13 +128,14 @@ function traceByValue(
 ): string | null {
   const properties = readObject(result['properties']);
   const value = given.idProperty === null ? result['id'] : properties?.[given.idProperty];
-  const text = readText(value)?.toLowerCase();
-  return given.inputs.find((input) => input.id.toLowerCase() === text)?.trace ?? null;
+  const text = readText(value);
+  const same = given.inputs.find((input) => input.id === text);
+  return (same ?? given.inputs.find((input) => input.id.toLowerCase() === text?.toLowerCase()))?.trace ?? null;
 }
 
 export interface FoundRecords {
   readonly kind: 'found';
-  /** By the value of the id property, in lower case. */
+  /** By the value of the id property, as it is and in lower case: of values that differ in case, each has its own record. */
   readonly ids: ReadonlyMap<string, string>;
   /** When the record was made (ISO, HubSpot's clock), by record id. */
   readonly createdAt: ReadonlyMap<string, string>;
@@ -163,7 +164,8 @@ export async function findRecords(
     const found = readFound(answer.value, records.idProperty);
     if (found === null) return { kind: 'outcome', outcome: NOT_LOOKED_UP, status: null };
     for (const { id, value, created } of found) {
-      ids.set(value.toLowerCase(), id);
+      ids.set(value.toLowerCase(), ids.get(value.toLowerCase()) ?? id);
+      ids.set(value, id);
       if (created !== null) createdAt.set(id, created);
     }
   }

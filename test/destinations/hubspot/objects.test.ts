@@ -267,6 +267,18 @@ describe('deletions', () => {
     ]);
   });
 
+  it('archive the record of each value, where values differ in case only', async () => {
+    const rows = ['abc', 'ABC', 'Xyz'].map((key, seq) => makeRow({ seq, key, operation: 'delete' }));
+    const record = (id: string, account_key: string) => ({ id, properties: { account_key } });
+    const found = [record('1', 'ABC'), record('2', 'abc'), record('3', 'XYZ')];
+    const property: Scripted = { status: 200, body: { name: 'account_key', type: 'string', hasUniqueValue: true } };
+    const { told } = await run([rows], [property, { status: 200, body: { results: found } }, { status: 204 }], {
+      config: { object_type: 'contacts', id_property: 'account_key' },
+      columns: [],
+    });
+    expect(told[2]?.body).toEqual({ inputs: [{ id: '2' }, { id: '1' }, { id: '3' }] });
+  });
+
   it('archive by record id, look up what has none, and take a record that is gone for deleted', async () => {
     const found = {
       status: 207,
