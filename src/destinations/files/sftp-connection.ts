@@ -96,6 +96,8 @@ export async function connectSftp(options: SftpOptions): Promise<Connection> {
       client.on('error', failed);
       client.on('close', () => failed(new Error('the connection was closed')));
       client.connect({ ...options.connect, hostVerifier });
+      // It writes a packet in two pieces: without this each one waits for the server's delayed acknowledgement, 40 ms.
+      client.setNoDelay(true);
     });
     return { sftp, end: () => client.end() };
   } catch (thrown) {
