@@ -3,6 +3,7 @@ import type { Client, ConnectConfig, SFTPWrapper } from 'ssh2';
 import { DinmoError } from '../../errors.ts';
 import { registerSecret } from '../../log.ts';
 import { type Place, placeText } from './place.ts';
+import { readPrivateKey } from './sftp-key.ts';
 import type { StoreContext } from './store.ts';
 import {
   accessDenied,
@@ -44,7 +45,7 @@ export function sftpOptions(place: SftpPlace, { config, credentials }: StoreCont
       'username, and password or private_key, are needed',
       'Add them under credentials, as "{{ env_var(\'…\') }}".',
     );
-  const key = privateKey === undefined ? undefined : readPrivateKey(privateKey);
+  const key = privateKey === undefined ? undefined : readPrivateKey(privateKey, { title, passphrase });
   if (key !== undefined) registerSecret(key);
   return {
     title,
@@ -53,7 +54,7 @@ export function sftpOptions(place: SftpPlace, { config, credentials }: StoreCont
       host: place.host,
       port: place.port,
       username,
-      ...(password === undefined ? {} : { password }),
+      ...(password === undefined ? {} : { password, tryKeyboard: true }),
       ...(key === undefined ? {} : { privateKey: key }),
       ...(passphrase === undefined ? {} : { passphrase }),
       readyTimeout: CONNECT_MS_MAX,
@@ -68,17 +69,32 @@ export interface SftpOptions {
   readonly connect: ConnectConfig;
 }
 
-/** As it stands in a file, with `\n` for its line breaks, or as base64. */
-function readPrivateKey(text: string): string {
-  const pem = text.includes('-----BEGIN') ? text : Buffer.from(text, 'base64').toString('utf8');
-  return `${pem.replaceAll('\\n', '\n').trim()}\n`;
-}
+/** Host keys by kind. A server shows one key, of the kind that both prefer; the pinned one may be of another. */
+const HOST_KEY_KINDS = [
+  ['ssh-ed25519'],
+  ['ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521'],
+  ['rsa-sha2-512', 'rsa-sha2-256', 'ssh-rsa'],
+] as const;
 
 /**
- * Connects, after the server's key was compared with the pinned ones. Throws DinmoError: files-host-key, files-credentials,
+ * Connects, after one of the server's keys was compared with the pinned ones. Throws DinmoError: files-host-key, files-credentials,
  * files-unavailable.
  */
 export async function connectSftp(options: SftpOptions): Promise<Connection> {
+  const shown: string[] = [];
+  for (const kinds of [null, ...HOST_KEY_KINDS]) {
+    const result = await connectOnce(options, kinds);
+    if ('sftp' in result) return result;
+    if (result.shown !== null && !shown.includes(result.shown)) shown.push(result.shown);
+  }
+  throw hostKeyRefused(options.title, shown.join(' and '));
+}
+
+/** `shown`: the fingerprint that is not pinned; null: the server has no key of these kinds. */
+async function connectOnce(
+  options: SftpOptions,
+  kinds: (typeof HOST_KEY_KINDS)[number] | null,
+): Promise<Connection | { readonly shown: string | null }> {
   // It is CommonJS: names of its own are found on the default export alone.
   const { default: ssh2 } = await import('ssh2');
   const client: Client = new ssh2.Client();
@@ -89,22 +105,36 @@ export async function connectSftp(options: SftpOptions): Promise<Connection> {
     refusedKey = shown;
     return false;
   };
+  const algorithms = kinds === null ? {} : { algorithms: { serverHostKey: [...kinds] } };
+  answerPrompt(client, options.connect.password);
   try {
     const sftp = await new Promise<SFTPWrapper>((done, failed) => {
       client.on('ready', () => client.sftp((error, made) => (error ? failed(error) : done(made))));
       // Later failures reach whoever waits for an answer; without a listener they would end the process.
       client.on('error', failed);
       client.on('close', () => failed(new Error('the connection was closed')));
-      client.connect({ ...options.connect, hostVerifier });
+      client.connect({ ...options.connect, ...algorithms, hostVerifier });
       // It writes a packet in two pieces: without this each one waits for the server's delayed acknowledgement, 40 ms.
       client.setNoDelay(true);
     });
     return { sftp, end: () => client.end() };
   } catch (thrown) {
     client.destroy();
-    if (refusedKey !== null) throw hostKeyRefused(options.title, refusedKey);
+    const hasNone = kinds !== null && thrown instanceof Error && /no matching host key/i.test(thrown.message);
+    if (refusedKey !== null || hasNone) return { shown: refusedKey };
     throw connectError(options.title, thrown);
   }
+}
+
+/** Many servers ask for the password as a question (RFC 4256). It is the answer to one that stands alone and hides what is typed, once. */
+function answerPrompt(client: Client, password: string | undefined): void {
+  let answered = false;
+  client.on('keyboard-interactive', (...asked) => {
+    const [, , , prompts, finish] = asked;
+    const isPassword = prompts.length === 1 && prompts[0]?.echo !== true && !answered;
+    if (isPassword) answered = true;
+    finish(isPassword && password !== undefined ? [password] : []);
+  });
 }
 
 function connectError(title: string, thrown: unknown): DinmoError {

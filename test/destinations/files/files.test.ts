@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { OutgoingRow, Service, ServiceContext, Session } from '../../../src/destinations/destination.ts';
@@ -91,6 +93,35 @@ describe('a file of changes', () => {
       .split('\n')
       .map((line) => JSON.parse(line)._key);
     expect(keys).toEqual(Array.from({ length: 20 }, (_, seq) => seq));
+  });
+
+  it.each(['csv', 'jsonl'] as const)(
+    'is packed as %s.gz where asked, and the same rows are the same bytes',
+    async (format) => {
+      const packed: Buffer[] = [];
+      for (const syncId of ['sync-1', 'sync-2']) {
+        const config = { path: 'out', format, compression: 'gzip', manifest: true };
+        const session = await open({ syncId, config });
+        await send(session, [member(1, 'Zoë'), member(2, null)]);
+        await session.finish();
+        packed.push(await readFile(join(dir, 'out', 'vip.there', `${syncId}.${format}.gz`)));
+        const manifest = JSON.parse(await read(`vip.there/${syncId}.manifest.json`));
+        const sha256 = createHash('sha256')
+          .update(`${packed.at(-1)?.toString('latin1')}`, 'latin1')
+          .digest('hex');
+        expect(manifest).toMatchObject({ compression: 'gzip', files: [{ name: `${syncId}.${format}.gz`, sha256 }] });
+      }
+      expect(packed[1]).toEqual(packed[0]);
+      const text = gunzipSync(packed[0] ?? '').toString();
+      expect(text).toContain('Zoë');
+      expect(text.trimEnd().split('\n')).toHaveLength(format === 'csv' ? 3 : 2);
+    },
+  );
+
+  it('is not packed where the format packs itself', async () => {
+    await expect(open({ config: { path: 'out', format: 'parquet', compression: 'gzip' } })).rejects.toMatchObject({
+      code: 'invalid-setting',
+    });
   });
 
   it('is not written for nothing', async () => {

@@ -13,6 +13,7 @@ import sys
 import threading
 
 import asyncssh
+from asyncssh.sftp import SFTPServerHandler
 from gcp_storage_emulator.server import create_server
 from moto import settings
 from moto.iam.models import iam_backends
@@ -55,6 +56,19 @@ class Login(asyncssh.SSHServer):
     def validate_password(self, username, password):
         return username == "exporter" and password == given["password"]
 
+    def begin_auth(self, username):
+        self.asks = username == "asked"
+        return True
+
+    def kbdint_auth_supported(self):
+        return self.asks
+
+    def get_kbdint_challenge(self, username, lang, submethods):
+        return "", "", "", [("Password: ", False)]
+
+    def validate_kbdint_response(self, username, responses):
+        return responses == [given["password"]]
+
     def public_key_auth_supported(self):
         return True
 
@@ -80,14 +94,27 @@ class Sftp(asyncssh.SFTPServer):
         return super().open(path, pflags, attrs)
 
 
-async def start_sftp():
-    key = asyncssh.generate_private_key("ssh-ed25519")
-    server = await asyncssh.listen("127.0.0.1", 0, server_factory=Login, server_host_keys=[key], sftp_factory=Sftp)
-    return {"port": server.get_port(), "host_key": key.get_fingerprint()}
+class PlainSftp(Sftp):
+    """Version 3 and nothing beside it: no fsync, and a rename that refuses a name that is taken."""
+
+
+EXTENSIONS = SFTPServerHandler._extensions
+SFTPServerHandler._extensions = property(lambda self: [] if isinstance(self._server, PlainSftp) else EXTENSIONS)
+
+
+async def start_sftp(factory, *kinds):
+    keys = [asyncssh.generate_private_key(kind) for kind in kinds]
+    server = await asyncssh.listen("127.0.0.1", 0, server_factory=Login, server_host_keys=keys, sftp_factory=factory)
+    return {"port": server.get_port(), "host_keys": [key.get_fingerprint() for key in keys]}
 
 
 async def main():
-    said = {"s3": start_s3(), "gcs": start_gcs(), "sftp": await start_sftp()}
+    said = {
+        "s3": start_s3(),
+        "gcs": start_gcs(),
+        "sftp": await start_sftp(Sftp, "ssh-ed25519"),
+        "plain": await start_sftp(PlainSftp, "ssh-ed25519", "ecdsa-sha2-nistp256"),
+    }
     print(json.dumps(said), flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 

@@ -1,9 +1,11 @@
-import { createHash } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CreateMultipartUploadCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
+import ssh2 from 'ssh2';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { OutgoingRow, Service, ServiceContext, Session } from '../../../src/destinations/destination.ts';
+import { readPrivateKey } from '../../../src/destinations/files/sftp-key.ts';
 import { type ClosableHttpClient, createHttpClient } from '../../../src/destinations/http.ts';
 import { findService } from '../../../src/destinations/registry.ts';
 import { secret } from '../../privacy/canaries.ts';
@@ -199,6 +201,60 @@ describe.runIf(isInstalled)('files at a store', () => {
     const full = await open(sftp, at(`${path}/full`));
     await send(full, [member(1, 'Ann')]);
     expect(await codeOf(full.finish())).toBe('files-unavailable');
+  });
+
+  it('replaces a file on a server that has no extensions, and finds the pinned one among its keys', async () => {
+    for (const [id, name] of [
+      ['a', 'Ann'],
+      ['b', 'Bob'],
+    ] as const) {
+      const session = await open(stores.plain, { mode: 'full', syncId: id });
+      await send(session, [member(1, name)]);
+      await session.finish();
+    }
+    expect(await own(stores.plain)).toEqual([`${activation}.csv`, `${activation}.manifest.json`]);
+    expect((await stores.plain.read(`${activation}.csv`)).toString()).toBe('name\nBob\n');
+    const stranger = await files.verify(context(stores.plain, { config: { host_key: `SHA256:${'A'.repeat(43)}` } }));
+    for (const shown of stores.plain.hostKeys) expect(stranger.detail).toContain(shown);
+  });
+
+  it('logs in with keys in every form, opened by their passphrase, and with a password that is asked for', async () => {
+    const { sftp } = stores;
+    const passphrase = secret('sftp-passphrase');
+    const open = { passphrase };
+    const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+    const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+    const ed = generateKeyPairSync('ed25519').privateKey;
+    const locked = ssh2.utils.generateKeyPairSync('ed25519', { passphrase, cipher: 'aes256-ctr', rounds: 8 });
+    const lock = { format: 'pem', cipher: 'aes-256-cbc', passphrase } as const;
+    const keys: readonly (readonly [key: string | Buffer, more?: { readonly passphrase: string }])[] = [
+      [locked.private, open],
+      [rsa.export({ type: 'pkcs1', format: 'pem' })],
+      [rsa.export({ type: 'pkcs1', ...lock }), open],
+      [rsa.export({ type: 'pkcs8', ...lock }), open],
+      [ec.export({ type: 'pkcs8', format: 'pem' })],
+      [ed.export({ type: 'pkcs8', format: 'pem' })],
+    ];
+    for (const [at, [key, more]] of keys.entries()) {
+      const text = readPrivateKey(key.toString(), { title: 'there', passphrase });
+      const parsed = ssh2.utils.parseKey(text, passphrase);
+      if (parsed instanceof Error) throw parsed;
+      sftp.allow(`${parsed.type} ${parsed.getPublicSSH().toString('base64')}`);
+      const written = [key.toString(), key.toString().replaceAll('\n', '\\n'), Buffer.from(key).toString('base64')][
+        at % 3
+      ];
+      const credentials = { username: 'exporter', private_key: `${written}`, ...more };
+      expect(await files.verify(context(sftp, { credentials }))).toMatchObject({ ok: true });
+    }
+    for (const key of [locked.private, rsa.export({ type: 'pkcs8', ...lock }).toString(), 'bm8ga2V5'])
+      for (const more of [{}, { passphrase: secret('another-passphrase') }]) {
+        const credentials = { username: 'exporter', private_key: key, ...more };
+        expect(await codeOf(files.open(context(sftp, { credentials })))).toBe('files-credentials');
+      }
+    const asked = { ...sftp.reach.credentials, username: 'asked' };
+    expect(await files.verify(context(sftp, { credentials: asked }))).toMatchObject({ ok: true });
+    const wrong = { username: 'asked', password: secret('not-this-one') };
+    expect(await codeOf(files.open(context(sftp, { credentials: wrong })))).toBe('files-credentials');
   });
 
   it('names the region of a bucket that is elsewhere, and a clock that is off', async () => {

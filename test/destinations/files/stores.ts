@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createVerify, generateKeyPairSync } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -27,7 +27,14 @@ type Keys = Readonly<Record<'access_key_id' | 'secret_access_key', string>>;
 export interface TestStores {
   readonly s3: TestStore & { readonly front: Front; readonly admin: S3Client; readonly stranger: Keys };
   readonly gcs: TestStore & { readonly front: Front };
-  readonly sftp: TestStore & { readonly wire: Wire; readonly root: string };
+  readonly sftp: TestStore & {
+    readonly wire: Wire;
+    readonly root: string;
+    /** Lets a public key log in, in OpenSSH's form. */
+    allow(publicKey: string): void;
+  };
+  /** A second server of the same files: without extensions, and with two host keys. */
+  readonly plain: TestStore & { readonly hostKeys: readonly string[] };
   close(): void;
 }
 
@@ -49,7 +56,7 @@ export async function startStores(): Promise<TestStores> {
     createInterface({ input: child.stdout }).once('line', done);
     child.once('exit', (code) => failed(new Error(`the stores ended with ${code}`)));
   });
-  const { s3, gcs, sftp } = JSON.parse(line);
+  const { s3, gcs, sftp, plain } = JSON.parse(line);
   const [s3Front, gcsFront, wire] = [await startFront(s3.port), await startFront(gcs.port), await startWire(sftp.port)];
   const [accessKeyId, secretAccessKey] = [s3.keys.admin.access_key_id, s3.keys.admin.secret_access_key];
   const admin = new S3Client({
@@ -61,7 +68,12 @@ export async function startStores(): Promise<TestStores> {
   return {
     s3: { ...s3Store(admin, s3Front, s3.keys.writer), front: s3Front, admin, stranger: s3.keys.stranger },
     gcs: { ...gcsStore(gcsFront, gcs.port), front: gcsFront },
-    sftp: { ...sftpStore(root, wire, sftp.host_key), wire, root },
+    sftp: {
+      ...sftpStore(root, wire.port, sftp.host_keys[0]),
+      ...{ wire, root },
+      allow: (publicKey) => appendFileSync(join(folder, 'authorized_keys'), `${publicKey}\n`),
+    },
+    plain: { ...sftpStore(root, plain.port, plain.host_keys.at(-1)), hostKeys: plain.host_keys },
     close() {
       for (const part of [s3Front, gcsFront, wire]) part.close();
       admin.destroy();
@@ -121,11 +133,11 @@ function gcsStore(front: Front, port: number): TestStore {
   };
 }
 
-function sftpStore(root: string, wire: Wire, hostKey: string): TestStore {
+function sftpStore(root: string, port: number, hostKey: string): TestStore {
   const folder = join(root, 'exports');
   return {
     reach: {
-      config: { path: `sftp://127.0.0.1:${wire.port}/exports`, host_key: hostKey },
+      config: { path: `sftp://127.0.0.1:${port}/exports`, host_key: hostKey },
       credentials: { username: 'exporter', password: PASSWORD },
       baseUrl: null,
     },
