@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type ProcessTable, systemProcesses } from '../../src/record/lease.ts';
 import { abandonedTables, passingName } from '../../src/record/passing-tables.ts';
@@ -105,3 +106,21 @@ it('copies that a killed process left behind go with the next command, those of 
   await shop.json('sync', '--select', 'vip.one');
   expect(await copiesLeft()).toEqual([living]);
 });
+
+// A file of DuckDB cannot be looked into while another process has it.
+it.runIf(process.env['DINMO_TEST_WAREHOUSE'] === 'postgres')(
+  'the copy of a command that was killed goes with the next one, which sends what is left',
+  async () => {
+    const child = shop.workspace.start('sync', '--threads', '1');
+    const ended = new Promise((done) => child.once('exit', done));
+    // The first activation is sent, and four others still are to read the copy.
+    while (shop.calls.length === 0 && child.exitCode === null) await setImmediate();
+    child.kill('SIGKILL');
+    await ended;
+    expect(child.signalCode).toBe('SIGKILL');
+    expect(await copiesLeft()).toHaveLength(1);
+    expect(await shop.json('sync')).toMatchObject({ code: 0 });
+    expect(await copiesLeft()).toEqual([]);
+    expect(['one', 'three', 'four'].map((name) => seenBy(name).length)).toEqual([20, 20, 20]);
+  },
+);

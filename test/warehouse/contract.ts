@@ -407,6 +407,21 @@ function tablePromises(member: ContractMember, ask: Ask, promise: Promised): voi
     await expect(ask().query(`select * from ${name}`)).rejects.toMatchObject({ kind: 'warehouse' });
   });
 
+  it('copy rows into a table that another session reads, and that is dropped when it has served', async () => {
+    const { state } = ask();
+    const place = state.passingPlace({ database: null, schema: ask.schema() });
+    const table = { ...place, name: 'copy_contract' };
+    const other = await ask().another();
+    try {
+      await ask().run(state.createPassing(table, "select 'x' as c0, 1 as c1"));
+      expect(await one(other, `select c0 from ${state.table(table)}`)).toMatchObject({ c0: 'x' });
+      await other.run(`drop table if exists ${state.table(table)}`);
+      await expect(ask().query(`select c0 from ${state.table(table)}`)).rejects.toMatchObject({ kind: 'warehouse' });
+    } finally {
+      await other.close();
+    }
+  });
+
   it('number rows as they were made, and in the order asked for', async () => {
     const { state } = ask();
     const select = `${state.expandRanges('(select 1 as lo, 5 as hi, 10 as ten) as r', ['ten'])}`;
