@@ -147,4 +147,19 @@ describe('a fingerprint', () => {
     expect(new Set(rows.map((row) => row['strong'])).size).toBe(8);
     expect(new Set(rows.map((row) => row['fast'])).size).toBe(8);
   });
+
+  it.each([
+    ["['a']", 'null', '[]', '[null]', '[null, null]'],
+    ['[1.5, 2.5]::double[2]', 'null', '[null, null]', '[null, 2.5]'],
+    ['[[1]]', 'null', '[]', '[[]]', '[null]'],
+    ["{'a': 1, 'b': [1]}", 'null', "{'a': null, 'b': null}", "{'a': null, 'b': []}"],
+    ['map {1: 2}', 'null', 'map {}', 'map {1: null}'],
+  ])('tells NULL from what holds nothing, of values such as %s', async (...values) => {
+    const [column] = await warehouse.describe(`select ${values[0]} as v`);
+    const dataType = column?.dataType ?? '';
+    const rows = await warehouse.query(
+      `select ${warehouse.state.fastHash([{ sql: 'v', dataType }])} as fast from (${values.map((value) => `select cast(${value} as ${dataType}) as v`).join(' union all ')}) as t`,
+    );
+    expect(new Set(rows.map((row) => row['fast'])).size).toBe(values.length);
+  });
 });

@@ -1,5 +1,5 @@
 import { keyText } from '../key-text.ts';
-import type { StateDialect, StateType, TypedExpression } from '../state-dialect.ts';
+import type { StateDialect, StateType, TypedExpression, TypedSql } from '../state-dialect.ts';
 import { jsonObject } from './json-object.ts';
 import { isInteger, isoText, valueJson } from './value-json.ts';
 
@@ -30,7 +30,7 @@ export const duckdbState: StateDialect = {
   symbol: (expression, among) => `cast(${expression} as enum(${among.map(duckdbState.text).join(', ')}))`,
   timestamp: (isoUtc) => `timestamptz ${duckdbState.text(isoUtc)}`,
   now: 'now()',
-  fastHash: (expressions) => `hash(${expressions.map((expression) => expression.sql).join(', ')})`,
+  fastHash: (expressions) => `hash(${expressions.flatMap(hashed).join(', ')})`,
   keyHash: (keyText) => `hash(${keyText})`,
   hashMark: "hash('dinmo', 1, 1.5::double, true, date '2000-01-01')",
   // Hashed again: that of several columns is made by exclusive or, so that two equal changes of one column would cancel out.
@@ -86,6 +86,12 @@ export const duckdbState: StateDialect = {
   },
   instantText: (expression) => isoText(expression, 'TIMESTAMP WITH TIME ZONE'),
 };
+
+/** `hash()` is the same of NULL and of a list without elements, and of a struct whose members are NULL. */
+function hashed({ sql, dataType }: TypedSql): readonly string[] {
+  if (!/^(STRUCT|MAP)\(|\]$/i.test(dataType)) return [sql];
+  return /^\w+(\([\d, ]+\))?\[\d*\]$/.test(dataType) ? [sql, `len(${sql})`] : [`to_json(${sql})::varchar`];
+}
 
 /** Timestamps have a text that depends on the session and on their kind: as a key they are ISO, in UTC. */
 function plainText({ sql, dataType }: TypedExpression): string {
