@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readJobs } from '../../src/record/job-notes.ts';
 import { Journal } from '../../src/record/journal.ts';
 import { Ledger } from '../../src/record/ledger.ts';
 import { LocalJournal, tellWarehouse } from '../../src/record/local-journal.ts';
@@ -52,6 +53,20 @@ const told = (table: string, columns: string) =>
 const plain = (lo: number, hi: number): Value[] => [lo, hi, 'accepted', null, null, null, null, null, null];
 
 describe('a journal that writes every so often', () => {
+  it('keeps the handle of a job before anybody asks for it, whatever its pace, and finds it where the machine is lost', async () => {
+    const journal = paced({ last: 100 });
+    const note = { batchId: 'b', operation: 'insert', submittedAt: '2026-01-01T00:00:00Z' } as const;
+    await journal.intend(1, 100);
+    await journal.accept({ lo: 1, hi: 40 });
+    await journal.submitted({ ...note, handle: 'job-1', spans: [{ lo: 41, hi: 100 }] });
+    // Nothing was flushed, and no time has passed.
+    expect(await told('receipts', 'lo')).toEqual([]);
+    expect(await readJobs(ledger, 'run')).toMatchObject([{ handle: 'job-1', missing: [{ lo: 41, hi: 100 }] }]);
+    await journal.accept({ lo: 41, hi: 100 });
+    await journal.flush();
+    expect(await readJobs(ledger, 'run')).toMatchObject([{ handle: 'job-1', missing: [] }]);
+  });
+
   it('writes by time and not by batch, and takes back what it announced and never sent', async () => {
     const journal = paced({ last: 50_000 });
     for (let batch = 0; batch < 100; batch++) {
