@@ -16,7 +16,7 @@ export async function decideActions(warehouse: Warehouse, job: DiffJob, candidat
   await warehouse.run(warehouse.state.createTemporary(TEMPORARY.actions, sql.actions(candidates)));
 }
 
-/** What is kept of a candidate. */
+/** What is kept of every candidate. */
 const CANDIDATE = [
   'n',
   'kind',
@@ -42,6 +42,11 @@ class ActionSql {
   constructor(dialect: StateDialect, job: DiffJob) {
     this.#d = dialect;
     this.#job = job;
+  }
+
+  /** What is kept of a candidate. */
+  get #kept(): readonly string[] {
+    return this.#job.changedFieldsOnly === true ? [...CANDIDATE, 'field_hashes', 's_field_hashes'] : CANDIDATE;
   }
 
   #allows(operation: 'insert' | 'update' | 'delete'): boolean {
@@ -108,7 +113,7 @@ class ActionSql {
         ? ''
         : `when kind = 'renewal' then ${send(this.#allows('update') ? 'update' : 'insert')}\n      `;
     return `with judged as (
-  select ${CANDIDATE.map((name) => `c.${name}`).join(', ')}, p.invalid, coalesce(p.leaves, false) as leaves, p.wire_ids, coalesce(r.r_parked and r.r_strong = c.strong, false) as parked
+  select ${this.#kept.map((name) => `c.${name}`).join(', ')}, p.invalid, coalesce(p.leaves, false) as leaves, p.wire_ids, coalesce(r.r_parked and r.r_strong = c.strong, false) as parked
   from ${candidates} as c
   left join ${TEMPORARY.prepared} as p on p.n = c.n
   left join ${this.#rejections()} as r on r.r_key = c.key
@@ -170,7 +175,7 @@ ${rekey}`;
     and comer.action in ('insert', 'update', 'skip') and gone.kind = 'leaver' and gone.action in ('delete', 'depart', 'keep') and not gone.s_departed
     and gone.s_record_id is not null and not ${this.#isHeldElsewhere('gone.key')}
 )
-select ${[...CANDIDATE, ...JUDGED].map((name) => `d.${name}`).join(', ')},
+select ${[...this.#kept, ...JUDGED].map((name) => `d.${name}`).join(', ')},
   case when m.new_n is not null then 'rekey' when g.gone_n is not null then 'moved' when ${found} then 'rekey' else d.action end as action,
   case when m.new_n is not null then m.previous_key when ${found} then d.key end as previous_key,
   case when m.new_n is not null then m.in_place_id when ${found} then d.s_record_id end as in_place_id,

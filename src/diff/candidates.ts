@@ -4,7 +4,7 @@ import { CurrentRows, isAppendOnly, isKeyedByField } from './current-rows.ts';
 import type { DiffJob } from './job.ts';
 import { isDueForRenewal } from './renewal.ts';
 import { RowContent } from './row-content.ts';
-import { noRows, SNAPSHOT_COLUMNS } from './state-tables.ts';
+import { FIELD_HASHES, noRows, SNAPSHOT_COLUMNS } from './state-tables.ts';
 import { readSegment, type SegmentState } from './unchanged.ts';
 
 /** Temporary tables of the plan, in the order in which they are made. */
@@ -243,7 +243,8 @@ class CandidateSql {
 
   /** What the snapshot knows of the rows that differ: looked up afterwards, since carried through the join it would be held for all. */
   held(): string {
-    const columns = SNAPSHOT_COLUMNS.filter(({ name }) => HELD.has(name) || name === this.#meeting);
+    const asked = SNAPSHOT_COLUMNS.filter(({ name }) => HELD.has(name) || name === this.#meeting);
+    const columns = this.#job.changedFieldsOnly === true ? [...asked, FIELD_HASHES] : asked;
     return `select ${columns.map(({ name }) => `${name} as s_${name}`).join(', ')} from ${this.#d.table(this.#job.tables.snapshot)} where ${this.#meeting} in (select s_join from ${TEMPORARY.joined} where s_join is not null)`;
   }
 
@@ -291,7 +292,7 @@ class CandidateSql {
       coalesce(c_key, s_key) as key, e.*
     from (
       select j.${number} - (select min(${number}) from ${TEMPORARY.joined}) as n, c_key, ${byField ? 'c_owner' : `cast(null as ${this.#d.type('text')})`} as owner_key, c_fast as fast, strong,
-        s_key, s_strong, h.s_dirty, h.s_departed, s_record_id, s_created, s_unsure_since, s_owner_key${byField ? ', copies, place' : ''}${this.renewal === undefined ? '' : ', s_due'}
+        s_key, s_strong, h.s_dirty, h.s_departed, s_record_id, s_created, s_unsure_since, s_owner_key${byField ? ', copies, place' : ''}${this.renewal === undefined ? '' : ', s_due'}${this.#job.changedFieldsOnly === true ? ', field_hashes, s_field_hashes' : ''}
       from ${TEMPORARY.joined} as j left join ${TEMPORARY.held} as h on h.s_${this.#meeting} = j.s_join
     ) as e`;
   }

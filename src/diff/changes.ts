@@ -208,7 +208,7 @@ class ChangeSql {
       sql: `select ${phase} as phase, ${this.#what(wire, "'whole'", wire)}, ${this.#fresh()} as fresh, a.wire_ids, a.key, a.fast, a.strong,
     -- In doubt, which record stands under the key is for the platform to say.
     case when a.action = 'delete' and a.s_dirty then null else coalesce(a.in_place_id, a.s_record_id) end as record_id,
-    a.previous_key, a.may_delete, case when a.action = 'delete' then a.created_since end as created_since, a.owner_key, a.n
+    a.previous_key, a.may_delete, case when a.action = 'delete' then a.created_since end as created_since, a.owner_key, a.n${this.#fieldHashes()}
   from ${TEMPORARY.actions} as a where a.action = '${action}'`,
     });
     yield rows(1, 'rekey', 'update');
@@ -220,6 +220,17 @@ class ChangeSql {
   /** Whether the platform gets the row for the first time, as far as we know. */
   #fresh(): string {
     return "((a.s_key is null or a.s_unsure_since is not null) and a.action <> 'rekey')";
+  }
+
+  /** With what the platform holds of an update's fields; NULL where any of them may be otherwise, so that all are sent. */
+  #fieldHashes(): string {
+    const { changedFieldsOnly, everything } = this.#job;
+    if (changedFieldsOnly !== true) return '';
+    const isSure = `a.action = 'update' and a.kind = 'update' and not a.s_dirty and not a.s_departed and a.s_unsure_since is null`;
+    const held = everything
+      ? this.#nothing('text', 'held_hashes')
+      : `case when ${isSure} then a.s_field_hashes end as held_hashes`;
+    return `, a.field_hashes, ${held}`;
   }
 
   texts(page: ChangePage, size: number): string {
@@ -241,7 +252,7 @@ class ChangeSql {
     const part = rows === null ? 'false' : numbers.between(rows.lo, rows.hi);
     return `select c.seq, c.part, c.wire, c.key, ${this.#keyJson('c.key')} as key_json,
       case when c.wire <> 'delete' then ${content.fields('c.fresh')} end as fields, event_time,
-      c.wire_ids, c.record_id, c.previous_key, c.may_delete, c.created_since
+      c.wire_ids, c.record_id, c.previous_key, c.may_delete, c.created_since${this.#job.changedFieldsOnly === true ? ', c.field_hashes, c.held_hashes' : ''}
     from ${this.#d.table(this.#job.tables.changes)} as c left join (select *, ${numbers.n} as row_n from ${TEMPORARY.joined} where ${part}) as j on j.row_n = c.n
     where c.seq between ${lo} and ${hi} and c.part <> 'free'`;
   }

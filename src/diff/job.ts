@@ -119,6 +119,8 @@ export interface DiffJob {
   readonly deleteExisting: boolean;
   /** Left out: memberships do not end by themselves. */
   readonly renewal?: Renewal;
+  /** Updates carry what changed, where that is known for certain; the tables have the columns for it. Left out: all that is mapped. */
+  readonly changedFieldsOnly?: true;
   readonly tables: StateTables;
   /** null before the first sync: then nothing was acknowledged. */
   readonly rejections: TableName | null;

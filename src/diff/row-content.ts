@@ -1,4 +1,5 @@
 import type { JsonMember, StateDialect } from '../warehouse/state-dialect.ts';
+import { fieldHashes } from './field-hashes.ts';
 import type { DiffJob, SourceField } from './job.ts';
 
 /**
@@ -36,6 +37,7 @@ export class RowContent {
       fields: this.#fields('again'),
       ...(this.#writesOnce() ? { first_fields: this.#fields('first') } : {}),
       event_time: this.#eventTime(),
+      ...(this.#job.changedFieldsOnly === true ? { field_hashes: fieldHashes(this.#d, this.#job) } : {}),
       ...Object.fromEntries(this.#identifiers().map((sql, index) => [`raw_${index}`, sql])),
       ...(fingerprinted === undefined ? {} : { fingerprinted }),
     };

@@ -109,6 +109,12 @@ export const SNAPSHOT_COLUMNS = columns({
 /** When a row was last sent, which tables of before memberships were renewed lack. */
 export const SENT_DAY: StateColumn = { name: 'sent_day', type: 'integer' };
 
+/** What each field was when it was acknowledged, as a text of hashes: where updates carry changed fields only. NULL: not known. */
+export const FIELD_HASHES: StateColumn = { name: 'field_hashes', type: 'text' };
+
+/** The same of a row that is sent, and what is held of it where all the rest was acknowledged. */
+export const CHANGE_FIELD_HASHES: readonly StateColumn[] = [FIELD_HASHES, { name: 'held_hashes', type: 'text' }];
+
 /** Identifiers as they were sent. `owed`: still on the platform, claimed by no row of the snapshot. */
 export const IDENTIFIER_COLUMNS = columns({
   key: 'text',

@@ -112,6 +112,11 @@ export interface ServiceFacts {
    * fewer. Members are sent again before that. Left out: they end with a removal only.
    */
   readonly memberships?: { readonly daysMax: number; readonly setting?: string };
+  /**
+   * Settings, all of them, under which an update may carry the fields that changed and no others: each field is written by itself, whatever
+   * else the row has, and a row that was acknowledged is there for certain. For services without identifiers. Left out: always all fields.
+   */
+  readonly changedFieldsOnly?: readonly SettingCondition[];
   /** What `dinmo forget` can do there. Left out: as `erasureOf` says. */
   readonly erasure?: Erasure;
   /**
@@ -153,6 +158,13 @@ export function isRequiredField(facts: ServiceFacts, config: Settings, field: Fi
   const { required, requiredWhere } = field;
   if (!hasField(facts, config, field)) return false;
   return required || (requiredWhere?.every((condition) => holds({ facts, config }, condition)) ?? false);
+}
+
+/** Whether updates carry changed fields only, with these settings of the destination. */
+export function sendsChangedFieldsOnly(facts: ServiceFacts, config: Settings): boolean {
+  const { changedFieldsOnly, identifiers } = facts;
+  if (changedFieldsOnly === undefined || identifiers !== null) return false;
+  return changedFieldsOnly.every((condition) => holds({ facts, config }, condition));
 }
 
 /** What `dinmo forget` can do at a service, stated or as its operations say. */

@@ -1,4 +1,4 @@
-import { outgoingChange } from '../delivery/outgoing.ts';
+import { changeReader } from '../delivery/changed-fields.ts';
 import type { OutgoingRow } from '../destinations/destination.ts';
 import { changePages, outgoingChanges } from '../diff/changes.ts';
 import type { DiffJob } from '../diff/job.ts';
@@ -46,7 +46,7 @@ async function sampleOf(warehouse: Warehouse, job: DiffJob): Promise<readonly Ou
   const rows: OutgoingRow[] = [];
   for (const page of await changePages(warehouse, job, WHOLE_PHASE)) {
     const first = { ...page, hi: Math.min(page.hi, page.lo + SAMPLE_ROWS - 1), alike: null };
-    rows.push(...(await warehouse.query(outgoingChanges(warehouse.state, job, first))).map(outgoingChange));
+    rows.push(...(await warehouse.query(outgoingChanges(warehouse.state, job, first))).map(changeReader(job)));
   }
   return rows;
 }

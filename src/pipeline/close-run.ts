@@ -9,11 +9,12 @@ import {
   type StateTables,
 } from '../diff/state-tables.ts';
 import { DinmoError } from '../errors.ts';
+import type { Closing } from '../record/closing.ts';
 import { Journal } from '../record/journal.ts';
 import type { Lease } from '../record/lease.ts';
 import type { Ledger } from '../record/ledger.ts';
 import { LocalJournal, tellWarehouse } from '../record/local-journal.ts';
-import { type Closing, type SettledCounts, type SettlementTables, settle } from '../record/settle.ts';
+import { type SettledCounts, type SettlementTables, settle } from '../record/settle.ts';
 import type { TableName, Value } from '../warehouse/warehouse.ts';
 
 /** A run that died before it was closed. */

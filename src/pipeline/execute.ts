@@ -3,6 +3,7 @@ import { clearTimeout, setTimeout } from 'node:timers';
 import type { Operation } from '../artifacts/annotation.ts';
 import type { Clock } from '../clock.ts';
 import { DEFAULT_RETRY } from '../delivery/attempt.ts';
+import { changeReader } from '../delivery/changed-fields.ts';
 import {
   type ChangePage,
   type DeliveryJournal,
@@ -11,7 +12,7 @@ import {
   deliver,
 } from '../delivery/deliver.ts';
 import type { JobKeeping } from '../delivery/jobs.ts';
-import { type OutgoingChange, outgoingChange } from '../delivery/outgoing.ts';
+import type { OutgoingChange } from '../delivery/outgoing.ts';
 import { Pacer } from '../delivery/pace.ts';
 import { RowTexts } from '../delivery/row-texts.ts';
 import type { Session } from '../destinations/destination.ts';
@@ -270,7 +271,7 @@ function pageOf(batchRows: number): number {
 
 async function readRows(warehouse: Warehouse, job: DiffJob, page: PageOfChanges): Promise<readonly OutgoingChange[]> {
   const rows = await warehouse.query(outgoingChanges(warehouse.state, job, page));
-  return rows.map(outgoingChange);
+  return rows.map(changeReader(job));
 }
 
 async function readTexts(

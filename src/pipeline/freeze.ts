@@ -2,6 +2,7 @@ import { TEMPORARY } from '../diff/candidates.ts';
 import type { DiffJob } from '../diff/job.ts';
 import {
   CHANGE_COLUMNS,
+  CHANGE_FIELD_HASHES,
   CHANGE_IDENTIFIER_COLUMNS,
   createTableAs,
   plannedChanges,
@@ -35,7 +36,7 @@ export async function freeze(ledger: Ledger, job: DiffJob): Promise<void> {
 }
 
 /** The run's tables are there: what the plan left in those of the session becomes their rows. */
-async function fill(warehouse: Warehouse, { tables }: DiffJob, identifiers: string): Promise<void> {
+async function fill(warehouse: Warehouse, { tables, changedFieldsOnly }: DiffJob, identifiers: string): Promise<void> {
   const { state } = warehouse;
   const put = async (table: TableName, shape: readonly StateColumn[], rows: string): Promise<void> => {
     const columns = shape.map(({ name }) => name).join(', ');
@@ -43,6 +44,7 @@ async function fill(warehouse: Warehouse, { tables }: DiffJob, identifiers: stri
     await warehouse.run(`delete from ${state.table(table)} where true`);
     await warehouse.run(`insert into ${state.table(table)} (${columns}) select ${columns} from ${rows}`);
   };
-  await put(tables.changes, CHANGE_COLUMNS, plannedChanges(state, { tables }).name);
+  const columns = changedFieldsOnly === true ? [...CHANGE_COLUMNS, ...CHANGE_FIELD_HASHES] : CHANGE_COLUMNS;
+  await put(tables.changes, columns, plannedChanges(state, { tables }).name);
   await put(tables.changeIdentifiers, CHANGE_IDENTIFIER_COLUMNS, `(${identifiers}) as i`);
 }

@@ -6,8 +6,9 @@ import { findService } from '../destinations/registry.ts';
 import { type CurrentFile, checkGate, type GateVerdict } from '../diff/gate.ts';
 import type { DiffJob, Overrides, Renewal, Source } from '../diff/job.ts';
 import { renewalOf } from '../diff/renewal.ts';
-import { SENT_DAY, type StateTables, stateTables, tableSuffix } from '../diff/state-tables.ts';
+import { FIELD_HASHES, SENT_DAY, type StateTables, stateTables, tableSuffix } from '../diff/state-tables.ts';
 import { DinmoError } from '../errors.ts';
+import { sendsChangedFieldsOnly } from '../knowledge/service-facts.ts';
 import type { Activation, Destination, Entity } from '../knowledge/store.ts';
 import { entityModelName, findGenerated, segmentModelName } from '../models/names.ts';
 import { type ActivationState, readActivationStates } from '../record/ledger.ts';
@@ -220,6 +221,7 @@ export async function buildJob(input: JobInput): Promise<DiffJob> {
     tables: input.tables,
     rejections: input.rejections,
     ...(renewal === null ? {} : { renewal }),
+    ...((await keepsFields(input)) ? { changedFieldsOnly: true } : {}),
     ...(await tablesOfOthers(input.storage, prepared)),
   };
 }
@@ -229,6 +231,12 @@ async function renewalFor({ prepared, storage, tables }: JobInput, nowMs: number
   const renewal = renewalOf(prepared.service.facts, prepared.endpoint.config, nowMs);
   if (renewal === null || !(await storage.ledger.hasColumn(tables.snapshot, SENT_DAY.name))) return null;
   return renewal;
+}
+
+/** A plan changes no table: where none was made for it yet, it shows whole rows. */
+async function keepsFields({ prepared, storage, tables }: JobInput): Promise<boolean> {
+  if (!sendsChangedFieldsOnly(prepared.service.facts, prepared.endpoint.config)) return false;
+  return await storage.ledger.hasColumn(tables.snapshot, FIELD_HASHES.name);
 }
 
 async function sourceOf({ context, prepared, warehouse, dialect }: JobInput): Promise<Source> {

@@ -6,10 +6,12 @@ import { planDelivery } from '../diff/plan.ts';
 import { dayOf } from '../diff/renewal.ts';
 import { SENT_DAY } from '../diff/state-tables.ts';
 import { DinmoError } from '../errors.ts';
+import { sendsChangedFieldsOnly } from '../knowledge/service-facts.ts';
 import { speakingOf } from '../log.ts';
+import type { Closing } from '../record/closing.ts';
 import { Lease, systemProcesses } from '../record/lease.ts';
 import { LocalJournal } from '../record/local-journal.ts';
-import type { Closing, SettledCounts } from '../record/settle.ts';
+import type { SettledCounts } from '../record/settle.ts';
 import { closeRun, countColumns, endRun, findUnfinished, recover, type UnfinishedRun } from './close-run.ts';
 import { stopwatch, tellPlan, tellSettled } from './events.ts';
 import { every, execute, pacerOf, refusedBy, seatClock } from './execute.ts';
@@ -136,8 +138,15 @@ async function inTurn<T>(run: SyncRun, work: () => Promise<T>, lease?: Lease): P
   });
 }
 
-/** The activation's row and its snapshot tables, under its own id if it was renamed. */
+/** The activation's row and its snapshot tables, with the columns that its service needs. */
 async function ensureState(run: SyncRun, prepared: Prepared): Promise<void> {
+  await ensureTables(run, prepared);
+  const { service, endpoint, tables } = prepared;
+  if (sendsChangedFieldsOnly(service.facts, endpoint.config)) await run.storage.ledger.keepFields(tables);
+}
+
+/** The row stands under the activation's own id if it was renamed. */
+async function ensureTables(run: SyncRun, prepared: Prepared): Promise<void> {
   const { ledger } = run.storage;
   const { activation, destination, state, tables, endpoint } = prepared;
   if (state === null) {
@@ -181,6 +190,8 @@ async function begin(
   const { activation, service } = prepared;
   const startedAt = new Date(clockOf(run.options).now()).toISOString();
   run.options.progress?.({ activation: activation.id, stage: 'plan', done: 0, total: null });
+  const passed = stopwatch();
+  const { job, collected } = await collect(run, prepared, runId);
   const closing: Closing = {
     activationId: activation.id,
     runId,
@@ -190,9 +201,8 @@ async function begin(
     ...(run.forgetting === undefined ? {} : { onlyOne: true }),
     ...(service.facts.jobs === undefined ? {} : { takesJobs: true }),
     ...(service.facts.memberships === undefined ? {} : { sentDay: dayOf(Date.parse(startedAt)) }),
+    ...(job.changedFieldsOnly === true ? { keepsFields: true } : {}),
   };
-  const passed = stopwatch();
-  const { job, collected } = await collect(run, prepared, runId);
   // What is written to a folder needs no client.
   if (!collected.unchanged && prepared.endpoint.config['path'] === undefined) run.equipment.http.load?.();
   return await ledger.transaction(async () => {

@@ -2,8 +2,10 @@ import type { Mode } from '../artifacts/annotation.ts';
 import {
   addColumn,
   CHANGE_COLUMNS,
+  CHANGE_FIELD_HASHES,
   CHANGE_IDENTIFIER_COLUMNS,
   createTable,
+  FIELD_HASHES,
   IDENTIFIER_COLUMNS,
   SHARED_TABLES,
   SNAPSHOT_COLUMNS,
@@ -88,6 +90,13 @@ export class Ledger {
   async addMissing(table: TableName, column: StateColumn): Promise<void> {
     if (await this.hasColumn(table, column.name)) return;
     await this.warehouse.run(addColumn(this.warehouse.state, table, column));
+  }
+
+  /** Adds the columns that tables of an activation have where updates carry changed fields only. */
+  async keepFields(tables: StateTables): Promise<void> {
+    await this.addMissing(tables.snapshot, FIELD_HASHES);
+    if (this.warehouse.state.transactionsHold === 'tables') return;
+    for (const column of CHANGE_FIELD_HASHES) await this.addMissing(tables.changes, column);
   }
 
   async hasColumn(table: TableName, name: string): Promise<boolean> {

@@ -1,25 +1,10 @@
 import { TEMPORARY } from '../diff/candidates.ts';
 import type { OperationCounts } from '../diff/delivery-plan.ts';
-import { noRows, type StateTables } from '../diff/state-tables.ts';
+import { FIELD_HASHES, noRows, type StateTables } from '../diff/state-tables.ts';
 import type { StateDialect } from '../warehouse/state-dialect.ts';
 import type { TableName, Warehouse } from '../warehouse/warehouse.ts';
+import type { Closing } from './closing.ts';
 import { RECORDS, RECORDS_PAGE, storeRecordIds } from './identifier-records.ts';
-
-/** What closing a run needs to know of it; stored with the run, so that another process can close it. */
-export interface Closing {
-  readonly activationId: string;
-  readonly runId: string;
-  readonly normaliserVersion: number;
-  /** Runs in which a rejected row is tried before it is parked. */
-  readonly attempts: number;
-  readonly matchesPeople: boolean;
-  /** The day of the run, where the snapshot keeps when each row was sent; counted from 1970-01-01. */
-  readonly sentDay?: number;
-  /** It looked at one person only: what it does not mention stays as it is. Left out: at everybody. */
-  readonly onlyOne?: boolean;
-  /** Its batches may have become jobs, which have to be asked for before it is closed. Left out: none. */
-  readonly takesJobs?: boolean;
-}
 
 /** Tables that settlement reads and writes. For a plan they are temporary copies. */
 export interface SettlementTables extends StateTables {
@@ -167,6 +152,15 @@ class SettleSql {
     this.#closing = closing;
   }
 
+  /** What is read of the changes. */
+  get #columns(): readonly string[] {
+    return [...SETTLED_COLUMNS, ...this.#fieldHashes];
+  }
+
+  get #fieldHashes(): readonly string[] {
+    return this.#closing.keepsFields === true ? [FIELD_HASHES.name] : [];
+  }
+
   get #run(): string {
     return this.#d.text(this.#closing.runId);
   }
@@ -185,7 +179,7 @@ class SettleSql {
 
   #outcomes({ complete, answers }: SettleOptions): string {
     const free = complete ? "'accepted'" : "'none'";
-    const columns = SETTLED_COLUMNS.map((name) => `c.${name}`).join(', ');
+    const columns = this.#columns.map((name) => `c.${name}`).join(', ');
     const changes = this.#d.table(this.#t.changes);
     const nothing = (
       [
@@ -241,7 +235,7 @@ verdicts as (
   from outcomes as o left join ${halves} as h on h.key = o.key
   where o.part <> 'remove'
 )
-select ${[...SETTLED_COLUMNS, 'code', 'message', 'new_record_id', 'new_created', 'record_created_at', 'removal', 'verdict'].map((name) => `v.${name}`).join(', ')},
+select ${[...this.#columns, 'code', 'message', 'new_record_id', 'new_created', 'record_created_at', 'removal', 'verdict'].map((name) => `v.${name}`).join(', ')},
   case
     when verdict in ('present', 'gone', 'owed_gone') then 'accepted'
     when coalesce(removal, 'accepted') <> 'accepted' and part = 'add' then case when removal = 'unknown' then 'unknown' else 'deferred' end
@@ -294,7 +288,7 @@ from verdicts as v`;
           -- Nothing says when it was made: that we sent it before, without an answer, is the evidence there is.
           or (q.unsure_since is not null and s.record_created_at is null and s.new_record_id is not null) as created,
         case when s.verdict = 'moving' or (s.verdict = 'dirty' and (${p}.key is null or ${p}.unsure_since is not null)) then coalesce(q.unsure_since, r.started_at) end as unsure_since,
-        s.owner_key, ${this.#run} as run_id
+        s.owner_key, ${this.#run} as run_id${this.#fieldHashes.map((name) => `, s.${name}`).join('')}
       from ${SETTLED} as s
         left join ${known} as q on q.key = s.key
         ${moves ? `left join ${known} as p on p.key = coalesce(s.previous_key, s.key)` : ''}
@@ -323,7 +317,8 @@ from verdicts as v`;
       yield `delete from ${table} where key in (select previous_key from ${SETTLED} where verdict = 'present' and previous_key is not null and previous_key not in (select key from dinmo_left_behind))`;
       yield `update ${table} set departed = true where key in (select key from dinmo_left_behind)`;
     }
-    const columns = 'fast, strong, dirty, departed, record_id, created, unsure_since, owner_key, run_id';
+    const kept = ['fast', 'strong', 'dirty', 'departed', 'record_id', 'created', 'unsure_since', 'owner_key', 'run_id'];
+    const columns = [...kept, ...this.#fieldHashes].join(', ');
     const { sentDay } = this.#closing;
     const [day, sent] = sentDay === undefined ? ['', ''] : [', sent_day', `, ${sentDay}`];
     yield `insert into ${table} (key, key_hash, hash_mark, ${columns}${day}) select key, ${this.#d.keyHash('key')}, ${this.#d.hashMark}, ${columns}${sent} from ${complete ? `(${this.#next(moves, complete)}) as next` : 'dinmo_next'}`;

@@ -13,8 +13,8 @@ import type { DeliveryPlan } from '../../src/diff/delivery-plan.ts';
 import type { DiffJob, Overrides, Source } from '../../src/diff/job.ts';
 import { planAlone, planDelivery } from '../../src/diff/plan.ts';
 import { dayOf, renewalOf } from '../../src/diff/renewal.ts';
-import { SENT_DAY, type StateSchema, stateTables, tableSuffix } from '../../src/diff/state-tables.ts';
-import type { ServiceFacts } from '../../src/knowledge/service-facts.ts';
+import { FIELD_HASHES, SENT_DAY, type StateSchema, stateTables, tableSuffix } from '../../src/diff/state-tables.ts';
+import { type ServiceFacts, sendsChangedFieldsOnly } from '../../src/knowledge/service-facts.ts';
 import { silentLogger } from '../../src/log.ts';
 import { closeRun, findUnfinished, recover, tablesForPlan } from '../../src/pipeline/close-run.ts';
 import { execute } from '../../src/pipeline/execute.ts';
@@ -22,9 +22,10 @@ import { discard, freeze } from '../../src/pipeline/freeze.ts';
 import { askForJobs } from '../../src/pipeline/open-jobs.ts';
 import type { Prepared } from '../../src/pipeline/prepare-run.ts';
 import { createPreparer } from '../../src/pipeline/preparer.ts';
+import type { Closing } from '../../src/record/closing.ts';
 import { Lease } from '../../src/record/lease.ts';
 import { Ledger } from '../../src/record/ledger.ts';
-import type { Closing, SettledCounts } from '../../src/record/settle.ts';
+import type { SettledCounts } from '../../src/record/settle.ts';
 import type { StateDialect } from '../../src/warehouse/state-dialect.ts';
 import type { Row, Warehouse } from '../../src/warehouse/warehouse.ts';
 import { observe } from '../privacy/observer.ts';
@@ -166,6 +167,8 @@ export class EngineBench {
       this.#known.add(activation.id);
     }
     if (activation.facts.memberships !== undefined) await ledger.addMissing(tables.snapshot, SENT_DAY);
+    const changedOnly = sendsChangedFieldsOnly(activation.facts, activation.config ?? {});
+    if (changedOnly) await ledger.keepFields(tables);
     const lease = await Lease.acquire({
       ledger,
       activationId: activation.id,
@@ -206,6 +209,7 @@ export class EngineBench {
       ...(activation.forget === undefined ? {} : { onlyOne: true }),
       ...(activation.facts.jobs === undefined ? {} : { takesJobs: true }),
       ...(activation.facts.memberships === undefined ? {} : { sentDay: dayOf(this.clock.now()) }),
+      ...(job.changedFieldsOnly === true ? { keepsFields: true } : {}),
     };
     const collected = await warehouse.transaction(() => collectCandidates(warehouse, job));
     const plan = await warehouse.transaction(async () => {
@@ -329,6 +333,8 @@ export class EngineBench {
         )
       : [];
     const renewal = renewalOf(activation.facts, activation.config ?? {}, this.clock.now());
+    const changedOnly = sendsChangedFieldsOnly(activation.facts, activation.config ?? {});
+    const keepsFields = changedOnly && (await ledger.hasColumn(tables.snapshot, FIELD_HASHES.name));
     const isDated = renewal !== null && (await ledger.hasColumn(tables.snapshot, SENT_DAY.name));
     const theirs = others.map((row) => stateTables(SCHEMA, tableSuffix(String(row['activation_id']))));
     const source = inWordsOf(ledger.warehouse.state.name, activation.source);
@@ -359,6 +365,7 @@ export class EngineBench {
       eventsFrom: activation.eventsFrom ?? null,
       deleteExisting: activation.deleteExisting ?? false,
       ...(isDated ? { renewal } : {}),
+      ...(keepsFields ? { changedFieldsOnly: true } : {}),
       tables,
       rejections,
       otherSnapshots: theirs.map(({ snapshot }) => snapshot).filter(({ name }) => existing.has(name)),
