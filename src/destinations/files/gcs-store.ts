@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { DinmoError } from '../../errors.ts';
-import { foreignOutcome, readObject, readText, statusOutcome } from '../answer.ts';
+import { foreignOutcome, notAnAcknowledgement, readObject, readText, statusOutcome } from '../answer.ts';
 import type { BatchOutcome } from '../destination.ts';
 import type { HttpRequest, HttpResponse } from '../http.ts';
 import { type Step, untilSettled } from '../opening.ts';
@@ -23,6 +23,7 @@ const OBJECT_BYTES_MAX = 5 * 1024 ** 4;
 const PIECE_TIMEOUT_MS = 300_000;
 /** What the API answers to a session that was given up ("Cancel an upload"), beside 2xx. */
 const CANCELLED = 499;
+const SESSIONS_MAX = 3;
 
 /** Google Cloud Storage by its JSON API v1. Throws DinmoError `invalid-setting`. */
 export function openGcsStore(place: GcsPlace, context: StoreContext): Store {
@@ -64,13 +65,19 @@ class GcsStore implements Store {
         'Make the segment smaller, or use compression: gzip.',
       );
     const md5Hash = await md5Of(file.path);
-    const session = await this.#begin(nameIn(this.#place.prefix, name), { md5Hash });
     const handle = await open(file.path, 'r');
     try {
-      await this.#sendPieces(session, handle, file.bytes);
-    } catch (thrown) {
-      await this.#giveUp(session);
-      throw thrown;
+      for (let attempt = 1; ; attempt++) {
+        const session = await this.#begin(nameIn(this.#place.prefix, name), { md5Hash });
+        try {
+          return await this.#sendPieces(session, handle, file.bytes);
+        } catch (thrown) {
+          await this.#giveUp(session);
+          if (!(thrown instanceof LostSession)) throw thrown;
+          if (attempt === SESSIONS_MAX) throw storeUnavailable({ title: this.title, said: thrown.message });
+          this.#context.logger.debug('destination.retried', { what: this.title, attempt, code: 'session-lost' });
+        }
+      }
     } finally {
       await handle.close();
     }
@@ -119,7 +126,7 @@ class GcsStore implements Store {
         const step = await this.#sendRange(session, new Uint8Array(), `bytes */${bytes}`);
         const known = step.kind === 'value' ? readHeld(step.value, bytes) : null;
         if (step.kind === 'outcome') return step;
-        if (known === null || known < from) return { kind: 'outcome', outcome: this.#lost() };
+        if (known === null || known < from) throw new LostSession();
         held = known;
         if (held >= to) return { kind: 'value', value: held };
       }
@@ -139,13 +146,15 @@ class GcsStore implements Store {
     const sent = await this.#request({ method: 'PUT', url: session, headers, body, timeoutMs: PIECE_TIMEOUT_MS });
     if (sent.kind === 'outcome') return this.#stepOf(sent.outcome);
     const { response } = sent;
-    if (response.status === 308 || response.status === 200 || response.status === 201)
-      return { kind: 'value', value: response };
-    return this.#stepOf(this.#outcomeOf(response));
-  }
-
-  #lost(): BatchOutcome {
-    throw storeUnavailable({ title: this.title, said: 'the upload’s session was lost' });
+    const { status } = response;
+    if (status === 404 || status === 410) throw new LostSession();
+    if (status === 308) return { kind: 'value', value: response };
+    if (status !== 200 && status !== 201) return this.#stepOf(this.#outcomeOf(response));
+    // Something on the way can answer 200 to everything: only the object that was made is proof.
+    const isAsked = body.length === 0 && response.body === '';
+    const isWhole = readText(readObject(response.json())?.['size']) === range.split('/').at(-1);
+    if (isAsked || isWhole) return { kind: 'value', value: response };
+    return this.#stepOf(notAnAcknowledgement('The answer does not name the object that was made'));
   }
 
   async #giveUp(session: string): Promise<void> {
@@ -182,6 +191,14 @@ class GcsStore implements Store {
       statusOutcome(response, this.#context.clock.now()) ?? foreignOutcome(response, this.#context.clock.now());
     if (outcome.kind === 'retry') return outcome;
     throw gcsError(this.title, response);
+  }
+}
+
+/** JSON API v1, "Resumable uploads": a session that is not known any more (404, 410) is begun anew, from the first byte. */
+class LostSession extends Error {
+  constructor() {
+    super('the upload’s session was lost');
+    this.name = 'LostSession';
   }
 }
 

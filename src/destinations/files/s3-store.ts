@@ -123,7 +123,7 @@ class S3Store implements Store {
   async #putWhole(Key: string, handle: FileHandle, { bytes }: WrittenFile): Promise<void> {
     const { sdk, client, place } = this.#parts;
     const Body = await readPart(handle, 0, bytes);
-    await client.send(
+    const done = await client.send(
       new sdk.PutObjectCommand({
         Bucket: place.bucket,
         Key,
@@ -132,6 +132,7 @@ class S3Store implements Store {
         ...this.#digest(Body),
       }),
     );
+    requireETag(done);
   }
 
   /** A multipart upload: readers see nothing of it before it is completed. One that fails is aborted. */
@@ -151,9 +152,13 @@ class S3Store implements Store {
         const part = await client.send(
           new sdk.UploadPartCommand({ Bucket, Key, UploadId, PartNumber, Body, ...this.#digest(Body) }),
         );
+        requireETag(part);
         Parts.push({ ETag: part.ETag, PartNumber, ChecksumCRC32: part.ChecksumCRC32 });
       }
-      await client.send(new sdk.CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload: { Parts } }));
+      const MultipartUpload = { Parts };
+      requireETag(
+        await client.send(new sdk.CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload })),
+      );
     } catch (thrown) {
       // The next run looks for what cannot be aborted now.
       await client.send(new sdk.AbortMultipartUploadCommand({ Bucket, Key, UploadId })).catch(() => {});
@@ -185,6 +190,7 @@ class S3Store implements Store {
     const { sdk, client, place } = this.#parts;
     const Bucket = place.bucket;
     const { UploadId } = await client.send(new sdk.CreateMultipartUploadCommand({ Bucket, Key }));
+    if (!UploadId) throw new Error('the answer names no upload, so it is not one of S3');
     await client.send(new sdk.AbortMultipartUploadCommand({ Bucket, Key, UploadId }));
   }
 
@@ -200,6 +206,11 @@ class S3Store implements Store {
       throw s3Error(this.title, thrown);
     }
   }
+}
+
+/** Something on the way can answer 200 to everything: what S3 keeps has an ETag. */
+function requireETag(answer: { readonly ETag?: string | undefined }): void {
+  if (!answer.ETag) throw new Error('the answer has no ETag, so it is not one of S3');
 }
 
 /** Bytes of a part, so that no object has more than 10,000. */

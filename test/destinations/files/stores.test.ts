@@ -10,7 +10,7 @@ import { type ClosableHttpClient, createHttpClient } from '../../../src/destinat
 import { findService } from '../../../src/destinations/registry.ts';
 import { secret } from '../../privacy/canaries.ts';
 import { makeBatch, makeContext, makeRow } from '../rows.ts';
-import type { Front } from './front.ts';
+import type { Fault, Front } from './front.ts';
 import { BUCKET, isInstalled, startStores, type TestStore, type TestStores } from './stores.ts';
 
 const KINDS = ['s3', 'gcs', 'sftp'] as const;
@@ -168,6 +168,40 @@ describe.runIf(isInstalled)('files at a store', () => {
     },
   );
 
+  it.each(['s3', 'gcs'] as const)(
+    '%s: a fault that passes is tried again, and a page of a gateway is no receipt',
+    async (kind) => {
+      const { front } = stores[kind];
+      const before = front.fault;
+      const isData = (method: string, url: string): boolean =>
+        method === 'PUT' && (kind === 'gcs' ? url.includes('upload_id=') : url.includes(activation));
+      let faults: readonly Fault[] = [];
+      let met = 0;
+      front.fault = (method, url, headers, body) => {
+        const fault = isData(method, url) ? faults[met] : undefined;
+        if (fault === undefined) return before(method, url, headers, body);
+        met += 1;
+        return fault;
+      };
+      const sync = async (): Promise<unknown> => {
+        const session = await open(stores[kind]);
+        await send(session, [member(1, 'Ann')]);
+        return await codeOf(session.finish());
+      };
+      const xml = { 'content-type': 'application/xml' };
+      const failure = { status: 500, headers: xml, body: '<Error><Code>InternalError</Code></Error>' };
+      // Google does not know the session any more: the upload begins anew.
+      faults = kind === 's3' ? [failure, 'cut'] : [failure, { status: 404 }, { status: 410 }];
+      expect(await sync()).toBeNull();
+      expect(met).toBe(faults.length);
+      expect(await own(stores[kind])).toHaveLength(2);
+      const page = { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>Please sign in</html>' };
+      [activation, met, faults] = [`${activation}_page`, 0, Array.from({ length: 20 }, () => page)];
+      expect(await sync()).toMatch(/^(files-unavailable|not-an-acknowledgement)$/);
+      expect(await own(stores[kind])).toEqual([]);
+    },
+  );
+
   it('removes what a dead run left half-way, and nothing else', async () => {
     for (const Key of [`exports/${activation}.csv`, `exports/${activation}/sync-0.csv`, `exports/${activation}x.csv`])
       await stores.s3.admin.send(new CreateMultipartUploadCommand({ Bucket: BUCKET, Key }));
@@ -275,5 +309,16 @@ describe.runIf(isInstalled)('files at a store', () => {
       body: '<Error><Code>RequestTimeTooSkewed</Code><Message>Too large.</Message></Error>',
     });
     await expect(open(stores.s3)).rejects.toMatchObject({ code: 'files-clock-skew' });
+    front.fault = () => ({
+      status: 403,
+      headers,
+      body: '<Error><Code>AccessDenied</Code><Message>No.</Message></Error>',
+    });
+    await expect(open(stores.s3)).rejects.toMatchObject({ code: 'files-access-denied' });
+    front.fault = () => ({ status: 307, headers: { location: 'http://127.0.0.1:1/elsewhere' } });
+    await expect(open(stores.s3)).rejects.toMatchObject({
+      code: 'files-unavailable',
+      message: expect.stringContaining('a redirect, which is not followed'),
+    });
   });
 });
