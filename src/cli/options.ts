@@ -94,7 +94,11 @@ export function addDueOption(command: Command): Command {
 
 /** What sync, run and retry take. */
 export function addThreadsOption(command: Command): Command {
-  return command.option('--threads <count>', 'accounts to sync side by side; one that has to wait lets another begin (default: 4)', readThreads);
+  return command.option(
+    '--threads <count>',
+    'accounts to sync side by side; one that has to wait lets another begin (default: 4)',
+    readThreads,
+  );
 }
 
 /** Which activations a command is about. */
