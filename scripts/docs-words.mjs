@@ -292,10 +292,11 @@ export const STATE_TEXTS = {
   node_results: 'The newest result known of each dbt node, for the gate.',
   facts: 'Facts about the storage itself, such as the sandbox that it belongs to.',
   'snapshot_<activation>':
-    'What the destination has acknowledged, one row per key. The name ends in a short hash of the activation’s id. `dirty`: it may differ from what the platform holds and is always sent again; `departed`: it left the segment where no removal is allowed.',
+    'What the destination has acknowledged, one row per key. The name ends in a short hash of the activation’s id. `dirty`: it may differ from what the platform holds and is always sent again; `departed`: it left the segment where no removal is allowed; `field_hashes`: a hash of each mapped field, only where updates carry nothing but the fields that changed (Braze attributes).',
   'identifiers_<activation>':
     'Identifiers as they were sent (hashed where the platform wants hashes), which a later removal needs. `owed`: still on the platform, claimed by no row.',
-  'changes_<activation>': 'The frozen changes of one run; gone at settlement.',
+  'changes_<activation>':
+    'The frozen changes of one run; gone at settlement. `field_hashes` and `held_hashes` are there only where the snapshot has the former.',
   'copy_<time, host and process>':
     'The rows of a segment that several activations of a running command read, with the columns that they need: made for the first of them, dropped after the last was planned. Where the process was killed before, the next command on the same machine drops it, after six hours any other (BigQuery drops it by itself then). On DuckDB it is in memory and never in the file.',
   'change_identifiers_<activation>':

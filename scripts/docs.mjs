@@ -8,7 +8,9 @@ import { FINDING_DOCS } from '../src/checks/registry.ts';
 import { createProgram } from '../src/cli/program.ts';
 import {
   CHANGE_COLUMNS,
+  CHANGE_FIELD_HASHES,
   CHANGE_IDENTIFIER_COLUMNS,
+  FIELD_HASHES,
   IDENTIFIER_COLUMNS,
   SHARED_TABLES,
   SNAPSHOT_COLUMNS,
@@ -109,9 +111,9 @@ function tablesPage() {
     ...ledger,
     '## Tables of the engine\n\nThese are listed so that nothing in your warehouse is a mystery. Read them if you like; their columns may change with a minor version, and nothing but dinmo may write them.',
     ...Object.entries(SHARED_TABLES).map(([name, columns]) => state(name, columns)),
-    state('snapshot_<activation>', SNAPSHOT_COLUMNS),
+    state('snapshot_<activation>', [...SNAPSHOT_COLUMNS, FIELD_HASHES]),
     state('identifiers_<activation>', IDENTIFIER_COLUMNS),
-    state('changes_<activation>', CHANGE_COLUMNS),
+    state('changes_<activation>', [...CHANGE_COLUMNS, ...CHANGE_FIELD_HASHES]),
     state('change_identifiers_<activation>', CHANGE_IDENTIFIER_COLUMNS),
     `### copy_<time, host and process>\n\n${STATE_TEXTS['copy_<time, host and process>'] ?? ''}`,
   ].join('\n\n');

@@ -81,6 +81,8 @@ export interface ObjectSetState {
   readonly created: number;
   readonly updated: number;
   readonly deleted: number;
+  /** Braze: attributes that were written, changed or not, each of which is billed. Left out: the platform does not bill them. */
+  readonly dataPoints?: number;
   readonly records: readonly ObjectRecordState[];
 }
 

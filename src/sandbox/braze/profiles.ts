@@ -29,6 +29,8 @@ const savedMembership = z.tuple([
 ]);
 export const savedProfiles = z.object({
   ...{ next: z.number(), created: z.number(), updated: z.number(), deleted: z.number() },
+  // What was saved before they were counted has none.
+  dataPoints: z.number().default(0),
   profiles: z.array(
     z.object({
       ...{ brazeId: z.string(), externalId: z.string().nullable(), updated: z.number() },
@@ -52,6 +54,7 @@ export class Profiles {
   #created = 0;
   #updated = 0;
   #deleted = 0;
+  #dataPoints = 0;
 
   /** By e-mail address or phone: one with an external id before one without, then the most recently updated. */
   find(name: ProfileName): Profile | null {
@@ -82,6 +85,7 @@ export class Profiles {
   /** null clears. */
   write(profile: Profile, fields: Readonly<Record<string, unknown>>, isNew: boolean): void {
     if (!isNew) this.#updated += 1;
+    this.#dataPoints += Object.keys(fields).length;
     for (const [name, value] of Object.entries(fields)) {
       this.#unlink(profile, name);
       if (value === null) profile.fields.delete(name);
@@ -112,7 +116,12 @@ export class Profiles {
       ...{ id: profile.brazeId, key: profile.externalId ?? profile.brazeId },
       fields: { ...nameOf(profile), ...Object.fromEntries(profile.fields) },
     }));
-    const counts = { created: this.#created, updated: this.#updated, deleted: this.#deleted };
+    const counts = {
+      created: this.#created,
+      updated: this.#updated,
+      deleted: this.#deleted,
+      dataPoints: this.#dataPoints,
+    };
     return [{ type: 'users', size: all.length, ...counts, records }];
   }
 
@@ -134,6 +143,7 @@ export class Profiles {
       [...of].map(([id, one]): z.infer<typeof savedMembership> => [id, { ...one, members: [...one.members] }]);
     return {
       ...{ next: this.#next, created: this.#created, updated: this.#updated, deleted: this.#deleted },
+      dataPoints: this.#dataPoints,
       profiles: [...this.#profiles.values()].map((profile) => ({
         ...profile,
         aliases: [...profile.aliases],
@@ -153,6 +163,7 @@ export class Profiles {
     this.#created = saved.created;
     this.#updated = saved.updated;
     this.#deleted = saved.deleted;
+    this.#dataPoints = saved.dataPoints;
   }
 
   #keep(profile: Profile): void {

@@ -33,28 +33,33 @@ function stateOf(name: string): DestinationState {
 }
 
 describe('dinmo sync to Braze', () => {
-  it('sends attributes of changed rows only, and keeps the flag of an audience', async () => {
+  it('sends changed attributes of changed rows only, and keeps the flag of an audience', async () => {
     const shop = await Shop.open();
     try {
       shop.workspace.env['BRAZE_KEY'] = 's3cr3t-braze-key-7';
       const destination = (name: string, service: string, config: string): string => `  ${name}:
     platform: braze
     service: ${service}
-    config: {rest_endpoint: rest.fra-01.braze.eu, id_field: email${config}}
+    config: {rest_endpoint: rest.fra-01.braze.eu, ${config}}
     credentials: {api_key: "{{ env_var('BRAZE_KEY') }}"}
     base_url: ${sandbox.baseUrl('braze', name)}
 `;
       shop.configure({
-        vip: `      attributes: {to: braze_users, mapping: {email: email, first_name: name, is_fan: {value: true}}}
+        vip: `      attributes: {to: braze_users, mapping: {external_id: id, email: email, first_name: name, is_fan: {value: true}}}
       members: {to: braze_list, audience: vip_france}`,
-        destinations: destination('braze_users', 'objects', '') + destination('braze_list', 'audiences', ''),
+        destinations:
+          destination('braze_users', 'objects', 'id_field: external_id') +
+          destination('braze_list', 'audiences', 'id_field: email'),
       });
       await shop.hold(people(1, 100));
       expect(await shop.json('sync')).toMatchObject({
         code: 0,
         activations: [{ accepted: { insert: 100 } }, { accepted: { insert: 100 } }],
       });
-      expect(stateOf('braze_users')).toMatchObject({ requests: { total: 2, rows: 100 }, objects: [{ size: 100 }] });
+      expect(stateOf('braze_users')).toMatchObject({
+        requests: { total: 2, rows: 100 },
+        objects: [{ size: 100, dataPoints: 200 }],
+      });
 
       const [one, , ...others] = people(1, 100);
       await shop.hold([{ ...one, id: 1, name: 'Changed' }, ...others]);
@@ -69,8 +74,11 @@ describe('dinmo sync to Braze', () => {
       await shop.hold([{ ...one, id: 1, name: 'Changed', agreed: false }, ...others]);
       const { activations: unchanged } = await shop.json('sync');
       expect(unchanged.map(({ accepted }) => accepted)).toEqual(Array(2).fill({ insert: 0, update: 0, delete: 0 }));
-      // The row that changed, and nothing of the 98 others.
-      expect(stateOf('braze_users').requests).toMatchObject({ total: 3, rows: 101 });
+      // The row that changed, and nothing of the 98 others; of that row, what changed.
+      expect(stateOf('braze_users')).toMatchObject({
+        requests: { total: 3, rows: 101 },
+        objects: [{ dataPoints: 201 }],
+      });
       expect(stateOf('braze_list').audiences).toMatchObject([{ name: 'vip_france', size: 99, removed: 1 }]);
     } finally {
       await shop.close();
