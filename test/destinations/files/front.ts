@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 
-/** What a front does with a request in place of handing it on: an answer, or an end of the connection within the body. */
+/** What a front does with a request in place of handing it on: an answer, an end of the connection within the body, or nothing at all. */
 export type Fault =
   | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
-  | 'cut';
+  | 'cut'
+  | 'hold';
 
 export interface Front {
   readonly url: string;
@@ -29,6 +30,7 @@ export async function startFront(port: number): Promise<Front> {
     if (!isLarge) for await (const piece of incoming) pieces.push(piece as Buffer);
     const fault = front.fault(method, url, headers, Buffer.concat(pieces).toString());
     asked.push(`${method} ${url}`);
+    if (fault === 'hold') return;
     if (fault === 'cut') {
       incoming.once('data', () => incoming.socket.destroy());
       if (!isLarge) incoming.socket.destroy();

@@ -1,9 +1,9 @@
 import { createHash, generateKeyPairSync } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CreateMultipartUploadCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
 import ssh2 from 'ssh2';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { OutgoingRow, Service, ServiceContext, Session } from '../../../src/destinations/destination.ts';
 import { readPrivateKey } from '../../../src/destinations/files/sftp-key.ts';
 import { type ClosableHttpClient, createHttpClient } from '../../../src/destinations/http.ts';
@@ -11,7 +11,7 @@ import { findService } from '../../../src/destinations/registry.ts';
 import { secret } from '../../privacy/canaries.ts';
 import { makeBatch, makeContext, makeRow } from '../rows.ts';
 import type { Fault, Front } from './front.ts';
-import { BUCKET, isInstalled, startStores, type TestStore, type TestStores } from './stores.ts';
+import { BUCKET, isInstalled, startPublisher, startStores, type TestStore, type TestStores } from './stores.ts';
 
 const KINDS = ['s3', 'gcs', 'sftp'] as const;
 /** More than one part: some seconds for the emulators. */
@@ -144,6 +144,54 @@ describe.runIf(isInstalled)('files at a store', () => {
       });
       expect(await own(store)).toHaveLength(2);
     });
+  });
+
+  it.runIf(isDeep).each(KINDS)(
+    '%s: a process that is killed between file and manifest publishes nothing',
+    async (kind) => {
+      const store = stores[kind];
+      const part = { activation, syncId, columns: [{ field: 'name', dataType: 'VARCHAR' }] };
+      const held = join(stores.sftp.root, 'held');
+      writeFileSync(held, '');
+      let isHeld = false;
+      for (const front of [stores.s3.front, stores.gcs.front]) {
+        const before = front.fault;
+        front.fault = (method, url, headers, body) => {
+          if (!url.includes('manifest')) return before(method, url, headers, body);
+          isHeld = true;
+          return 'hold';
+        };
+      }
+      const child = startPublisher({ ...store.reach, ...part });
+      const data = `${activation}/${syncId}.csv`;
+      await vi.waitUntil(async () => (kind === 'sftp' ? true : isHeld) && (await own(store)).includes(data), 20_000);
+      child.kill('SIGKILL');
+      await new Promise((done) => child.once('close', done));
+      rmSync(held);
+      [stores.s3.front.fault, stores.gcs.front.fault] = faults as [Front['fault'], Front['fault']];
+      expect(await own(store)).toEqual([data]);
+      const again = await open(store, { syncId: 'next' });
+      await send(again, [member(1, 'Ann')]);
+      await again.finish();
+      const next = [`${activation}/next.csv`, `${activation}/next.manifest.json`];
+      expect(await own(store)).toEqual([...next, data]);
+    },
+  );
+
+  it.runIf(isDeep)('s3: an error inside of 200 at the end of an upload is none of its receipts', async () => {
+    const before = stores.s3.front.fault;
+    let met = 0;
+    stores.s3.front.fault = (method, url, headers, body) => {
+      const isEnd = method === 'POST' && url.includes('uploadId=');
+      if (!isEnd || ++met > 1) return before(method, url, headers, body);
+      const xml = { 'content-type': 'application/xml' };
+      return { status: 200, headers: xml, body: '<Error><Code>InternalError</Code><Message>Again.</Message></Error>' };
+    };
+    const session = await open(stores.s3, { mode: 'full', config: { format: 'jsonl' } });
+    for (let batch = 0; batch < 10; batch += 1) await send(session, [member(batch, 'x'.repeat(2_000_000))]);
+    await session.finish();
+    expect(met).toBe(2);
+    expect(await own(stores.s3)).toHaveLength(2);
   });
 
   it.each(['s3', 'gcs'] as const)(

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createVerify, generateKeyPairSync } from 'node:crypto';
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,6 +20,14 @@ export interface TestStore {
   readonly reach: Pick<ServiceContext, 'config' | 'credentials' | 'baseUrl'>;
   names(): Promise<readonly string[]>;
   read(name: string): Promise<Buffer>;
+}
+
+/** A process that publishes one row at a place. */
+export function startPublisher(context: Partial<ServiceContext>): ChildProcess {
+  const program = join(import.meta.dirname, 'publisher.ts');
+  const child = spawn(process.execPath, [program], { stdio: ['pipe', 'ignore', 'inherit'] });
+  child.stdin.end(JSON.stringify(context));
+  return child;
 }
 
 type Keys = Readonly<Record<'access_key_id' | 'secret_access_key', string>>;
