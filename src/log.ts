@@ -52,12 +52,15 @@ const EMAIL = /[^\s"'<>()[\]{},;:]+(?:@|%40)[^\s"'<>()[\]{},;:]+/gi;
 const LONG_NUMBER = /\+?\d[\d\s().-]{6,}\d/g;
 const HASH = /[0-9a-f]{32,}/gi;
 
+/** PostgreSQL takes no NUL in a text, and half a surrogate pair is none anywhere. */
+const CONTROL = /(?![\t\r\n])\p{Cc}/gu;
+
 /** How much of a text is looked at: the patterns take time with the square of it, and a platform may send megabytes. */
 const SCRUBBED_MAX = 2_000;
 
 /** Text from a platform, fit to be logged or stored: secrets, e-mail addresses, long numbers and hashes are hidden, and it is cut at 300 characters. */
 export function scrub(text: string): string {
-  const scrubbed = headOf(mask(text))
+  const scrubbed = headOf(mask(text.toWellFormed().replaceAll(CONTROL, ' ')))
     .replace(EMAIL, '<email>')
     .replace(HASH, '<hash>')
     .replace(LONG_NUMBER, '<number>');

@@ -46,7 +46,15 @@ function openSession(context: ServiceContext): Session {
 
 function readUrl(config: ServiceContext['config']): string {
   const url = String(config['url'] ?? '');
-  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url;
+  const parsed = URL.canParse(url) ? new URL(url) : null;
+  if (parsed !== null && (parsed.username !== '' || parsed.password !== ''))
+    throw new DinmoError({
+      kind: 'configuration',
+      code: 'invalid-setting',
+      message: 'config.url of the webhook has a user or password in it, which would not be sent',
+      fix: 'Take them out. A receiver knows our requests by their signature: set credentials.secret.',
+    });
+  if (parsed !== null && /^https?:$/.test(parsed.protocol)) return url;
   throw new DinmoError({
     kind: 'configuration',
     code: 'invalid-setting',

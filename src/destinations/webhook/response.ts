@@ -11,6 +11,11 @@ interface Rejection {
   readonly message: string;
 }
 
+/** Statuses that no row can be the cause of: how the request is made, or the way to the endpoint, is what they are about. */
+const NO_ROWS_FAULT = new Set([405, 406, 407, 411, 415, 417, 421, 426, 431, 511]);
+/** Above, a plain text is a page or a trace and no acknowledgement. */
+const PLAIN_LENGTH_MAX = 1_000;
+
 /**
  * Reads an endpoint's answer.
  *
@@ -18,12 +23,21 @@ interface Rejection {
  *   and a short plain text (`ok`) are acknowledgements. HTML and broken JSON are not: the batch is sent again.
  * - An entry of `rejected` whose key is none of the batch's leaves open which row is meant: the batch is narrowed down,
  *   and on a single row the entry can only mean that row.
- * - 429 and 5xx are tried again, 401 and 403 stop the activation, every other 4xx narrows down to the rows at fault.
+ * - 429 and 5xx are tried again, 401, 403 and statuses about the request's form stop the activation, every other 4xx narrows
+ *   down to the rows at fault.
  */
 export function readAnswer(response: HttpResponse, batch: Batch, now: number): BatchOutcome {
   const outcome = statusOutcome(response, now);
   if (outcome?.kind === 'refused' && response.status < 400) {
     return refused(outcome.code, outcome.message, 'Put the address that the redirect leads to in config.url.');
+  }
+  if (NO_ROWS_FAULT.has(response.status)) {
+    const message = `The endpoint answered ${response.status}: it does not take POST requests with JSON here`;
+    return refused(
+      `http-${response.status}`,
+      message,
+      'Correct config.url, or what stands between here and the endpoint.',
+    );
   }
   if (outcome?.kind === 'narrow') return narrow(outcome.code, readComplaint(response) ?? outcome.message);
   if (outcome !== null) return outcome;
@@ -58,7 +72,9 @@ function readRejections(response: HttpResponse): readonly Rejection[] | null {
   const body = parse(text);
   if (body === undefined) {
     const isHtml = text.startsWith('<') || (response.headers['content-type'] ?? '').includes('html');
-    return isHtml || /^["[{]/.test(text) ? null : [];
+    // What was packed in a way that nobody asked for stands here as it came.
+    const isBinary = /(?![\t\r\n])\p{Cc}|\ufffd/u.test(text);
+    return isHtml || isBinary || text.length > PLAIN_LENGTH_MAX || /^["[{]/.test(text) ? null : [];
   }
   const rejected = readObject(body)?.['rejected'];
   if (rejected === undefined || rejected === null) return [];

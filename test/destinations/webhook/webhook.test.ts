@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { BatchOutcome, OutgoingRow, ServiceContext } from '../../../src/destinations/destination.ts';
 import type { HttpRequest } from '../../../src/destinations/http.ts';
 import { findService } from '../../../src/destinations/registry.ts';
+import { secret } from '../../privacy/canaries.ts';
 import { makeBatch, makeContext, makeRow, NOON, type Scripted, scriptedHttp } from '../rows.ts';
 
 const insert = makeRow({
@@ -52,6 +53,12 @@ describe('a webhook request', () => {
     expect(asked[0]?.url).toBe('http://127.0.0.1:8900/webhook/d/in?x=1');
   });
 
+  it('has no user or password in its address: they would not be sent', async () => {
+    const config = { url: `https://shop:${secret('hook-password')}@hooks.example/in` };
+    const refusal = await exchange([insert], [], { config }).catch((thrown: unknown) => thrown);
+    expect(refusal).toMatchObject({ code: 'invalid-setting', message: expect.not.stringContaining('shop') });
+  });
+
   it('has the rows that the settings say', async () => {
     const service = await findService('webhook', 'objects');
     expect(service.limits?.({ batch_size: 7 })).toEqual({ rowsPerRequestMax: 7, connectionsMax: 8 });
@@ -74,6 +81,8 @@ describe('a webhook answer', () => {
   it.each([
     ['HTML', '<!doctype html><title>Sign in</title>'],
     ['broken JSON', '{"rejected":[{"key":1,'],
+    ['a text that was packed', '\u001f\ufffd\b\u0000rejected'],
+    ['a trace', `Traceback: ${'at line 1 '.repeat(200)}`],
     ['rejected that is no list', '{"rejected":"row 1"}'],
   ])('is no acknowledgement with %s', async (_name, body) => {
     const { outcome } = await exchange([insert, composite], [{ status: 200, body }]);
@@ -112,6 +121,13 @@ describe('a webhook answer', () => {
     });
   });
 
+  it('is kept without the characters that no text of a database may have', async () => {
+    const entry = { key: 'k-77', code: 'odd', message: 'a\u0000b\u001b[31mc \ud800' };
+    const row = makeRow({ seq: 1, key: 'k-77' });
+    const { outcome } = await exchange([row], [{ status: 200, body: JSON.stringify({ rejected: [entry] }) }]);
+    expect(outcome).toMatchObject({ receipts: [{ message: 'a b [31mc \ufffd' }] });
+  });
+
   it.each([
     [429, { 'retry-after': '7' }, { kind: 'retry', applied: 'no', throttled: 'request', afterMs: 7000 }],
     [
@@ -127,6 +143,8 @@ describe('a webhook answer', () => {
     [404, {}, { kind: 'narrow', code: 'http-404' }],
     [422, {}, { kind: 'narrow', code: 'http-422' }],
     [413, {}, { kind: 'too_large' }],
+    [405, {}, { kind: 'refused', code: 'http-405' }],
+    [415, {}, { kind: 'refused' }],
     [401, {}, { kind: 'refused' }],
     [403, {}, { kind: 'refused' }],
     [302, { location: 'https://elsewhere.example' }, { kind: 'refused', code: 'http-302' }],
