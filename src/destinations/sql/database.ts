@@ -46,6 +46,10 @@ export interface Dialect {
   readonly definition: string | null;
   /** Statements that give a table the grants of another; null: the database has no grants. `$1` schema, `$2` table. Column `statement`, with `%s` for the table. */
   readonly grants: string | null;
+  /** A row where the table has what one made by `makeLike` would lack: it may not be put in its place. `$1` schema, `$2` table. */
+  readonly holdsMore: string;
+  /** Longer names of columns are cut by the database, without a word; null: they are not. */
+  readonly nameBytesMax: number | null;
   /** A failed statement inside a transaction can be taken back alone. */
   readonly savepoints: boolean;
 }

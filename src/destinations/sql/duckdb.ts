@@ -23,6 +23,10 @@ export const duckdb: Dialect = {
   makeLike: (target, _source, definition) => `create table ${target} ${definition.slice(definition.indexOf('('))}`,
   definition: `select sql as definition from duckdb_tables() where database_name = current_database() and schema_name = $1 and table_name = $2`,
   grants: null,
+  // The text of a table's definition has its constraints, and not its indexes.
+  holdsMore: `select 1 as held from duckdb_indexes()
+    where database_name = current_database() and schema_name = $1 and table_name = $2 limit 1`,
+  nameBytesMax: null,
   savepoints: false,
 };
 

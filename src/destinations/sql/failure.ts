@@ -16,19 +16,20 @@ const NEVER_SENT = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|
 const CONNECTION_LOST = /^(08|57P0[12]|ECONNRESET|EPIPE|ETIMEDOUT)/;
 
 /**
- * What a failure of PostgreSQL (18, appendix A) means: data and constraints (classes 21 to 23) are a row's fault, resources and
+ * What a failure of PostgreSQL (18, appendix A) means: data and constraints (classes 21 to 23, 44), and what a trigger raises, are a row's fault, resources and
  * conflicts pass, all else stops the activation.
  */
 export function postgresOutcome({ code, message, about }: Failure): BatchOutcome {
   const named = code === '' ? 'postgres' : code.toLowerCase();
   // What is said of data quotes the value; names of constraints stand in `about`.
-  const said = /^2[123]/.test(code) ? message.replaceAll(/"[^"]*"|'[^']*'/g, '…') : message;
+  const isOfRow = /^(2[123]|44|P0001)/.test(code);
+  const said = isOfRow ? message.replaceAll(/"[^"]*"|'[^']*'/g, '…') : message;
   const text = scrub(`PostgreSQL: ${said}${about === null ? '' : ` (${about})`}`);
   if (NEVER_SENT.test(code)) return retry({ applied: 'no', code: named, message: text });
   if (CONNECTION_LOST.test(code) || (code === '' && /connection|terminated|not queryable/i.test(message)))
     return retry({ applied: 'maybe', code: named === 'postgres' ? 'connection-lost' : named, message: text });
   // An identity or a column that the table does not let be written is no row's fault, nor is a missing constraint.
-  if (/^2[123]/.test(code)) return narrow(named, text);
+  if (isOfRow) return narrow(named, text);
   if (/^(40|53|55)/.test(code)) return retry({ applied: 'no', code: named, message: text });
   if (/^(54|57014)/.test(code)) return { kind: 'too_large', code: named, message: text };
   return refused(

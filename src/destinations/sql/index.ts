@@ -46,9 +46,12 @@ async function openTable(facts: ServiceFacts, context: ServiceContext, database:
   };
   const { columns, writing } = OWN[facts.service](context, name);
   const isRehearsal = context.baseUrl !== null;
+  const creates = isRehearsal || config['create_table'] === true;
+  // A full replace brings every row along.
+  const wasThere = isAudience && context.audienceId !== null && context.mode !== 'full' && !isRehearsal;
   const table = await requireTable(database, name, {
     shape: { keyColumn: writing.keyColumn, own: columns, columns: context.columns },
-    create: isRehearsal || config['create_table'] === true,
+    create: creates && wasThere ? 'never-again' : creates,
   });
   const staging = facts.replacesWhole && context.mode === 'full' ? stagingName(name, context.activation) : null;
   return await openSession({ database, table, writing, staging, audienceId: isAudience ? audience : null });

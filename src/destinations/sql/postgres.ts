@@ -10,6 +10,10 @@ import { type Failure, postgresOutcome } from './failure.ts';
 /** A statement ends before the lease of the run could. */
 const STATEMENT_MS = 50_000;
 
+/** Not as parameters of the start, which poolers refuse (PgBouncer: "unsupported startup parameter"). */
+const SESSION = `set timezone to 'UTC'; set datestyle to 'ISO, MDY'; set client_min_messages to warning;
+  set statement_timeout to ${STATEMENT_MS}; set lock_timeout to 30000`;
+
 /** PostgreSQL 14 and newer. */
 export const postgres: Dialect = {
   title: 'PostgreSQL',
@@ -29,6 +33,15 @@ export const postgres: Dialect = {
       case when x.is_grantable then ' with grant option' else '' end) as statement
     from pg_class as c join pg_namespace as n on n.oid = c.relnamespace, lateral aclexplode(c.relacl) as x
     where n.nspname = $1 and c.relname = $2 and x.grantee <> c.relowner`,
+  // A table that is made like another one has none of these.
+  holdsMore: `select 1 as held from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+    where n.nspname = $1 and c.relname = $2 and (c.relkind <> 'r' or c.relispartition or c.relhassubclass
+      or c.relhastriggers or c.relhasrules or c.relrowsecurity or c.relreplident <> 'd'
+      or pg_get_userbyid(c.relowner) <> current_user
+      or exists (select 1 from pg_inherits as i where i.inhrelid = c.oid)
+      or exists (select 1 from pg_attribute as a where a.attrelid = c.oid and a.attacl is not null)
+      or exists (select 1 from pg_publication_rel as p where p.prrelid = c.oid))`,
+  nameBytesMax: 63,
   savepoints: true,
 };
 
@@ -36,8 +49,13 @@ function pathValue(path: readonly string[], type: string): string {
   const at = path.map((name) => literal(name));
   const json = ['r.j', ...at].join(' -> ');
   const text = `${['r.j', ...at.slice(0, -1)].join(' -> ')} ->> ${at.at(-1)}`;
-  if (type.endsWith('[]'))
-    return `case when json_typeof(${json}) = 'array' then cast(array(select e.v from json_array_elements_text(${json}) with ordinality as e(v, n) order by e.n) as ${type}) end`;
+  if (type.endsWith('[]')) {
+    const isJson = /^jsonb?\[\]$/.test(type);
+    const elements = isJson ? 'json_array_elements' : 'json_array_elements_text';
+    const element = isJson ? "nullif(cast(e.v as text), 'null')" : 'e.v';
+    // What is no array is not one either for the cast, which says so.
+    return `case when json_typeof(${json}) = 'array' then cast(array(select ${element} from ${elements}(${json}) with ordinality as e(v, n) order by e.n) as ${type}) else cast(${text} as ${type}) end`;
+  }
   if (/^jsonb?$/.test(type)) return `cast(nullif(cast(${json} as text), 'null') as ${type})`;
   return `cast(${text} as ${type})`;
 }
@@ -107,8 +125,6 @@ function readOptions({ config, credentials, projectDir }: Settings): Options {
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
       application_name: 'dinmo',
-      statement_timeout: STATEMENT_MS,
-      lock_timeout: 30_000,
     },
     sslmode: String(config['sslmode'] ?? 'prefer'),
     ca: typeof ca === 'string' ? readCertificates(resolve(projectDir, ca)) : null,
@@ -135,7 +151,7 @@ async function connect({ client: options, sslmode, ca }: Options): Promise<PgCli
     // A connection that breaks while nothing runs would end the process; the next statement tells.
     client.on('error', () => {});
     await client.connect();
-    await client.query("set timezone to 'UTC'; set datestyle to 'ISO, MDY'; set client_min_messages to warning");
+    await client.query(SESSION);
     return client;
   };
   if (sslmode === 'disable') return await open(false);

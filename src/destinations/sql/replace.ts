@@ -1,16 +1,28 @@
 import { inTransaction, quote, type SqlDatabase, type TableName, tableText } from './database.ts';
 import type { Table } from './table.ts';
 
+/** The whole segment is written in one statement: it may take longer than a batch. */
+const LONG = "set local statement_timeout = '15min'";
+
 /**
  * Puts the staged rows in the place of the table's, in one transaction: readers see all of the old rows or all of the new ones. The
  * staging table takes the name, with the grants. Where something depends on the old table (a view, a foreign key, a sequence), or
- * belongs to another user, its rows are exchanged instead.
+ * it has what a copy of its definition lacks (triggers, policies, another owner, an index of DuckDB), its rows are exchanged instead.
  */
 export async function replaceTable(
   database: SqlDatabase,
   table: Table,
   staging: TableName,
 ): Promise<'renamed' | 'rewritten'> {
+  const { name } = table;
+  const more = await database.query(database.dialect.holdsMore, [name.schema, name.name]);
+  if (more.length > 0) {
+    await inTransaction(database, async () => {
+      if (database.dialect.savepoints) await database.query(LONG);
+      await rewrite(database, table, staging);
+    });
+    return 'rewritten';
+  }
   if (database.dialect.savepoints) return await inTransaction(database, () => swapOrRewrite(database, table, staging));
   try {
     await inTransaction(database, () => swap(database, table, staging));
@@ -27,8 +39,7 @@ async function swapOrRewrite(
   table: Table,
   staging: TableName,
 ): Promise<'renamed' | 'rewritten'> {
-  // The whole segment is written here: it may take longer than a batch.
-  await database.query("set local statement_timeout = '15min'");
+  await database.query(LONG);
   await database.query('savepoint before_swap');
   try {
     await swap(database, table, staging);

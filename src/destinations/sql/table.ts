@@ -62,15 +62,20 @@ function cut(name: string, bytes: number): string {
   return short;
 }
 
-/** Finds the table, and with `create` makes it, its schema and the columns that it lacks. Throws DinmoError `table-missing`, `column-missing`. */
+/**
+ * Finds the table, and with `create` makes it, its schema and the columns that it lacks; `never-again`: columns only, since rows that
+ * were sent were in it. Throws DinmoError `table-missing`, `column-missing`, `invalid-setting`.
+ */
 export async function requireTable(
   database: SqlDatabase,
   name: TableName,
-  { shape, create }: { readonly shape: RowShape; readonly create: boolean },
+  { shape, create }: { readonly shape: RowShape; readonly create: boolean | 'never-again' },
 ): Promise<Table> {
   const wanted = wantedColumns(database, shape);
+  checkNames(database, wanted);
   const found = await describe(database, name);
   if (found.length === 0) {
+    if (create === 'never-again') throw tableGone(name, createText(name, wanted, shape));
     if (!create) throw tableMissing(name, createText(name, wanted, shape));
     await database.query(`create schema if not exists ${quote(name.schema)}`);
     await database.query(createText(name, wanted, shape));
@@ -114,6 +119,28 @@ function tableMissing(name: TableName, statement: string): DinmoError {
     code: 'table-missing',
     message: `The SQL destination has no table ${tableText(name)}`,
     fix: `Set \`create_table: true\`, or run: ${statement}`,
+  });
+}
+
+/** Made anew it would have only what changes from now on. */
+function tableGone(name: TableName, statement: string): DinmoError {
+  return new DinmoError({
+    kind: 'destination',
+    code: 'table-missing',
+    message: `The table ${tableText(name)} of the SQL destination is gone, and the rows that were sent with it`,
+    fix: `Bring it back from a backup; or run: ${statement}; and then the sync with --full-refresh, which sends every row again.`,
+  });
+}
+
+function checkNames({ dialect }: SqlDatabase, columns: readonly TableColumn[]): void {
+  const { nameBytesMax } = dialect;
+  const long = columns.find(({ name }) => nameBytesMax !== null && Buffer.byteLength(name) > nameBytesMax);
+  if (long === undefined) return;
+  throw new DinmoError({
+    kind: 'configuration',
+    code: 'invalid-setting',
+    message: `The field ${long.name} of the mapping is longer than the ${nameBytesMax} bytes that a column of ${dialect.title} may have`,
+    fix: 'Map it under a shorter name.',
   });
 }
 

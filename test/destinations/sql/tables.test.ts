@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BatchOutcome, OutgoingRow, ServiceContext, Session } from '../../../src/destinations/destination.ts';
 import { findService } from '../../../src/destinations/registry.ts';
@@ -143,6 +144,38 @@ describe.each(['postgres', 'duckdb'] as const)('a table in %s', (kind) => {
     expect(await database.ask('select id, spent from strict')).toMatchObject([{ spent: 5 }]);
   });
 
+  it('keeps arrays of JSON, and takes nothing for an array that is none', async () => {
+    const columns = [
+      { field: 'id', dataType: 'BIGINT' },
+      ...['tags', 'docs'].map((field) => ({ field, dataType: field === 'tags' ? 'BIGINT[]' : 'JSON[]' })),
+    ];
+    const config = { table: 'lists', create_table: true };
+    const [kept] = await sync({ config, columns }, [
+      row(1, { id: 1, tags: [2n ** 53n + 1n, null], docs: [{ a: 1 }, null, 'text'] }),
+    ]);
+    expect(kept).toMatchObject({ receipts: [{ status: 'accepted' }] });
+    expect(
+      await database.ask('select cast(docs as varchar) as docs, cast(tags[1] as varchar) as tag from lists'),
+    ).toEqual([{ docs: expect.stringMatching(/a.*:.*1.*NULL.*text/), tag: '9007199254740993' }]);
+    for (const tags of ['Zebulon', { a: 1 }] as const)
+      expect((await sync({ config, columns }, [row(1, { id: 2, tags })]))[0]).toMatchObject({ kind: 'narrow' });
+  });
+
+  it('does not make the table of an audience again that somebody dropped, but where every member comes along', async () => {
+    const config = { create_table: true };
+    const part = { config, audienceName: 'dropped', columns: COLUMNS.slice(1, 2) };
+    const first = await open(part, 'audiences');
+    await first.finish();
+    const { audienceId } = first;
+    await database.ask('drop table dropped');
+    await expect(open({ ...part, audienceId }, 'audiences')).rejects.toMatchObject({
+      code: 'table-missing',
+      fix: expect.stringMatching(/create table .*--full-refresh/),
+    });
+    await (await open({ ...part, audienceId, mode: 'full' }, 'audiences')).finish();
+    await (await open({ ...part, audienceId }, 'audiences')).finish();
+  });
+
   it('refuses a key column without a unique constraint', async () => {
     await database.ask('create table loose (id bigint, name text)');
     const [outcome] = await sync({ config: { table: 'loose' }, columns: COLUMNS.slice(0, 2) }, [
@@ -177,12 +210,20 @@ describe.each(['postgres', 'duckdb'] as const)('a table in %s', (kind) => {
     await crashed.abandon();
   });
 
-  it('is rewritten by a full sync where a view depends on it', async () => {
+  it('is rewritten by a full sync where a view depends on it, and keeps its indexes', async () => {
     const part = { config: { table: 'seen_by', create_table: true }, mode: 'full' as const };
     await sync(part, [ann, bob]);
     await database.ask('create view over_it as select name from seen_by');
     await sync(part, [row(1, { id: 5, name: 'Eve' })]);
     expect(await database.ask('select name from over_it')).toMatchObject([{ name: 'Eve' }]);
+    await database.ask('drop view over_it');
+    await database.ask('create index by_name on seen_by (name)');
+    await sync(part, [row(1, { id: 5, name: 'Eva' })]);
+    expect(await database.ask('select name from seen_by')).toMatchObject([{ name: 'Eva' }]);
+    const indexes = kind === 'duckdb' ? 'duckdb_indexes() where table_name' : 'pg_indexes where tablename';
+    const [found] = await database.ask(`select count(*) as n from ${indexes} = 'seen_by'`);
+    // PostgreSQL lists that of the primary key, too.
+    expect(Number(found?.['n'])).toBe(kind === 'duckdb' ? 1 : 2);
   });
 
   it('holds an audience under its name, by key, and events once', async () => {
@@ -251,6 +292,46 @@ describe('PostgreSQL', () => {
       await database.ask(`select kind, has_table_privilege('reader', 'granted', 'select') as may from granted`),
     ).toEqual([{ kind: 'new', may: true }]);
     await database.ask('drop table granted; drop role reader');
+  });
+
+  it('keeps what a copy of a table would lack, and rejects the row that a trigger does not want', async () => {
+    await database.ask('create table watched (id bigint primary key, name text)');
+    await database.ask(`create function no_zebulon() returns trigger language plpgsql as
+      $$ begin if new.name = 'Zebulon' then raise exception 'not %', new.name; end if; return new; end $$`);
+    await database.ask(
+      'create trigger guard before insert or update on watched for each row execute function no_zebulon()',
+    );
+    const session = await open({ table: 'watched' }, { mode: 'full' });
+    await send(session, [eve]);
+    await session.finish();
+    const again = await open({ table: 'watched' });
+    const outcome = await send(again, [row(1, { id: 2, name: 'Zebulon' })]);
+    expect(outcome).toMatchObject({ kind: 'narrow', code: 'p0001', message: expect.not.stringContaining('Zebulon') });
+    await again.finish();
+    expect(await database.ask('select name from watched')).toEqual([{ name: 'Eve' }]);
+  });
+
+  it('refuses a name that the server would cut', async () => {
+    const columns = [...COLUMNS.slice(0, 1), { field: 'c'.repeat(64), dataType: 'VARCHAR' }];
+    await expect(open({ table: 'cut', create_table: true }, { columns })).rejects.toMatchObject({
+      code: 'invalid-setting',
+    });
+  });
+
+  it('starts a session with nothing that poolers refuse', async () => {
+    const started: string[] = [];
+    const pooler = createServer((socket) =>
+      socket.once('data', (message) => {
+        started.push(message.toString('latin1'));
+        socket.destroy();
+      }),
+    );
+    await new Promise<void>((done) => pooler.listen(0, '127.0.0.1', done));
+    const { port } = pooler.address() as AddressInfo;
+    await expect(open({ table: 'pooled', host: '127.0.0.1', port, sslmode: 'disable' })).rejects.toBeDefined();
+    pooler.close();
+    expect(started[0]).toContain('application_name');
+    expect(started[0]).not.toContain('timeout');
   });
 
   it('says that a batch may have been taken when the connection breaks, and goes on with a new one', async () => {
