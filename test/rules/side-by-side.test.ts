@@ -9,8 +9,8 @@ class Endpoints {
   readonly rows = new Map<string, number>();
   readonly busy = new Map<string, number>();
   together = 0;
-  /** Endpoints that answer only when another one has been asked, too. */
-  readonly waitsFor = new Map<string, string>();
+  /** Endpoints that answer only when others have been asked, too. */
+  readonly waitsFor = new Map<string, readonly string[]>();
   /** Called with each path that is asked, before it is answered. */
   onAsked: (path: string) => void = () => {};
   readonly #asked = new Map<string, PromiseWithResolvers<void>>();
@@ -32,9 +32,8 @@ class Endpoints {
         if (refuse !== undefined) return refuse(response);
         this.busy.set(path, (this.busy.get(path) ?? 0) + 1);
         this.together = Math.max(this.together, [...this.busy.values()].filter((count) => count > 0).length);
-        const other = this.waitsFor.get(path);
-        const turn = other === undefined ? Promise.resolve() : this.#heard(other).promise;
-        void turn.then(() => {
+        const others = this.waitsFor.get(path) ?? [];
+        void Promise.all(others.map((other) => this.#heard(other).promise)).then(() => {
           this.busy.set(path, (this.busy.get(path) ?? 0) - 1);
           this.rows.set(path, (this.rows.get(path) ?? 0) + (JSON.parse(text) as { rows: unknown[] }).rows.length);
           response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
@@ -83,7 +82,8 @@ afterEach(async () => {
 
 it('deliveries to different accounts overlap, and results come in the order of the activations', async () => {
   // While the first is still being delivered, the others are planned and delivered.
-  for (const name of ['one', 'two', 'three']) endpoints.waitsFor.set(`/${name}`, '/four');
+  const four = ['/one', '/two', '/three', '/four'];
+  for (const name of four) endpoints.waitsFor.set(name, four);
   const { activations, code } = await shop.json('sync');
   expect(code).toBe(0);
   expect(activations.map(({ activation }) => activation)).toEqual(NAMES.map((name) => `vip.to_${name}`));
@@ -114,11 +114,13 @@ it('one that is down neither fails nor delays the others', async () => {
 });
 
 it('a signal lets every lane finish what is in flight and record it; nobody begins another batch', async () => {
-  // Four are in flight at that moment: each of them waits for the last.
-  for (const name of ['one', 'two', 'three']) endpoints.waitsFor.set(`/${name}`, '/four');
+  // Four are in flight at that moment: each of them waits for all.
+  const four = ['/one', '/two', '/three', '/four'];
+  for (const name of four) endpoints.waitsFor.set(name, four);
   const stopping = new AbortController();
+  const asked = new Set<string>();
   endpoints.onAsked = (path) => {
-    if (path === '/four') stopping.abort();
+    if (asked.add(path).size === four.length) stopping.abort();
   };
   const { folder, env } = shop.workspace;
   const report = await syncActivations({ projectDir: folder, cwd: folder, env, signal: stopping.signal });
