@@ -12,6 +12,7 @@ import { failureText } from '../report/failure.ts';
 import type { ForgottenAt } from '../report/forget-report.ts';
 import { operationColumns } from './close-run.ts';
 import { every } from './execute.ts';
+import { findOwnElsewhere, isProfileOfAnother, isRecordOfAnother, type Whose } from './forget-others.ts';
 import { clockOf } from './options.ts';
 import { buildJob, type Prepared, prepareActivation } from './prepare-run.ts';
 import type { Bench } from './run-activations.ts';
@@ -109,6 +110,10 @@ export async function forgetAt(command: SyncRun, given: Prepared, request: Reque
   const work: Work = { command, prepared, request };
   const way = wayOf(prepared, request);
   if (way === 'engine') return await removeByEngine(work);
+  if (way === 'erase' && (await isMemberWithProfileOfAnother(work))) {
+    const { result, end } = await removeByEngine(work);
+    return { result, end: { ...end, reason: end.reason ?? PROFILE_STAYS } };
+  }
   const ended: { end: Ended['end'] | null } = { end: null };
   const forgetting = {
     key: request.key,
@@ -178,7 +183,7 @@ async function removeByEngine(work: Work): Promise<Ended> {
   const { command, prepared, request } = work;
   const forgetting = {
     key: request.key,
-    ownElsewhere: await findOwnElsewhere(work),
+    ownElsewhere: await ownElsewhere(work),
     scrub: () => scrub(work),
   };
   const result = await syncActivation({ ...command, forgetting }, prepared);
@@ -192,6 +197,25 @@ async function removeByEngine(work: Work): Promise<Ended> {
 const STAYS =
   'What another activation holds for somebody else, or was there before us (--keep-existing), stays at the destination.';
 
+const PROFILE_STAYS = 'The profile stays: another activation of the account holds it for somebody else.';
+
+/** Then the person leaves the list as any leaver does, and whoever the profile belongs to keeps it. */
+async function isMemberWithProfileOfAnother(work: Work): Promise<boolean> {
+  const { command, prepared } = work;
+  const { facts } = prepared.service;
+  if (facts.identifiers === null || !facts.operations.includes('delete')) return false;
+  const person = await stateFor(work);
+  return await isProfileOfAnother(command.storage, whoseOf(work, person));
+}
+
+function whoseOf({ prepared, request }: Work, person: PersonState): Whose {
+  return { prepared, entity: request.entity, person };
+}
+
+async function ownElsewhere(work: Work): Promise<ReadonlySet<string>> {
+  return await findOwnElsewhere(work.command.storage, whoseOf(work, await stateFor(work)));
+}
+
 async function stateFor(work: Work): Promise<PersonState> {
   const { ledger } = work.command.storage;
   const { activation, tables } = work.prepared;
@@ -202,22 +226,6 @@ async function stateFor(work: Work): Promise<PersonState> {
 
 async function scrub(work: Work): Promise<void> {
   await (await stateFor(work)).scrub();
-}
-
-/** Tables of activations of the same entity that hold these records for this person alone: they are no reason for a record to stay. */
-async function findOwnElsewhere(work: Work): Promise<ReadonlySet<string>> {
-  const { command, prepared, request } = work;
-  const { storage } = command;
-  const own = new Set<string>();
-  if (prepared.service.facts.destinationKey === null) return own;
-  const person = await stateFor(work);
-  for (const other of storage.states.values()) {
-    if (other.entity !== request.entity || other.activationId === prepared.state?.activationId) continue;
-    const { snapshot, changes } = stateTables(storage.ledger.schema, other.tableSuffix);
-    if (await person.isHeldBy(snapshot, true)) continue;
-    own.add(snapshot.name).add(changes.name);
-  }
-  return own;
 }
 
 /** The platform's own erasure, or nothing but the state; recorded as a run, in one transaction with what the state forgets. */
@@ -274,13 +282,13 @@ function hereOnly({ prepared, request }: Work): Ended['end'] {
 async function eraseProfiles(work: Work, { lease, runId }: Locked): Promise<Ended['end']> {
   const { command, prepared, request } = work;
   const { service } = prepared;
-  const forgetting = { ...NOBODY, key: request.key, ownElsewhere: await findOwnElsewhere(work) };
+  const forgetting = { ...NOBODY, key: request.key, ownElsewhere: await ownElsewhere(work) };
   const run: SyncRun = { ...command, forgetting };
   const job = await jobOf(run, prepared, { runId });
   const person = await stateFor(work);
-  const people = (await isHeldElsewhere(job, person))
-    ? []
-    : await person.people(service.facts.identifiers !== null, request.keepExisting);
+  const isAnothers =
+    (await isRecordOfAnother(job, person)) || (await isProfileOfAnother(command.storage, whoseOf(work, person)));
+  const people = isAnothers ? [] : await person.people(service.facts.identifiers !== null, request.keepExisting);
   if (people.length === 0 || service.erase === undefined) return keptThere(request);
   const heartbeat = every(10_000, () => lease.renew());
   try {
@@ -290,11 +298,6 @@ async function eraseProfiles(work: Work, { lease, runId }: Locked): Promise<Ende
   } finally {
     heartbeat();
   }
-}
-
-async function isHeldElsewhere(job: DiffJob, person: PersonState): Promise<boolean> {
-  for (const snapshot of job.otherSnapshots) if (await person.isHeldBy(snapshot, false)) return true;
-  return false;
 }
 
 /** Nothing was sent for it (it was refused), or nothing that may go. */

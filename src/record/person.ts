@@ -101,6 +101,33 @@ export class PersonState {
   }
 
   /**
+   * Whether somebody else's rows in that table of another activation speak of a profile that this one knows the person by.
+   * `isMember`: this one knows it by identifiers, else by its key. `ofMembers`: the table is one of identifiers, else a snapshot of
+   * objects. `sameEntity`: its keys are those of this one, and what it holds for the person does not count.
+   */
+  async isKnownAt(
+    table: TableName,
+    {
+      isMember,
+      ofMembers,
+      sameEntity,
+    }: { readonly isMember: boolean; readonly ofMembers: boolean; readonly sameEntity: boolean },
+  ): Promise<boolean> {
+    const { tables, key } = this.#place;
+    const own = isMember ? tables.identifiers : tables.snapshot;
+    if (!this.#exists(own) || !this.#exists(table)) return false;
+    const [value, theirs] = [isMember ? 'i.value' : 'i.key', ofMembers ? 't.value' : 't.key'];
+    const owner = ofMembers ? 't.key' : 'coalesce(t.owner_key, t.key)';
+    const rows = await this.#query(
+      `select 1 as known from ${this.#sql(own)} as i join ${this.#sql(table)} as t` +
+        ` on (${value} = ${theirs}${isMember && ofMembers ? ' and i.kind = t.kind' : ''}) or i.record_id = t.record_id` +
+        ` where ${isMember ? 'i.key' : 'coalesce(i.owner_key, i.key)'} = ${this.#text(key)} and not t.${ofMembers ? 'owed' : 'departed'}` +
+        `${sameEntity ? ` and ${owner} <> ${this.#text(key)}` : ''} limit 1`,
+    );
+    return rows.length > 0;
+  }
+
+  /**
    * Takes the person out of the state: run it inside a transaction. Identifiers that another member holds stay owed where that
    * member's own add was never acknowledged, since the list may have them from this person only; under a number that is nobody's.
    */

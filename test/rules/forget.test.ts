@@ -128,6 +128,31 @@ describe('forget', () => {
     expect(shop.meta.violations).toEqual([]);
   });
 
+  test('a profile that another activation of the account holds for somebody else is not erased, only taken off the list', async () => {
+    shop.configure({
+      vip: '      lists: {audience: VIP}\n      crm: {mapping: {email: email}}',
+      fans: '      lists: {audience: Fans}',
+    });
+    const email = 'both@example.com';
+    const others = [{ id: 2, email, country: 'GB' }, { id: 3 }];
+    await shop.hold([{ id: 1, email }, { id: 4 }, ...others]);
+    await shop.json('sync');
+    await shop.hold(others);
+    const done = await forget('1', '--yes');
+    expect(done.activations.map((one) => [one['activation'], one['outcome']])).toEqual([
+      ['vip.lists', 'removed'],
+      ['vip.crm', 'kept'],
+      ['fans.lists', 'kept'],
+    ]);
+    expect(done.activations[0]?.['reason']).toContain('somebody else');
+    expect(shop.hubspot.listMembers('VIP')).not.toContain(email);
+    expect(shop.hubspot.listMembers('Fans')).toContain(email);
+    // Whom nobody shares is erased wherever it is.
+    await forget('4', '--yes');
+    expect(Object.keys(shop.hubspot.byEmail()).sort()).toEqual([email, 'p3@example.com']);
+    expect(shop.hubspot.violations).toEqual([]);
+  });
+
   more('ends the same where the process died after the platforms and before the state', async () => {
     shop.configure({ vip: ALL });
     await shop.hold(people(1, 2));
