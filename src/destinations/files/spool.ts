@@ -1,6 +1,5 @@
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
 import type { Operation } from '../../artifacts/annotation.ts';
 import type { OutgoingRow } from '../destination.ts';
 
@@ -73,9 +72,18 @@ function renderRow(row: OutgoingRow): string {
 
 /** The rows of a spool, in the order in which they were accepted. */
 export async function* readSpool(path: string): AsyncGenerator<SpooledRow> {
-  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (line !== '') yield readRow(line);
+  for await (const line of readLines(path)) if (line !== '') yield readRow(line);
+}
+
+/** Node's own reader of lines ends them at U+2028 and U+2029 as well, which stand in JSON texts as they are. */
+async function* readLines(path: string): AsyncGenerator<string> {
+  let rest = '';
+  for await (const piece of createReadStream(path, { encoding: 'utf8', highWaterMark: 1_048_576 })) {
+    const lines = `${rest}${piece}`.split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
   }
+  yield rest;
 }
 
 function readRow(line: string): SpooledRow {

@@ -84,6 +84,20 @@ describe('a file of changes', () => {
     );
   });
 
+  it.each(['csv', 'jsonl', 'parquet'])('keeps every kind of line break in a value (%s)', async (format) => {
+    const name = 'a\u2028b\u2029c\u0085d\re\r\nf\vg';
+    const session = await open({ format });
+    await send(session, [member(1, name), member(2, 'Bo')]);
+    await session.finish();
+    const path = join(dir, 'out', 'vip.there', `sync-1.${format}`);
+    if (format === 'parquet') expect(await queryParquet(path)).toMatchObject([{ name }, { name: 'Bo' }]);
+    else {
+      const text = await readFile(path, 'utf8');
+      expect(text).toContain(format === 'csv' ? `insert,1,"${name}",` : `"_key":1,"name":${JSON.stringify(name)},`);
+      expect(text).toContain(format === 'csv' ? '\ninsert,2,Bo,' : '\n{"_operation":"insert","_key":2,"name":"Bo",');
+    }
+  });
+
   it('keeps the order of delivery when batches arrive together', async () => {
     const session = await open({ format: 'jsonl' });
     await Promise.all(Array.from({ length: 20 }, (_, seq) => send(session, [member(seq, 'x')])));
