@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Operation, ServiceKind } from '../../src/artifacts/annotation.ts';
 import type {
   Batch,
@@ -15,6 +15,7 @@ import type { FaultKind } from '../../src/sandbox/faults.ts';
 import type { DestinationSetup, RequestLimits } from '../../src/sandbox/platform.ts';
 import type { DestinationState } from '../../src/sandbox/sandbox-state.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/start.ts';
+import type { Contract } from './published-contract.ts';
 import { makeBatch, makeContext, recordingLogger, virtualClock } from './rows.ts';
 
 /** What the suite has to know of one service. */
@@ -44,6 +45,8 @@ export interface ServiceCase {
   readonly limits?: Partial<RequestLimits>;
   /** What the simulated platform has to know before the first request: people that a service finds and does not make. */
   readonly setup?: DestinationSetup;
+  /** What the vendor published of its requests: every request of the suite is held against it. */
+  readonly contract?: Contract;
 }
 
 export function personOf(n: number): { readonly email: string; readonly phone: string; readonly name: string } {
@@ -64,7 +67,8 @@ export function describeService(given: ServiceCase): void {
 
     beforeAll(async () => {
       sandbox = await startSandbox(given.limits === undefined ? {} : { limits: given.limits });
-      http = createHttpClient({ timeoutMs: 5_000 });
+      const client = createHttpClient({ timeoutMs: 5_000 });
+      http = given.contract?.watch(client) ?? client;
       service = await findService(given.platform, given.service);
     });
     afterAll(async () => {
@@ -76,6 +80,8 @@ export function describeService(given: ServiceCase): void {
       texts = [];
       sandbox.setFaults({ rate: 0, next: [], poison: [], poisonAnswer: 'reject' });
     });
+
+    afterEach(() => expect(given.contract?.breaches() ?? []).toEqual([]));
 
     const name = (): string => `d${destinations}`;
     const openSession = async (change: Partial<ServiceContext> = {}): Promise<Session> => {

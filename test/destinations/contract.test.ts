@@ -1,5 +1,6 @@
 import { eventId } from '../../src/destinations/event-id.ts';
 import { describeService, personOf } from './contract-suite.ts';
+import { hubspotContract } from './hubspot/published.ts';
 import { fieldsOf, identify, makeRow } from './rows.ts';
 
 const TOKEN = { access_token: 's3cr3t-good-token-of-the-suite' };
@@ -68,6 +69,7 @@ describeService({
 
 describeService({
   platform: 'hubspot',
+  contract: hubspotContract,
   service: 'objects',
   config: { object_type: 'contacts', id_property: 'email', delete_existing: false },
   credentials: TOKEN,
@@ -83,6 +85,7 @@ describeService({
 
 describeService({
   platform: 'hubspot',
+  contract: hubspotContract,
   service: 'audiences',
   config: {},
   credentials: TOKEN,

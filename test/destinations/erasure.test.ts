@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ErasedPerson, SentIdentifier, ServiceContext } from '../../src/destinations/destination.ts';
 import { type ClosableHttpClient, createHttpClient } from '../../src/destinations/http.ts';
 import { findService, serviceLookup } from '../../src/destinations/registry.ts';
@@ -6,9 +6,14 @@ import { DinmoError } from '../../src/errors.ts';
 import { erasureOf } from '../../src/knowledge/service-facts.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/start.ts';
 import { secret } from '../privacy/canaries.ts';
+import { hubspotContract } from './hubspot/published.ts';
+import { readContract } from './published-contract.ts';
 import { makeBatch, makeContext, makeRow, NOON, type Scripted, scriptedHttp, virtualClock } from './rows.ts';
 
 const TOKEN = secret('erasure');
+
+const CONTRACTS = { klaviyo: readContract('klaviyo'), hubspot: hubspotContract, braze: null, zendesk: null };
+afterEach(() => expect(Object.values(CONTRACTS).flatMap((contract) => contract?.breaches() ?? [])).toEqual([]));
 
 interface Place {
   readonly platform: 'braze' | 'klaviyo' | 'hubspot' | 'zendesk';
@@ -50,7 +55,8 @@ const byPhone: SentIdentifier = { kind: 'phone', rank: 1, value: '+12025550100',
 
 /** What was asked, and what became of it; a refusal as its code. */
 async function erase(place: Place, answers: readonly Scripted[], people: readonly ErasedPerson[]) {
-  const { http, asked } = scriptedHttp(answers);
+  const { http: scripted, asked } = scriptedHttp(answers);
+  const http = CONTRACTS[place.platform]?.watch(scripted) ?? scripted;
   const service = await findService(place.platform, place.service);
   const context = makeContext({ ...place.context, http, clock: virtualClock(NOON) });
   const ended = await service.erase?.(context, people).catch((thrown: unknown) => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type {
   BatchOutcome,
   FieldValue,
@@ -12,6 +12,9 @@ import { findService } from '../../../src/destinations/registry.ts';
 import type { DestinationSetup } from '../../../src/sandbox/platform.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/start.ts';
 import { fieldsOf, makeBatch, makeContext, makeRow, type Scripted, scriptedHttp } from '../rows.ts';
+import { hubspotContract } from './published.ts';
+
+afterEach(() => expect(hubspotContract.breaches()).toEqual([]));
 
 const TOKEN = { access_token: 's3cr3t-a-good-key' };
 const COMPANY = 'association.companies.account_key';
@@ -36,7 +39,7 @@ let http: ClosableHttpClient;
 let count = 0;
 beforeAll(async () => {
   sandbox = await startSandbox();
-  http = createHttpClient();
+  http = hubspotContract.watch(createHttpClient());
 });
 afterAll(async () => {
   await http.close();

@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { OutgoingRow, Receipt, ServiceContext, Session } from '../../../src/destinations/destination.ts';
 import { type ClosableHttpClient, createHttpClient } from '../../../src/destinations/http.ts';
 import { findService } from '../../../src/destinations/registry.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/start.ts';
 import { makeBatch, makeContext, makeRow, type Scripted, scriptedHttp } from '../rows.ts';
+import { hubspotContract } from './published.ts';
+
+afterEach(() => expect(hubspotContract.breaches()).toEqual([]));
 
 const TOKEN = { access_token: 's3cr3t-a-good-key' };
 
@@ -23,7 +26,7 @@ describe('lists of contacts', () => {
   let http: ClosableHttpClient;
   beforeAll(async () => {
     sandbox = await startSandbox();
-    http = createHttpClient();
+    http = hubspotContract.watch(createHttpClient());
   });
   afterAll(async () => {
     await http.close();
@@ -97,7 +100,11 @@ describe('lists of contacts', () => {
         body: { category: 'OBJECT_NOT_FOUND', subCategory: {}, message: 'List does not exist with ID 1' },
       },
     ]);
-    const session = await open('x', { http: scripted, audienceId: '1', audienceNameBefore: 'VIP' });
+    const session = await open('x', {
+      http: hubspotContract.watch(scripted),
+      audienceId: '1',
+      audienceNameBefore: 'VIP',
+    });
     const rows = [member(1, [['one@shop.example', '11']], 'delete')];
     expect(await session.send(makeBatch(rows), new AbortController().signal)).toMatchObject({
       kind: 'refused',
@@ -158,7 +165,7 @@ describe('lists of contacts', () => {
         { status: 200, body: { list: { listId: '1', name: 'VIP' } } },
         ...answers,
       ]);
-      const session = await open('x', { http: scripted });
+      const session = await open('x', { http: hubspotContract.watch(scripted) });
       expect(await session.send(makeBatch([row]), new AbortController().signal)).toMatchObject(expected);
       expect(asked).toHaveLength(2 + answers.length);
     });
@@ -182,6 +189,8 @@ describe('lists of contacts', () => {
       { status: 200, body: { portalId: 1 } },
       { status: 200, body: { list: { listId: '1', name: 'VIP', processingType: 'DYNAMIC' } } },
     ]);
-    await expect(open('x', { http: scripted })).rejects.toMatchObject({ code: 'list-is-dynamic' });
+    await expect(open('x', { http: hubspotContract.watch(scripted) })).rejects.toMatchObject({
+      code: 'list-is-dynamic',
+    });
   });
 });

@@ -1,8 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import type { BatchOutcome, OutgoingRow, ServiceContext } from '../../../src/destinations/destination.ts';
 import { renderProperties } from '../../../src/destinations/hubspot/properties.ts';
 import { findService } from '../../../src/destinations/registry.ts';
 import { makeBatch, makeContext, makeRow, NOON, type Scripted, scriptedHttp } from '../rows.ts';
+import { hubspotContract } from './published.ts';
+
+afterEach(() => expect(hubspotContract.breaches()).toEqual([]));
 
 const ACCOUNT: Scripted = { status: 200, body: { portalId: 1234 } };
 const SCHEMA: Scripted = { status: 200, body: { results: [{ name: 'email', type: 'string', hasUniqueValue: false }] } };
@@ -32,7 +35,8 @@ async function run(
   readonly told: readonly Told[];
   readonly account: string | null;
 }> {
-  const { http, asked } = scriptedHttp([ACCOUNT, SCHEMA, ...answers]);
+  const { http: scripted, asked } = scriptedHttp([ACCOUNT, SCHEMA, ...answers]);
+  const http = hubspotContract.watch(scripted);
   const service = await findService('hubspot', 'objects');
   const context = makeContext({
     config: { object_type: 'contacts', id_property: 'email' },

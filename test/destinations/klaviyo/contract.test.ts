@@ -1,5 +1,6 @@
 import { eventId } from '../../../src/destinations/event-id.ts';
 import { describeService, personOf, type ServiceCase } from '../contract-suite.ts';
+import { readContract } from '../published-contract.ts';
 import { fieldsOf, identify, makeRow } from '../rows.ts';
 
 const COMMON = {
@@ -7,6 +8,7 @@ const COMMON = {
   credentials: { api_key: 's3cr3t-good-token-of-the-suite' },
   wrongCredentials: { api_key: 'invalid' },
   limits: { klaviyo: { requestsMax: 1_000_000, windowMs: 1_000 } },
+  contract: readContract('klaviyo'),
 } as const satisfies Partial<ServiceCase>;
 
 describeService({

@@ -1,10 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { OutgoingRow, ServiceContext } from '../../../src/destinations/destination.ts';
 import { eventId } from '../../../src/destinations/event-id.ts';
 import { type ClosableHttpClient, createHttpClient } from '../../../src/destinations/http.ts';
 import { findService } from '../../../src/destinations/registry.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/start.ts';
+import { readContract } from '../published-contract.ts';
 import { makeBatch, makeContext, makeRow, NOON, type Scripted, scriptedHttp } from '../rows.ts';
+
+const CONTRACT = readContract('klaviyo');
+afterEach(() => expect(CONTRACT.breaches()).toEqual([]));
 
 const KEY = { api_key: 's3cr3t-a-good-key' };
 const ACCOUNT: Scripted = { status: 200, body: { data: [{ type: 'account', id: 'AbC123' }] } };
@@ -22,7 +26,7 @@ let sandbox: Sandbox;
 let http: ClosableHttpClient;
 beforeAll(async () => {
   sandbox = await startSandbox();
-  http = createHttpClient();
+  http = CONTRACT.watch(createHttpClient());
 });
 afterAll(async () => {
   await http.close();
@@ -177,7 +181,7 @@ describe('events', () => {
     const { http: scripted, asked } = scriptedHttp([ACCOUNT, ...answers]);
     const config = { metric: 'Placed Order', backfill: true };
     const session = await (await findService('klaviyo', 'events')).open(
-      makeContext({ credentials: KEY, config, http: scripted }),
+      makeContext({ credentials: KEY, config, http: CONTRACT.watch(scripted) }),
     );
     const outcome = await session.send(makeBatch(rows), new AbortController().signal);
     const bodies = asked.slice(1).map(({ body }) => JSON.parse(String(body)));

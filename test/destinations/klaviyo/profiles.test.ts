@@ -1,7 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import type { BatchOutcome, Job, OutgoingRow, ServiceContext } from '../../../src/destinations/destination.ts';
 import { findService } from '../../../src/destinations/registry.ts';
+import { readContract } from '../published-contract.ts';
 import { makeBatch, makeContext, makeRow, NOON, type Scripted, scriptedHttp } from '../rows.ts';
+
+const CONTRACT = readContract('klaviyo');
+afterEach(() => expect(CONTRACT.breaches()).toEqual([]));
 
 const ACCOUNT: Scripted = { status: 200, body: { data: [{ type: 'account', id: 'AbC123' }] } };
 const CONFIG: ServiceContext['config'] = { id_property: 'email', default_country: 'FR', delete_existing: false };
@@ -17,7 +21,8 @@ const profile = (id: string, status = 200, created = SINCE): Scripted => ({
 });
 
 async function open(answers: readonly Scripted[], part: Partial<ServiceContext> = {}) {
-  const { http, asked } = scriptedHttp([ACCOUNT, ...answers]);
+  const { http: scripted, asked } = scriptedHttp([ACCOUNT, ...answers]);
+  const http = CONTRACT.watch(scripted);
   const service = await findService('klaviyo', 'objects');
   const session = await service.open(
     makeContext({ config: CONFIG, credentials: { api_key: 's3cr3t-k-e-y' }, changes: 1_000, http, ...part }),
