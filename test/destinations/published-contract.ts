@@ -24,8 +24,6 @@ interface Operation {
 
 export interface Contract {
   readonly version: string;
-  /** The operations that requests have met, as `POST /api/lists`. */
-  readonly met: ReadonlySet<string>;
   /** What is wrong with a request: method and path, query, names and types and choices of the body. Empty when nothing is. */
   faultsOf(request: HttpRequest): readonly string[];
   /** The client, whose requests are all held against the contract; `breaches` tells what was wrong. */
@@ -37,7 +35,7 @@ export interface Contract {
 export interface ContractOptions {
   /** The version that the code calls, where the published contract is of another one. */
   readonly version?: string;
-  /** Members that it calls required and the vendor's reference does not: as `BatchGetParams.propertiesWithHistory`. */
+  /** Members that it calls required and we leave out knowingly: as `BatchGetParams.propertiesWithHistory`. */
   readonly optional?: readonly string[];
 }
 
@@ -59,13 +57,11 @@ export function readContract(platform: string, options: ContractOptions = {}): C
     };
     return { ...operation, name: `${operation.method} ${path}`, pattern: patternOf(platform, path), validate };
   });
-  const met = new Set<string>();
   let breaches: string[] = [];
   const faultsOf = (request: HttpRequest): readonly string[] => {
     const { pathname, searchParams } = new URL(request.url);
     const found = operations.find(({ method, pattern }) => method === request.method && pattern.test(pathname));
     if (found === undefined) return [`no operation ${request.method} ${pathname}`];
-    met.add(found.name);
     const unknown = [...searchParams.keys()].filter((name) => !found.query.includes(name));
     const query = unknown.map((name) => `${found.name}: unknown parameter ${name}`);
     if (request.body === undefined) return found.body === undefined ? query : [...query, `${found.name}: no body`];
@@ -74,7 +70,6 @@ export function readContract(platform: string, options: ContractOptions = {}): C
   };
   return {
     version,
-    met,
     faultsOf,
     watch: (client) => ({
       ...client,
