@@ -42,6 +42,7 @@ export function layOut(context: LayoutContext, place: Place): Layout {
   const form = readForm(context.config);
   const whole = context.mode === 'full';
   if (!whole) checkOperationColumn(form, context);
+  checkNames(form, ownColumns({ whole, form }), context.columns);
   const changes = fileName(context.activation);
   const base = whole ? changes : `${changes}/${fileName(context.syncId)}`;
   const wanted = context.config['manifest'] ?? place.kind !== 'folder';
@@ -74,18 +75,38 @@ export function readForm(config: ServiceContext['config']): Form {
   return form;
 }
 
-function checkOperationColumn(form: Form, { operations, columns }: LayoutContext): void {
+/** Columns of our own that stand before the mapped ones. */
+export function ownColumns({ whole, form }: Pick<Layout, 'whole' | 'form'>): readonly string[] {
+  if (whole) return [];
+  return form.operationColumn === null ? ['_key'] : [form.operationColumn, '_key'];
+}
+
+function checkOperationColumn(form: Form, { operations }: LayoutContext): void {
   const column = form.operationColumn;
   if (column === null && operations.some((operation) => operation !== 'insert'))
     throw settingError(
       `operation_column is none, and the activation sends ${operations.join(', ')}: a reader could not tell a removal from a row`,
       'Name a column, use mode full, or allow only insert.',
     );
-  if (column !== null && columns.some(({ field }) => field === column))
-    throw settingError(
-      `the mapping has a field ${column} already, which is the name of the column of operations`,
-      'Give operation_column another name, or the field.',
-    );
+}
+
+/** A name that a file would have twice: DuckDB renames the second one, a reader of CSV or JSON takes one of the two. */
+function checkNames(form: Form, names: readonly string[], columns: LayoutContext['columns']): void {
+  const seen = new Map(names.map((name) => [form.format === 'parquet' ? name.toLowerCase() : name, true]));
+  for (const { field } of columns) {
+    const name = form.format === 'parquet' ? field.toLowerCase() : field;
+    const isOwn = seen.get(name);
+    if (isOwn !== undefined)
+      throw settingError(
+        isOwn
+          ? `the mapping has a field ${field}, which is the name of a column of ours in files of changes`
+          : `the mapping has two fields ${field} that differ in upper and lower case only, which Parquet readers do not tell apart`,
+        isOwn
+          ? 'Give the field another name, operation_column too where it is that one, or use mode full.'
+          : 'Give one of them another name.',
+      );
+    seen.set(name, false);
+  }
 }
 
 function settingError(what: string, fix: string): DinmoError {

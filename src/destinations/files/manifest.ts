@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import type { Operation } from '../../artifacts/annotation.ts';
-import type { Layout } from './layout.ts';
+import { type Layout, ownColumns } from './layout.ts';
 import type { SpoolHeader } from './spool.ts';
 
 /** What a spool holds, counted while it was filled. */
@@ -50,12 +50,6 @@ export async function renderManifest({ layout, header, counts, file, now }: Mani
     ],
   };
   return `${JSON.stringify(manifest, null, 2)}\n`;
-}
-
-/** Columns of our own that stand before the mapped ones. */
-export function ownColumns({ whole, form }: Pick<Layout, 'whole' | 'form'>): readonly string[] {
-  if (whole) return [];
-  return form.operationColumn === null ? ['_key'] : [form.operationColumn, '_key'];
 }
 
 async function hashFile(path: string): Promise<string> {

@@ -1,7 +1,6 @@
 import type { FieldValue } from '../destination.ts';
 import { parseJson, renderJson } from '../json.ts';
-import type { Layout } from './layout.ts';
-import { ownColumns } from './manifest.ts';
+import { type Layout, ownColumns } from './layout.ts';
 import { readSpool, type SpooledRow, type SpoolHeader } from './spool.ts';
 
 /** What is written of a spool, and how. */

@@ -262,6 +262,19 @@ describe('Parquet', () => {
 });
 
 describe('failures', () => {
+  it.each([
+    [{ format: 'csv' }, ['_key']],
+    [{ format: 'jsonl' }, ['_operation']],
+    [{ format: 'csv', operation_column: 'op' }, ['op']],
+    [{ format: 'parquet' }, ['_KEY']],
+    [{ format: 'parquet' }, ['Name', 'name']],
+  ])('refuses a name that a file would have twice: %j %j', async (config, fields) => {
+    const columns = fields.map((field) => ({ field, dataType: 'VARCHAR' }));
+    await expect(open({ columns, config: { path: 'out', ...config } })).rejects.toMatchObject({
+      code: 'invalid-setting',
+    });
+  });
+
   it('says which folder cannot be written, before the first row', async () => {
     await writeFile(join(dir, 'out'), 'a file, not a folder');
     await expect(open()).rejects.toMatchObject({ code: 'file-not-written', kind: 'destination' });
