@@ -99,9 +99,10 @@ class GcsStore implements Store {
     const body = JSON.stringify({ name, contentType: contentType(name), ...metadata });
     const response = await this.#ask({ method: 'POST', url, headers, body }, (answer) => answer.status === 200);
     const location = response.headers['location'] ?? '';
-    if (!URL.canParse(location)) throw storeUnavailable({ title: this.title, said: 'an upload without an address' });
+    if (location === '' || !URL.canParse(location, this.#baseUrl))
+      throw storeUnavailable({ title: this.title, said: 'an upload without an address' });
     // The place that was configured, whatever name it gives itself.
-    const { pathname, search } = new URL(location);
+    const { pathname, search } = new URL(location, this.#baseUrl);
     return `${new URL(this.#baseUrl).origin}${pathname}${search}`;
   }
 

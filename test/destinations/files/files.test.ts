@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { OutgoingRow, Service, ServiceContext, Session } from '../../../src/destinations/destination.ts';
 import { parquetType } from '../../../src/destinations/files/parquet.ts';
 import { findService } from '../../../src/destinations/registry.ts';
-import { makeBatch, makeContext, makeRow } from '../rows.ts';
+import { makeBatch, makeContext, makeRow, scriptedHttp } from '../rows.ts';
 
 let dir: string;
 let files: Service;
@@ -258,6 +258,32 @@ describe('Parquet', () => {
       'VARCHAR',
       'VARCHAR',
     ]);
+  });
+});
+
+describe('Google Cloud Storage', () => {
+  it('goes on where it was told to, at the place that is configured, and never elsewhere', async () => {
+    const begun = { status: 200, headers: { location: '/upload/x?upload_id=1' } };
+    const elsewhere = { status: 200, headers: { location: 'https://elsewhere.example/upload/y?upload_id=2' } };
+    const { http, asked } = scriptedHttp([begun, { status: 499 }, elsewhere, { status: 200, body: { size: 4 } }]);
+    const config = { path: 'gs://shop-exports/a b', header: false, manifest: false };
+    const session = await open({
+      http,
+      config,
+      mode: 'full',
+      baseUrl: 'http://127.0.0.1:9',
+      columns: COLUMNS.slice(0, 1),
+    });
+    await send(session, [member(1, 'Ann')]);
+    await session.finish();
+    expect(asked.map(({ method, url }) => `${method} ${new URL(url).origin} ${new URL(url).pathname}`)).toEqual(
+      [
+        'POST /upload/storage/v1/b/shop-exports/o',
+        'DELETE /upload/x',
+        'POST /upload/storage/v1/b/shop-exports/o',
+        'PUT /upload/y',
+      ].map((line) => line.replace(' ', ' http://127.0.0.1:9 ')),
+    );
   });
 });
 
