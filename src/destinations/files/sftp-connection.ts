@@ -153,7 +153,7 @@ function levelOf(thrown: unknown): string | null {
 
 /** Status codes of SFTP, version 3 (draft-ietf-secsh-filexfer-02, section 7). */
 export const NO_SUCH_FILE = 2;
-const PERMISSION_DENIED = 3;
+export const PERMISSION_DENIED = 3;
 const FAILURE = 4;
 const NO_CONNECTION = 6;
 

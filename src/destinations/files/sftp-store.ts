@@ -6,6 +6,7 @@ import {
   type Connection,
   connectSftp,
   NO_SUCH_FILE,
+  PERMISSION_DENIED,
   type SftpOptions,
   type SftpPlace,
   sftpError,
@@ -129,7 +130,20 @@ async function upload(sftp: SFTPWrapper, file: WrittenFile, target: string): Pro
     // A connection that ends takes the answers along.
     sftp.once('close', () => failed(new Error('the connection was closed')));
   });
-  const handle = await promisify<string, 'r+', Buffer>(sftp.open.bind(sftp))(target, 'r+');
+  await keep(sftp, target);
+  const { size } = await promisify(sftp.stat.bind(sftp))(target);
+  if (size !== file.bytes) throw new Error(`${size} of ${file.bytes} bytes arrived`);
+}
+
+/** Asks for fsync@openssh.com. Where files may be written and not read, or the server does not have it, the bytes are kept as it likes. */
+async function keep(sftp: SFTPWrapper, target: string): Promise<void> {
+  let handle: Buffer;
+  try {
+    handle = await promisify<string, 'r+', Buffer>(sftp.open.bind(sftp))(target, 'r+');
+  } catch (thrown) {
+    if (sftpStatus(thrown) === PERMISSION_DENIED) return;
+    throw thrown;
+  }
   await new Promise<void>((done) => {
     try {
       sftp.ext_openssh_fsync(handle, () => done());
@@ -139,8 +153,6 @@ async function upload(sftp: SFTPWrapper, file: WrittenFile, target: string): Pro
     }
   });
   await promisify(sftp.close.bind(sftp))(handle);
-  const { size } = await promisify(sftp.stat.bind(sftp))(target);
-  if (size !== file.bytes) throw new Error(`${size} of ${file.bytes} bytes arrived`);
 }
 
 /** posix-rename@openssh.com replaces at once. Without it, version 3 refuses a name that is taken: the old file goes first. */
@@ -177,8 +189,18 @@ async function makeFolders(sftp: SFTPWrapper, folder: string): Promise<void> {
 
 async function removeFiles(sftp: SFTPWrapper, folder: string, isOurs: (name: string) => boolean): Promise<void> {
   if ((await stat(sftp, folder)) === null) return;
-  const names = (await promisify(sftp.readdir.bind(sftp))(folder)).map((entry) => entry.filename);
-  for (const name of names.filter(isOurs)) await promisify(sftp.unlink.bind(sftp))(nameIn(folder, name));
+  for (const name of (await listFiles(sftp, folder)).filter(isOurs))
+    await promisify(sftp.unlink.bind(sftp))(nameIn(folder, name));
+}
+
+/** Empty where the user may write and not list: what a dead run left is its owner's to remove. */
+async function listFiles(sftp: SFTPWrapper, folder: string): Promise<readonly string[]> {
+  try {
+    return (await promisify(sftp.readdir.bind(sftp))(folder)).map((entry) => entry.filename);
+  } catch (thrown) {
+    if (sftpStatus(thrown) === PERMISSION_DENIED) return [];
+    throw thrown;
+  }
 }
 
 /** null: there is nothing of this name. */

@@ -92,9 +92,16 @@ class Sftp(asyncssh.SFTPServer):
         if b"manifest" in path and (root / "held").exists():
             # Until the connection ends.
             await asyncio.sleep(3600)
+        if b"dropbox" in path and pflags & asyncssh.FXF_READ:
+            raise asyncssh.SFTPPermissionDenied("Permission denied")
         if b"full" in path:
             raise asyncssh.SFTPFailure("No space left on device")
         return super().open(path, pflags, attrs)
+
+    def scandir(self, path):
+        if b"dropbox" in path:
+            raise asyncssh.SFTPPermissionDenied("Permission denied")
+        return super().scandir(path)
 
 
 class PlainSftp(Sftp):

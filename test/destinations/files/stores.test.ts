@@ -285,6 +285,13 @@ describe.runIf(isInstalled)('files at a store', () => {
     expect(await codeOf(full.finish())).toBe('files-unavailable');
   });
 
+  it('writes to a folder that may be neither listed nor read', async () => {
+    const session = await open(stores.sftp, { config: { path: `${stores.sftp.reach.config['path']}/dropbox` } });
+    await send(session, [member(1, 'Ann')]);
+    await session.finish();
+    expect(await own(stores.sftp)).toHaveLength(2);
+  });
+
   it('replaces a file on a server that has no extensions, and finds the pinned one among its keys', async () => {
     for (const [id, name] of [
       ['a', 'Ann'],
