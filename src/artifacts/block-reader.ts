@@ -166,7 +166,8 @@ export class BlockReader {
     const value = this.raw(key);
     const accepted = accept(value);
     if (accepted !== null) return accepted;
-    const given = value === '' ? 'an empty text' : describe(value);
+    const isEmptyList = Array.isArray(value) && value.length === 0;
+    const given = value === '' ? 'an empty text' : isEmptyList ? 'an empty one' : describe(value);
     const fix = what === 'text' ? 'Write text; quote it if it looks like a number or a date.' : `Write ${what}.`;
     const message =
       given === 'a number' && what.includes('number')

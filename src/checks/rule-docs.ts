@@ -63,7 +63,7 @@ const ROWS: readonly Row[] = [
     'unknown-type',
     'The type of a column is not known, and the condition hangs on it',
     'Whether `2024-01-01` is a text or a day changes the answer.',
-    'Add `data_type:` to the column in YAML, or run `dinmo generate`, which asks the warehouse.',
+    'Add `data_type:` to the column in YAML, or build the model and run `dinmo generate`, which asks the warehouse.',
     'columns: [{name: born_on}]',
     'columns: [{name: born_on, data_type: date}]',
   ],

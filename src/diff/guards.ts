@@ -6,6 +6,8 @@ import type { Overrides } from './job.ts';
 export interface GuardFigures {
   readonly reconciles: boolean;
   readonly segmentRows: number;
+  /** Rows of the segment beside those that are not sent for lack of consent; null or left out: it is not asked for. */
+  readonly withheld?: number | null;
   readonly snapshotRows: number;
   readonly removals: number;
   readonly joiners: number;
@@ -30,11 +32,13 @@ export function checkGuards(
 
 type Guard = (figures: GuardFigures, guards: Required<Guards>, overrides: Overrides) => GuardVerdict | null;
 
-const empty: Guard = ({ segmentRows, snapshotRows, removals }, guards, overrides) => {
+const empty: Guard = ({ segmentRows, withheld, snapshotRows, removals }, guards, overrides) => {
   if (segmentRows > 0 || guards.allow_empty) return null;
+  const why =
+    (withheld ?? 0) > 0 ? `nobody in the segment may be sent (${withheld} without consent)` : 'the segment is empty';
   return {
     guard: 'empty-segment',
-    message: `the segment is empty, and the destination holds ${Math.max(snapshotRows, removals)} rows`,
+    message: `${why}, and the destination holds ${Math.max(snapshotRows, removals)} rows`,
     override: '--allow-empty',
     overridden: overrides.allowEmpty,
   };

@@ -43,7 +43,7 @@ async function summarise(
 ): Promise<DeliveryPlan> {
   const { joiners, leavers, planned, invalid, ...figures } = await countFigures(warehouse, job, segmentRows);
   const guards = checkGuards(
-    { reconciles: !isAppendOnly(job), joiners, leavers, ...figures },
+    { reconciles: !isAppendOnly(job), withheld, joiners, leavers, ...figures },
     job.guards,
     job.overrides,
   );

@@ -106,8 +106,10 @@ function markUsed(
   if (draft.used.has(name) || draft.columns.get(name)?.listed) return;
   draft.used.add(name);
   if (use.match.kind === 'found') return;
+  const said = `Nothing says that ${nodeLabel(draft.node)} has the column \`${name}\`: it is not listed in YAML, and`;
   context.findings.add('unverified-column', {
-    message: `Nothing says that ${nodeLabel(draft.node)} has the column \`${name}\`: it is not listed in YAML, and there is no catalog.`,
+    message: `${said} ${draft.columns.described ? 'what dbt has built does not have it' : 'there is no catalog'}.`,
+    ...(draft.columns.described ? { fix: 'Correct the name; or build the model, if the column is new.' } : {}),
     location: use.location,
     node: draft.node.uniqueId,
   });

@@ -100,7 +100,7 @@ const DOCS = {
     severity: 'warning',
     title: 'Nothing says that this column exists',
     why: 'It is not listed in YAML, and there is no catalog to look it up in.',
-    fix: "List it under the model's `columns:`, or run `dinmo generate`, which asks the warehouse.",
+    fix: "List it under the model's `columns:`, or build the model and run `dinmo generate`, which asks the warehouse.",
   },
   'column-not-in-relation': {
     severity: 'warning',

@@ -56,6 +56,7 @@ export class NodeColumns {
   readonly #catalogKeys: ReadonlySet<string> | null;
   /** What the warehouse has now; else what was recorded. */
   readonly #learnedKeys: ReadonlySet<string>;
+  readonly #isDescribed: boolean;
   readonly #adapterType: string;
 
   /** `learned`: of several of one name, the first with a type counts. */
@@ -66,6 +67,7 @@ export class NodeColumns {
     const types = { catalog: this.#foldCatalog(catalog), learned: this.#foldLearned(learned) };
     this.#catalogKeys = catalog === null ? null : new Set(types.catalog.keys());
     const described = learned.filter(isDescribed).map(({ name }) => this.#stored(name).key);
+    this.#isDescribed = described.length > 0;
     this.#learnedKeys = new Set(described.length > 0 ? described : types.learned.keys());
     for (const column of node.columns.values()) {
       const key = this.fold(column.name);
@@ -104,6 +106,11 @@ export class NodeColumns {
 
   get(name: string): NodeColumn | null {
     return this.#columns.get(this.fold(name)) ?? null;
+  }
+
+  /** True when the warehouse was asked for what dbt has built, which may be older than the model. */
+  get described(): boolean {
+    return this.#isDescribed;
   }
 
   /** True when the catalog has this relation and not this column. */

@@ -234,16 +234,24 @@ function reasonOf(counts: SettledCounts, { stop }: DeliveryOutcome): string | nu
   if (stop) parts.push(failureText({ message: stop.message, location: null, fix: stop.fix }));
   if (counts.rejected > 0)
     parts.push(
-      `${counts.rejected} rows rejected by the destination${counts.parked > 0 ? `, ${counts.parked} of them parked` : ''}: see dinmo status --rejected`,
+      `${rowsText(counts.rejected)} rejected by the destination${counts.parked > 0 ? `, ${counts.parked} of them parked` : ''}: see dinmo status --rejected`,
     );
-  if (counts.deferred > 0) parts.push(`${counts.deferred} rows put off to the next run`);
-  if (counts.unknown > 0) parts.push(`${counts.unknown} rows without a clear answer, sent again at the next run`);
+  if (counts.deferred > 0) parts.push(`${rowsText(counts.deferred)} put off to the next run`);
+  if (counts.unknown > 0) parts.push(`${rowsText(counts.unknown)} without a clear answer, sent again at the next run`);
   return parts.length > 0 ? parts.join('; ') : null;
+}
+
+/** Digits as they are, so that scripts find them. */
+function rowsText(count: number): string {
+  return count === 1 ? '1 row' : `${count} rows`;
 }
 
 function noteOf(plan: DeliveryPlan): string | null {
   const parts: string[] = [];
-  if (plan.parked > 0) parts.push(`${plan.parked} rows are parked: see dinmo status --rejected, dinmo retry`);
+  if (plan.parked > 0)
+    parts.push(
+      `${plan.parked === 1 ? '1 row is' : `${plan.parked} rows are`} parked: see dinmo status --rejected, dinmo retry`,
+    );
   if (plan.staying > 0)
     parts.push(
       `${plan.staying} rows left and stay at the destination: delete is not among the operations, or they are not ours to delete`,

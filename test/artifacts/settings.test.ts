@@ -156,6 +156,12 @@ destinations:
     expect(read('version: 1\ntimezone: [\n').findings.map((found) => found.code)).toContain('invalid-yaml');
     expect(summary(read('timezone: UTC\ntimezone: UTC\n').findings)).toEqual(['invalid-yaml dinmo.yml:2:1']);
     expect(summary(read('- a\n').findings)).toEqual(['wrong-type dinmo.yml:1:1']);
+    const text = `version: 1\ndestinations: {d: {platform: files, service: objects, config: {path: o}, consent: []}}\n`;
+    expect(
+      read(text)
+        .findings.map(({ message }) => message)
+        .join(),
+    ).toContain('not an empty one');
     expect(read('').findings).toEqual([]);
   });
 });

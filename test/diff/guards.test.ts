@@ -82,4 +82,10 @@ describe('guards', () => {
     expect(tripped({ removals: 1 }, { max_delete_percent: 0, min_delete_rows: 0 })).toEqual(['delete-percent']);
     expect(tripped({ removals: 1 }, { max_delete_rows: 0 })).toEqual(['delete-rows']);
   });
+
+  it('a segment whose members have all withdrawn consent is not called empty', () => {
+    const figures = { ...QUIET, segmentRows: 0, withheld: 12, removals: 12 };
+    const [verdict] = checkGuards(figures, DEFAULTS, NO_OVERRIDES);
+    expect(verdict).toMatchObject({ guard: 'empty-segment', message: expect.stringContaining('12 without consent') });
+  });
 });

@@ -108,6 +108,17 @@ describe('properties', () => {
     expect(codes.map((code) => code.split(' ')[0])).toEqual(['unverified-column']);
   });
 
+  test('a column that the warehouse was asked about and does not have is not to be asked for again', () => {
+    const project = projectOf({
+      models: { customers: { columns: ['id'], entity: { name: 'customer', primaryKey: ['customer_key'] } } },
+    });
+    const described = new Map([[idOf('customers'), new Map([['id', 'BIGINT']])]]);
+    const { findings } = buildKnowledgeStore(project, SERVICE_LOOKUP, described);
+    const found = findings.find(({ code }) => code === 'unverified-column');
+    expect(found?.message).toContain('what dbt has built does not have it');
+    expect(found?.fix).not.toContain('dinmo generate');
+  });
+
   test('a mistyped name of a filter becomes no property: the segment room reports it', () => {
     const segments = { vip: segmentBlock({ attribute: 'contry', eq: 'FR' }) };
     const { store, codes } = build({ models: { customers: customerWith({ segments }) } });

@@ -1,3 +1,4 @@
+import { readsPhones } from '../../knowledge/service-facts.ts';
 import type { Destination } from '../../knowledge/store.ts';
 import type { ImpactChange } from '../../report/impact-report.ts';
 import type { Compared } from './compared.ts';
@@ -38,7 +39,9 @@ function changedDestination(before: Destination, after: Destination, compared: C
   const changed = [...new Set([...Object.keys(before.config), ...Object.keys(after.config)])].filter(
     (name) => !isSame(before.config[name], after.config[name]),
   );
-  if (before.defaultCountry !== after.defaultCountry) changed.push('default_country');
+  // Of the whole project's, those that read no phone numbers take no notice.
+  const readsCountry = facts === null || readsPhones(facts);
+  if (readsCountry && before.defaultCountry !== after.defaultCountry) changed.push('default_country');
   const core = [
     ...(before.platform === after.platform ? [] : ['platform']),
     ...(before.service === after.service ? [] : ['service']),

@@ -191,6 +191,11 @@ describe('impact without a warehouse', () => {
     );
   });
 
+  it('a country of phone numbers is no news where none are read', async () => {
+    world.edit('dinmo.yml', 'version: 1', 'version: 1\ndefault_country: BE');
+    expect(await changes()).toEqual([]);
+  });
+
   it('lists what check finds now and did not find before', async () => {
     world.edit('dinmo/segments.yml', 'attribute: country, eq: FR', 'attribute: contry, eq: FR');
     const [first] = await changes();
