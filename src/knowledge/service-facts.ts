@@ -58,8 +58,9 @@ export interface ServiceFacts {
   readonly config: readonly SettingFact[];
   readonly credentials: readonly SettingFact[];
   /**
-   * Settings of `config` that several services of the platform have in common, where it takes one request at a time for all of them:
-   * destinations in which they are equal go one after another. Left out: those of one service with equal core settings.
+   * Settings of `config` that name what several services of the platform share, where they share its records or its rate:
+   * destinations in which they are equal go one after another. Empty: those with the same credentials do. Left out: those of one
+   * service with equal core settings.
    */
   readonly takesTurnsBy?: readonly string[];
   readonly modes: readonly Mode[];

@@ -13,6 +13,8 @@ export interface Endpoint {
   readonly baseUrl: string | null;
   /** What may never change once synced: which account, which dataset, which host. Canonical JSON. */
   readonly core: string;
+  /** What it shares its turn and its rate with: equal for destinations of one platform that go one after another. */
+  readonly account: string;
 }
 
 /** Whether the values of secrets are needed: a plan sends nothing, and works where no secret is set. */
@@ -57,7 +59,9 @@ export function readEndpoint(
     sandboxUrl === null
       ? renderedUrl(destination.baseUrl, env)
       : `${sandboxUrl.replace(/\/$/, '')}/${destination.platform}/${destination.name}`;
-  return { config, credentials: settings.credentials, baseUrl, core: coreOf(settings.config, service, baseUrl) };
+  const core = coreOf(settings.config, service, baseUrl);
+  const account = accountOf({ destination, service, config, baseUrl }) ?? core;
+  return { config, credentials: settings.credentials, baseUrl, core, account };
 }
 
 function renderedUrl(url: string | null, env: Readonly<Record<string, string | undefined>>): string | null {
@@ -71,6 +75,25 @@ function sandboxConfig(config: ServiceContext['config'], service: Service, folde
   const path = config['path'].replace(/^([a-z][a-z\d+.-]*):\/\//i, '$1/').replace(/:(\d+)(?=\/|$)/, '-$1');
   const inside = relative('/', isAbsolute(path) ? path : resolve('/', path));
   return { ...config, path: join(folder, inside) };
+}
+
+/** Credentials as they are written: a secret has no place in a name. Null where its core settings are all there is. */
+function accountOf({
+  destination,
+  service,
+  config,
+  baseUrl,
+}: Pick<Endpoint, 'config' | 'baseUrl'> & {
+  readonly destination: Destination;
+  readonly service: Service;
+}): string | null {
+  const { takesTurnsBy } = service.facts;
+  if (takesTurnsBy === undefined) return null;
+  const shared =
+    takesTurnsBy.length > 0
+      ? takesTurnsBy.map((name) => config[name] ?? null)
+      : Object.entries(destination.credentials).sort();
+  return JSON.stringify([baseUrl, ...shared]);
 }
 
 function coreOf(config: ServiceContext['config'], service: Service, baseUrl: string | null): string {

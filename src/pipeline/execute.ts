@@ -200,7 +200,7 @@ export function pacerOf({
 }: Pick<Execution, 'options' | 'prepared' | 'equipment'>): Pacer {
   const { facts, limits } = prepared.service;
   const { requestsPerSecondMax, requestsPerMinuteMax } = { ...facts.limits, ...limits?.(prepared.endpoint.config) };
-  const account = `${facts.platform} ${facts.service} ${prepared.endpoint.core}`;
+  const account = `${facts.platform} ${facts.service} ${prepared.endpoint.account}`;
   const known = equipment.pacers.get(account);
   const pacer =
     known ?? new Pacer(seatClock({ options, equipment }), requestsPerSecondMax, requestsPerMinuteMax ?? null);

@@ -42,9 +42,7 @@ async function accountOf(context: Context, activation: Activation): Promise<stri
   if (destination === undefined) return activation.destination;
   try {
     const service = await findService(destination.platform, destination.service);
-    const { core, config, baseUrl } = readEndpoint(context, destination, { service, secrets: 'unused' });
-    const shared = service.facts.takesTurnsBy?.map((name) => config[name] ?? null);
-    return `${destination.platform} ${shared === undefined ? core : JSON.stringify([baseUrl, ...shared])}`;
+    return `${destination.platform} ${readEndpoint(context, destination, { service, secrets: 'unused' }).account}`;
   } catch (thrown) {
     // What is wrong with its settings is told when its turn comes.
     if (thrown instanceof DinmoError) return activation.destination;

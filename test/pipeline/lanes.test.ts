@@ -26,3 +26,24 @@ test('services that a platform takes one at a time share a lane, whatever else t
     ['broken'],
   ]);
 });
+
+test('what one account holds is written by one activation after another: a list makes contacts, too', async () => {
+  const hubspot = (name: string, service: string, key: string) => ({
+    ...{ ...OTHERS, name, platform: 'hubspot', service },
+    config: service === 'objects' ? { object_type: 'contacts', id_property: 'email' } : {},
+    credentials: { access_token: `{{ env_var('${key}') }}` },
+  });
+  const all = [
+    hubspot('contacts', 'objects', 'KEY'),
+    hubspot('elsewhere', 'audiences', 'OTHER_KEY'),
+    hubspot('lists', 'audiences', 'KEY'),
+  ];
+  const destinations = new Map(all.map((one) => [one.name, one]));
+  const context = { store: { destinations }, options: {}, project: { env: {}, targetPath: '/p/target' } };
+  const activations = all.map(({ name }) => ({ destination: name }));
+  const lanes = await lanesOf(context as unknown as Context, activations as unknown as readonly Activation[]);
+  expect(lanes.map((lane) => lane.map(({ place }) => all[place]?.name))).toEqual([
+    ['contacts', 'lists'],
+    ['elsewhere'],
+  ]);
+});

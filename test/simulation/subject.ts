@@ -59,6 +59,7 @@ export function endpointOf({ config, platform }: Cast): Endpoint {
     credentials: platform === 'webhook' ? { secret: 's3cr3t-simulated' } : { access_token: 's3cr3t-good' },
     baseUrl: 'http://platform',
     core: JSON.stringify(config),
+    account: JSON.stringify(config),
   };
 }
 

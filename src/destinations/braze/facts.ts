@@ -119,6 +119,7 @@ const objects: ServiceFacts = {
     },
   ],
   credentials: [API_KEY],
+  takesTurnsBy: ['rest_endpoint', 'workspace'],
   modes: ['delta', 'full', 'incremental'],
   defaultMode: 'delta',
   operations: ['insert', 'update', 'delete'],
