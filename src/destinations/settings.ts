@@ -28,7 +28,7 @@ export interface SettingsReading {
 export function readServiceSettings(input: {
   readonly facts: ServiceFacts;
   readonly destination: Pick<DestinationBlock, 'name' | 'config' | 'credentials' | 'origin'>;
-  readonly resolve: (text: string) => string;
+  readonly resolve: (text: string, fact: SettingFact) => string;
 }): SettingsReading {
   const { facts, destination } = input;
   const report = createReport(destination);
@@ -36,7 +36,10 @@ export function readServiceSettings(input: {
   checkNames(report, 'credentials', { given: destination.credentials, facts: facts.credentials });
   const config: Record<string, Config[string]> = {};
   for (const fact of facts.config) {
-    const given = resolveValue(report, fact, { value: destination.config[fact.name], resolve: input.resolve });
+    const given = resolveValue(report, fact, {
+      value: destination.config[fact.name],
+      resolve: (text) => input.resolve(text, fact),
+    });
     const value = given === undefined ? fact.default : readValue(report, fact, given);
     if (value !== undefined) config[fact.name] = value;
     else if (fact.required) report.missing('config', fact);
@@ -48,7 +51,7 @@ export function readServiceSettings(input: {
       if (fact.required) report.missing('credentials', fact);
       continue;
     }
-    const value = fetchSecret(report, fact, () => input.resolve(written));
+    const value = fetchSecret(report, fact, () => input.resolve(written, fact));
     if (value !== null) credentials[fact.name] = value;
   }
   const broken = report.findings.some((finding) => finding.severity === 'error');

@@ -10,6 +10,11 @@ export interface SettingFact {
   readonly default?: string | number | boolean;
   readonly choices?: readonly string[];
   readonly description: string;
+  /**
+   * A secret that is taken apart before it is sent (an address, a key): what a rehearsal takes where it is not set. Left out: any
+   * word does.
+   */
+  readonly standIn?: () => string;
 }
 
 /** One field that a mapping may feed. */

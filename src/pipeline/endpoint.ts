@@ -38,12 +38,13 @@ export function readEndpoint(
   const settings = requireServiceSettings({
     facts: service.facts,
     destination: { ...destination, config: Object.fromEntries(written) },
-    resolve: (text) => {
+    resolve: (text, fact) => {
       try {
         return text.includes('{{') ? resolveCredential(text, env) : text;
       } catch (thrown) {
         // A rehearsal needs no account either: simulated platforms take any credential.
-        if (sandboxUrl !== null || secrets === 'unused') return REHEARSAL_CREDENTIAL;
+        if (sandboxUrl !== null) return fact.standIn?.() ?? REHEARSAL_CREDENTIAL;
+        if (secrets === 'unused') return REHEARSAL_CREDENTIAL;
         throw thrown;
       }
     },

@@ -1,18 +1,21 @@
+import { createPrivateKey } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { findService } from '../../src/destinations/registry.ts';
+import { webhookUrl } from '../../src/destinations/slack/session.ts';
 import type { Destination } from '../../src/knowledge/store.ts';
 import type { Context } from '../../src/pipeline/context.ts';
 import { type Endpoint, readEndpoint, type SecretUse } from '../../src/pipeline/endpoint.ts';
 
 interface Written {
-  readonly platform: 'files' | 'webhook';
+  readonly platform: 'files' | 'webhook' | 'slack' | 'salesforce' | 'zendesk';
+  readonly service?: 'events';
   readonly config: Readonly<Record<string, string>>;
   readonly credentials?: Readonly<Record<string, string>>;
   readonly baseUrl?: string;
 }
 
 async function endpoint(
-  { platform, config, credentials = {}, baseUrl }: Written,
+  { platform, service: kind, config, credentials = {}, baseUrl }: Written,
   { sandboxUrl = null, secrets = 'needed' }: { readonly sandboxUrl?: string | null; readonly secrets?: SecretUse },
 ): Promise<Endpoint> {
   const context = {
@@ -27,7 +30,7 @@ async function endpoint(
     baseUrl: baseUrl ?? null,
     origin: { locate: () => null },
   };
-  const service = await findService(platform, 'audiences');
+  const service = await findService(platform, kind ?? 'audiences');
   // Only what is looked at.
   return readEndpoint(context as unknown as Context, destination as unknown as Destination, { service, secrets });
 }
@@ -70,5 +73,20 @@ describe('a secret that is not set', () => {
 
   test.each([SANDBOX, { secrets: 'unused' as const }])('does not stop a rehearsal or a plan: %j', async (use) => {
     expect((await endpoint(hook, use)).credentials['secret']).toEqual(expect.any(String));
+  });
+
+  test('has a stand-in of its own form in a rehearsal where it is taken apart before it is sent', async () => {
+    const unset = "{{ env_var('MISSING') }}";
+    const slack: Written = { platform: 'slack', service: 'events', config: {}, credentials: { webhook_url: unset } };
+    expect(webhookUrl(await endpoint(slack, SANDBOX))).toMatch(
+      /^http:\/\/127\.0\.0\.1:8900\/slack\/out\/services\/T\w+\/B\w+\/\w+$/,
+    );
+    const zendesk: Written = { platform: 'zendesk', config: { subdomain: 'shop' }, credentials: { email: unset } };
+    expect((await endpoint(zendesk, SANDBOX)).credentials['email']).toMatch(/^\w+@\w+$/);
+    const config = { member_field: 'Email', instance_url: 'https://acme.my.salesforce.com', username: 'u' };
+    const credentials = { client_id: unset, private_key: unset };
+    const salesforce = await endpoint({ platform: 'salesforce', config, credentials }, SANDBOX);
+    const pem = salesforce.credentials['private_key']?.replaceAll('\\n', '\n') ?? '';
+    expect(createPrivateKey(pem).asymmetricKeyType).toBe('rsa');
   });
 });

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import type { FieldFact, ServiceFacts, SettingFact } from '../../knowledge/service-facts.ts';
 
 /**
@@ -82,8 +83,15 @@ const CREDENTIALS: readonly SettingFact[] = [
     core: false,
     description:
       'Private key (PEM, line breaks written as \\n) of the app’s certificate: the JWT bearer flow, in place of the secret',
+    standIn: newPrivateKey,
   },
 ];
+
+/** Something has to be signed with it. */
+function newPrivateKey(): string {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString().trim().replaceAll('\n', '\\n');
+}
 
 function field(name: string, identifier: FieldFact['identifier'], description: string): FieldFact {
   return { name, type: 'string', required: false, description, ...(identifier ? { identifier } : {}) };

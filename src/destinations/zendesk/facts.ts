@@ -35,6 +35,7 @@ const CREDENTIALS: readonly SettingFact[] = [
     core: false,
     description:
       'E-mail address of the agent or administrator that the API token acts as; not needed with access_token',
+    standIn: () => 'rehearsal@localhost',
   },
   {
     name: 'api_token',
