@@ -6,7 +6,7 @@ import { randomNumbers, type Workspace } from './workspace.ts';
 
 /** Of every random choice; set DINMO_E2E_SEED to repeat a history. */
 const SEED = Number(process.env['DINMO_E2E_SEED'] ?? 20261122);
-const ROUNDS = Number(process.env['DINMO_E2E_ROUNDS'] ?? 5);
+const ROUNDS = Number(process.env['DINMO_E2E_ROUNDS'] ?? 4);
 const KILLS = Number(process.env['DINMO_E2E_KILLS'] ?? 3);
 const ENOUGH_TIME = 600_000;
 

@@ -3,9 +3,12 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { runDbt } from '../dbt.ts';
 
 const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../..');
+/** The environment of the tests. */
+const OWN = '.venv';
 
 /** A dbt project as dbt left it, with every artifact, to be damaged one file at a time. */
 export class FuzzProject {
@@ -45,16 +48,18 @@ export async function buildProject(
   from: string,
   options: { readonly environment?: string; readonly commands?: readonly string[] } = {},
 ): Promise<FuzzProject> {
-  const { environment = '.venv', commands = ['build', 'docs generate'] } = options;
+  const { environment = OWN, commands = ['build', 'docs generate'] } = options;
   const folder = mkdtempSync(join(tmpdir(), 'dinmo-fuzz-'));
   cpSync(join(ROOT, from), folder, { recursive: true });
   const env = { PATH: process.env['PATH'] ?? '', HOME: folder, DBT_SEND_ANONYMOUS_USAGE_STATS: '0', DO_NOT_TRACK: '1' };
   for (const command of commands) {
-    await run(join(ROOT, environment, 'bin/dbt'), ['--quiet', ...command.split(' '), '--profiles-dir', folder], {
-      cwd: folder,
-      env,
-      maxBuffer: 10_000_000,
-    });
+    const args = ['--quiet', ...command.split(' '), '--profiles-dir', folder];
+    if (environment !== OWN)
+      await run(join(ROOT, environment, 'bin/dbt'), args, { cwd: folder, env, maxBuffer: 10_000_000 });
+    else {
+      const { code, stdout, stderr } = await runDbt({ args, cwd: folder, env });
+      if (code !== 0) throw new Error(stdout + stderr);
+    }
   }
   return new FuzzProject(folder);
 }

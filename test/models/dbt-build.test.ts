@@ -3,7 +3,6 @@ import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readDbtProject } from '../../src/artifacts/dbt-project.ts';
 import { RUNS_TABLE } from '../../src/models/ledger-columns.ts';
@@ -11,6 +10,7 @@ import { prune } from '../../src/models/prune.ts';
 import { renderModels } from '../../src/models/render.ts';
 import { segmentCompiler } from '../../src/models/render-input.ts';
 import { checkStale, writeModels } from '../../src/models/write.ts';
+import { runDbt } from '../dbt.ts';
 import { shop } from './shop.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -69,10 +69,10 @@ function put(path: string, content: string): void {
   writeFileSync(join(project, path), content);
 }
 
-async function dbt(...given: readonly string[]): Promise<{ code: number | undefined; output: string }> {
+async function dbt(...given: readonly string[]): Promise<{ code: number; output: string }> {
   const args = [...given, '--no-use-colors', '--project-dir', project, '--profiles-dir', project];
-  const { exitCode, all } = await execa(join(root, '.venv/bin/dbt'), args, { cwd: project, reject: false, all: true });
-  return { code: exitCode, output: all };
+  const { code, stdout, stderr } = await runDbt({ args, cwd: project, env: process.env });
+  return { code, output: stdout + stderr };
 }
 
 /** Rows as texts, columns joined by a space. */

@@ -6,7 +6,7 @@ import { EngineWorld, hashed } from '../pipeline/engine-world.ts';
 import { RowsWorld } from '../pipeline/rows-world.ts';
 
 /** Dies at each n-th await point; 1 is each. */
-const STRIDE = Number(process.env['DINMO_CRASH_STRIDE'] ?? 10);
+const STRIDE = Number(process.env['DINMO_CRASH_STRIDE'] ?? 15);
 
 /** One service on the bench, with rows that change every round in every way it knows. */
 interface Rehearsal {

@@ -6,7 +6,7 @@ import { checkWorlds, type Engine, RULES_PER_WORLD } from './property.ts';
 import { createTable } from './random-world.ts';
 import { duckdbTarget } from './world.ts';
 
-const WORLDS = Number(process.env['SEGMENT_WORLDS'] ?? 12);
+const WORLDS = Number(process.env['SEGMENT_WORLDS'] ?? 8);
 const SEED = Number(process.env['SEGMENT_SEED'] ?? Date.now() % 1_000_000_000);
 
 /**

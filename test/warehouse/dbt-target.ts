@@ -57,7 +57,7 @@ function fileTarget(path: string): DbtTarget {
     database: 'shop',
     schema: 'main',
     state: duckdbState,
-    output: (schema) => ({ type: 'duckdb', path: 'shop.duckdb', schema }),
+    output: (schema) => ({ type: 'duckdb', path: 'shop.duckdb', schema, settings: { threads: 1 } }),
     env: {},
     dataType: (duckdb) => duckdb,
     run,
