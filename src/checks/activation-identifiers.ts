@@ -1,6 +1,7 @@
 import { HINT_KINDS, type IdentifierKind } from '../artifacts/annotation.ts';
 import type { Finding } from '../finding.ts';
 import { type FindingDoc, findingOf, listed } from '../knowledge/finding-doc.ts';
+import { matchingKinds } from '../knowledge/mapping.ts';
 import type { ServiceFacts } from '../knowledge/service-facts.ts';
 import { type Check, type CheckContext, placeOf, settingPlace, statedBlock, type Target, targets } from './check.ts';
 import { markColumn } from './mark-column.ts';
@@ -67,13 +68,13 @@ function checkStated(context: CheckContext, { activation, facts }: Target): read
   ];
 }
 
-function checkMatching(context: CheckContext, { activation, facts }: Target): readonly Finding[] {
+function checkMatching(context: CheckContext, { activation, facts, destination }: Target): readonly Finding[] {
   if (facts.identifiers === null) return [];
-  const { matching } = facts.identifiers;
+  const matching = matchingKinds(facts, destination.config);
   if (activation.identifiers.some((identifier) => matching.includes(identifier.kind))) return [];
   const hints = activation.identifiers.filter((identifier) => HINT_KINDS.some((kind) => kind === identifier.kind));
   const only = hints.length === 0 ? '' : ` (${listed(hints.map((hint) => hint.kind))} only help beside one)`;
-  const message = `The activation \`${activation.id}\` has no identifier that ${facts.title} matches on${only}: it needs one of ${listed(matching)}.`;
+  const message = `The activation \`${activation.id}\` has no identifier that ${facts.title} matches on${only}: it needs ${matching.length > 1 ? 'one of ' : ''}${listed(matching)}.`;
   const [first, ...others] = matching;
   const mark = first === undefined ? null : markColumn(context, activation.entity, [first, ...others]);
   const fix = mark === null ? NONE.fix : `${mark} Or map one: \`mapping: {email: customer.email}\`.`;

@@ -22,6 +22,18 @@ export function destinationKeyField(facts: ServiceFacts, config: Readonly<Record
   return typeof stated === 'string' ? stated : null;
 }
 
+/** The kinds that a service with these settings matches on. */
+export function matchingKinds(
+  facts: ServiceFacts,
+  config: Readonly<Record<string, unknown>>,
+): readonly IdentifierKind[] {
+  if (facts.identifiers === null) return [];
+  const { matching, chosenBy } = facts.identifiers;
+  if (chosenBy === undefined) return matching;
+  const chosen = config[chosenBy] ?? facts.config.find((fact) => fact.name === chosenBy)?.default;
+  return matching.filter((kind) => kind === chosen);
+}
+
 /** The identifier kind that a field of the mapping feeds, on a service that matches people; null for an ordinary field. */
 export function identifierOfField(facts: ServiceFacts, field: string): IdentifierKind | null {
   if (facts.identifiers === null) return null;
@@ -43,12 +55,13 @@ export function wantedKinds(input: MappingInput): readonly IdentifierKind[] | nu
 export function buildIdentifiers(input: MappingInput): readonly MappedIdentifier[] {
   const { facts } = input.target;
   if (facts.identifiers === null) return [];
-  const wanted = wantedKinds(input);
+  const matching = matchingKinds(facts, input.target.destination.config);
+  const wanted = wantedKinds(input) ?? [...matching, ...facts.identifiers.hints];
   const taken = [...facts.identifiers.matching, ...facts.identifiers.hints];
   const sent = taken.flatMap((kind) => {
     const mapped = mappedPath(input, kind);
     if (mapped !== null) return [mappedIdentifier(kind, 1, { path: mapped, property: input.propertyAt(mapped) })];
-    if (wanted !== null && !wanted.includes(kind)) return [];
+    if (!wanted.includes(kind)) return [];
     return usable(input, kind).map((property) =>
       mappedIdentifier(kind, property.identifier?.rank ?? 1, { path: [property.name], property }),
     );

@@ -78,6 +78,8 @@ export interface ServiceFacts {
     readonly hints: readonly IdentifierKind[];
     /** Kinds that a column may hold as SHA-256 already (`form: sha256`). Left out: every kind is needed in clear. */
     readonly hashed?: readonly IdentifierKind[];
+    /** The setting that names the one matching kind that is sent; left out: all of them are. */
+    readonly chosenBy?: string;
   } | null;
   /** Objects: the setting that names the field by which the platform knows a row (`id_property`); null elsewhere. */
   readonly destinationKey: {

@@ -381,6 +381,20 @@ describe('activations', () => {
     expect(sent({ to: 'crm' }).mapping).toEqual(['email=backup_email']);
   });
 
+  test('where a setting names the kind that people are matched on, no other is sent', () => {
+    const facts: typeof SERVICE_LOOKUP.facts = (platform, service) => {
+      const found = SERVICE_LOOKUP.facts(platform, service);
+      return found?.identifiers ? { ...found, identifiers: { ...found.identifiers, chosenBy: 'match_by' } } : found;
+    };
+    const annotate = { ...customers.annotate, note: { identifier: { kind: 'phone', rank: 1 } } } as const;
+    const customer = { ...customerWith({ activations: { it: activationBlock({ to: 'people' }) } }), annotate };
+    const destinations = { people: { config: { account: '1', match_by: 'phone' } } };
+    const project = projectOf({ models: { customers: customer }, tests: TESTS, destinations });
+    const { store } = buildKnowledgeStore(project, { ...SERVICE_LOOKUP, facts });
+    const kinds = store.activations.get('customer.it')?.identifiers.map(({ kind }) => kind);
+    expect(kinds).toEqual(['phone', 'first_name', 'country']);
+  });
+
   test('the country of phone numbers is the destination’s, else the project’s', () => {
     const { store } = build({
       destinations: { people: {}, swiss: { defaultCountry: 'CH' } },

@@ -135,7 +135,7 @@ const audiences: ServiceFacts = {
   defaultMode: 'delta',
   operations: ['insert', 'update', 'delete'],
   defaultOperations: ['insert', 'update', 'delete'],
-  identifiers: { matching: ['email', 'phone', 'external_id'], hints: ['country'] },
+  identifiers: { matching: ['email', 'phone', 'external_id'], hints: ['country'], chosenBy: 'match_by' },
   destinationKey: null,
   recordIds: true,
   fields: { known: [], open: false },

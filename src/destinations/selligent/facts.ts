@@ -166,7 +166,7 @@ const audiences: ServiceFacts = {
     ...TUNING,
   ],
   defaultOperations: ['insert', 'update', 'delete'],
-  identifiers: { matching: ['email', 'external_id'], hints: [] },
+  identifiers: { matching: ['email', 'external_id'], hints: [], chosenBy: 'match_by' },
   destinationKey: null,
   fields: { known: [], open: false },
   audience: { renamable: false },
