@@ -1,6 +1,6 @@
 import type { ServiceKind } from '../../src/artifacts/annotation.ts';
 import { COUNTRY_CODES } from '../../src/artifacts/country-code.ts';
-import { SETTINGS_KEYS, SETTINGS_PART_KEYS } from '../../src/artifacts/settings.ts';
+import { ADAPTER_TYPES, SETTINGS_KEYS, SETTINGS_PART_KEYS } from '../../src/artifacts/settings.ts';
 import { ALERT_EVENTS, ALERT_KEYS, ALERT_TYPES, ALERTS_LINK_KEY } from '../../src/artifacts/settings-alerts.ts';
 import { CREDENTIAL, DEFAULTS_KEYS, DESTINATION_KEYS } from '../../src/artifacts/settings-destination.ts';
 import { serviceLookup } from '../../src/destinations/registry.ts';
@@ -49,7 +49,7 @@ export function settingsSchema(): Schema {
             warnings: choice(['pass', 'block'], 'What a test or source that warns does.', { default: 'pass' }),
           }),
         },
-        adapters: words.list(text('An adapter type of dbt.'), {
+        adapters: words.list(choice(ADAPTER_TYPES, 'An adapter type of dbt.'), {
           description: 'Adapters of a project whose targets span several; left out: the manifest’s own.',
         }),
         destinations: words.namedMap(words.ref('destination'), { description: 'Destinations by name.' }),

@@ -66,6 +66,7 @@ class FileContent {
       const fix = near === null ? `Use one of ${FILE_KEYS.join(', ')}.` : `Did you mean \`${near}\`?`;
       this.#report('unknown-key', [key], `Unknown key \`${shortened(key)}\`.`, fix);
     }
+    this.#reportJinja(file.value, []);
   }
 
   entries(key: string): readonly (readonly [name: string, value: unknown, path: Path])[] {
@@ -96,6 +97,19 @@ class FileContent {
     for (const [column, block] of Object.entries(columns)) {
       const origin = this.#file.origin([...path, 'columns', column]);
       this.#collector.addColumn({ node, column }, { value: block, origin, findings: [], doubtful: [] });
+    }
+  }
+
+  /** dbt does not read these files. Other things in braces may be meant for a platform. */
+  #reportJinja(value: unknown, path: Path): void {
+    if (typeof value === 'string' && /\{\{-?\s*(?:env_var|var)\s*\(/.test(value)) {
+      const message = `\`${shortened(value)}\` is not rendered here, and would be taken as it is.`;
+      const fix = 'Write the value; or state the block under `config.meta.dinmo` of the model, where dbt renders it.';
+      this.#report('invalid-value', path, message, fix);
+    } else if (Array.isArray(value)) {
+      for (const [index, item] of value.entries()) this.#reportJinja(item, [...path, index]);
+    } else if (isMap(value)) {
+      for (const [key, item] of Object.entries(value)) this.#reportJinja(item, [...path, key]);
     }
   }
 

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { isMap } from './shape.ts';
 
@@ -19,6 +20,12 @@ export function readJson(path: string): unknown {
 export function readText(path: string): string {
   const bytes = readFileSync(path);
   return utf16Text(bytes) ?? bytes.toString('utf8', startOfUtf8(bytes));
+}
+
+/** Whether the bytes are text at all: UTF-8, or UTF-16 with its mark. Anything else is read with `\uFFFD` in its place. Throws what `readFileSync` throws. */
+export function isUnicode(path: string): boolean {
+  const bytes = readFileSync(path);
+  return utf16Text(bytes) !== null || isUtf8(bytes);
 }
 
 /** The same as bytes of UTF-8 without a mark: for files that may be longer than any string. */

@@ -1,7 +1,8 @@
+import { messageOf } from '../errors.ts';
 import type { ConsentBlock, Guards, IdentifierKind, ServiceKind } from './annotation.ts';
 import { BlockReader } from './block-reader.ts';
 import { COUNTRY_CODES, nearestCountryCode } from './country-code.ts';
-import { hasJinja } from './jinja.ts';
+import { hasJinja, renderJinja } from './jinja.ts';
 import { IDENTIFIER_KINDS, readGuards, readSchedule } from './parse-activation.ts';
 import { readConsent } from './parse-consent.ts';
 import type { Origin, Path } from './position.ts';
@@ -82,13 +83,29 @@ function readConfig(reader: BlockReader): Readonly<Record<string, SettingValue>>
   const config: [string, SettingValue][] = [];
   for (const [key, value, at] of reader.entries('config', 'settings')) {
     const setting = settingValue(value);
-    if (setting !== null) config.push([key, setting]);
+    const jinja = jinjaProblem(value);
+    if (jinja !== null)
+      reader.problems.add('invalid-value', at, `A setting cannot be rendered: ${jinja}.`, ENV_VAR_ONLY);
+    else if (setting !== null) config.push([key, setting]);
     else {
       const message = `A setting is text, a number, true or false, or a list of texts, not ${describe(value)}.`;
       reader.problems.add('wrong-type', at, message, 'Quote the value if it is meant as text.');
     }
   }
   return Object.fromEntries(config);
+}
+
+const ENV_VAR_ONLY = 'Write the value, or `"{{ env_var(\'NAME\') }}"` and nothing else of Jinja.';
+
+/** What is wrong with the Jinja of a setting, whatever the variables hold; null where nothing is. */
+function jinjaProblem(value: unknown): string | null {
+  if (typeof value !== 'string' || !hasJinja(value)) return null;
+  try {
+    renderJinja(value, { env_var: () => '1' });
+    return null;
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 function settingValue(value: unknown): SettingValue | null {
@@ -108,10 +125,22 @@ function readCredentials(reader: BlockReader): Readonly<Record<string, string>> 
     else if (value === null) {
       reader.problems.add('null-value', at, `\`${key}\` has no value.`, fix);
     } else {
-      reader.problems.add('clear-text-credential', at, `The credential \`${key}\` is written in clear text.`, fix);
+      reader.problems.add(
+        'clear-text-credential',
+        at,
+        `The credential \`${key}\` ${isJinja(value) ? JINJA_AMISS : 'is written in clear text'}.`,
+        fix,
+      );
     }
   }
   return Object.fromEntries(credentials);
+}
+
+const JINJA_AMISS = 'is not one `env_var` in quotes, with nothing before or after it';
+
+/** Without quotes `{{ env_var('X') }}` is a map that has a map for a key. */
+function isJinja(value: unknown): boolean {
+  return typeof value === 'string' ? hasJinja(value) : typeof value === 'object';
 }
 
 function readBaseUrl(reader: BlockReader): string | null {

@@ -16,6 +16,7 @@ import {
   readDefaultCountry,
   type SettingValue,
 } from './settings-destination.ts';
+import { settingsFindings } from './settings-findings.ts';
 import { parseBlock } from './shape-findings.ts';
 import { YamlFile } from './yaml-file.ts';
 
@@ -45,9 +46,13 @@ export interface Settings {
   /** The country of national phone numbers of rows that have none, ISO 3166-1 alpha-2; null: such a number is not valid. */
   readonly defaultCountry: string | null;
   readonly origin: Origin | null;
+  /** dinmo.yml is no YAML: nothing is known of what it holds. */
+  readonly isUnreadable?: true;
 }
 
 const FILE = 'dinmo.yml';
+/** dbt's adapters that models can be generated for. */
+export const ADAPTER_TYPES = ['bigquery', 'duckdb', 'postgres', 'snowflake'] as const;
 /** Keys of dinmo.yml. */
 export const SETTINGS_KEYS = [
   ...['version', 'timezone', 'targets', 'owner', 'schemas', 'models_path', 'paths', 'gate', 'adapters', 'destinations'],
@@ -88,7 +93,7 @@ export function readSettings(projectDir: string): {
   const name = [FILE, 'dinmo.yaml'].find((candidate) => existsSync(join(projectDir, candidate)));
   if (name === undefined) return { settings: DEFAULTS, findings: [] };
   const { file, findings: broken } = openOwnFile(projectDir, name);
-  if (file === null) return { settings: DEFAULTS, findings: broken };
+  if (file === null) return { settings: { ...DEFAULTS, isUnreadable: true }, findings: broken };
   const origin = file.origin([]);
   const { block, findings } = parseBlock(
     (problems) => {
@@ -98,10 +103,11 @@ export function readSettings(projectDir: string): {
     },
     { origin },
   );
-  return { settings: { ...block, file: name, origin }, findings: [...broken, ...findings] };
+  const more = settingsFindings(projectDir, file, block);
+  return { settings: { ...block, file: name, origin }, findings: [...broken, ...findings, ...more] };
 }
 
-/** Opens one of our own YAML files; what the YAML parser finds wrong are findings. The file is null when nothing of it can be used. */
+/** Opens one of our own YAML files; what the YAML parser finds wrong are findings. The file is null when it is no YAML. */
 export function openOwnFile(
   projectDir: string,
   name: string,
@@ -117,7 +123,8 @@ export function openOwnFile(
   try {
     const file = new YamlFile(projectDir, name, { uniqueKeys: true });
     const findings = file.problems.map((problem) => finding(problem.message.split('\n')[0] ?? '', problem.location));
-    return { file: file.value === undefined && findings.length > 0 ? null : file, findings };
+    // What the parser made of a file with a fault in it gives errors of its own, which nobody made.
+    return { file: file.problems.some((problem) => problem.isSyntax) ? null : file, findings };
   } catch (error) {
     return { file: null, findings: [finding(messageOf(error), { file: name, line: 1, column: 1 })] };
   }
@@ -134,7 +141,7 @@ function readBlocks(reader: BlockReader, origin: Origin): Settings {
     modelsPath: readFolder(reader.text('models_path'), reader, 'models_path'),
     paths: readPaths(reader),
     gate: readGate(reader),
-    adapters: reader.texts('adapters'),
+    adapters: reader.choices('adapters', ADAPTER_TYPES),
     destinations: readDestinations(reader, origin),
     alerts: readAlerts(reader),
     history: reader.choice('history', ['rows']),
@@ -267,7 +274,8 @@ export function resolveSetting<Value extends SettingValue>(value: Value, env: En
 function renderSetting(text: string, env: Environment): string | number | boolean {
   const jinja = new JinjaEnvironment(env, {});
   try {
-    const rendered = jinja.reveal(renderJinja(text, jinja.functions));
+    const { env_var } = jinja.functions;
+    const rendered = jinja.reveal(renderJinja(text, { ...(env_var ? { env_var } : {}) }));
     return typeof rendered === 'number' || typeof rendered === 'boolean' ? rendered : String(rendered ?? '');
   } catch (error) {
     if (error instanceof MissingVariableError) {

@@ -16,7 +16,7 @@ import {
 import type { SourceLocation } from '../errors.ts';
 import { messageOf } from '../errors.ts';
 import type { KeptLines } from './annotated-lines.ts';
-import { readText } from './json-file.ts';
+import { isUnicode, readText } from './json-file.ts';
 import type { Origin, Path } from './position.ts';
 
 /** A block's origin that can also point at a key instead of its value. */
@@ -45,6 +45,13 @@ export interface YamlOptions {
   readonly part?: (text: string) => KeptLines | null;
 }
 
+/** What is wrong with a file, and where. With a fault of syntax what was read of it need not be what was meant. */
+export interface YamlProblem {
+  readonly message: string;
+  readonly location: SourceLocation;
+  readonly isSyntax: boolean;
+}
+
 /** One YAML file of the user's, read as YAML 1.2 with merge keys, that knows where each value stands. */
 export class YamlFile {
   /** Relative to the dbt project, forward slashes. */
@@ -54,7 +61,7 @@ export class YamlFile {
   /** Milliseconds since the epoch. */
   readonly changedAt: number;
   /** What the YAML parser says is wrong. */
-  readonly problems: readonly { readonly message: string; readonly location: SourceLocation }[];
+  readonly problems: readonly YamlProblem[];
   /** The whole content. Integers beyond 2^53 are bigint; undefined when the file is empty or cannot be resolved. */
   readonly value: unknown;
   readonly #document: Document.Parsed;
@@ -77,18 +84,29 @@ export class YamlFile {
       prettyErrors: false,
     });
     const problems = this.#document.errors.map((error) => ({
-      message: error.message,
+      message: error.code === 'MULTIPLE_DOCS' ? SEVERAL_DOCUMENTS : error.message,
       location: this.#place(error.pos[0]),
+      isSyntax: true,
     }));
+    const strange = this.text.indexOf('\uFFFD');
+    if (strange >= 0 && !isUnicode(path)) {
+      problems.push({ message: 'it is not UTF-8', location: this.#place(strange), isSyntax: true });
+    }
     let value: unknown;
     try {
       const repeated = inspect(this.#document);
       if (options.uniqueKeys) {
-        problems.push(...repeated.map((at) => ({ message: 'Map keys must be unique', location: this.#place(at) })));
+        problems.push(
+          ...repeated.map(({ key, at }) => ({
+            message: `the key \`${key}\` stands twice`,
+            location: this.#place(at),
+            isSyntax: false,
+          })),
+        );
       }
       value = withPlainIntegers(this.#document.toJS({ maxAliasCount: ALIASES_MAX }));
     } catch (error) {
-      problems.push({ message: messageOf(error), location: this.#place(0) });
+      problems.push({ message: messageOf(error), location: this.#place(0), isSyntax: true });
     }
     this.problems = problems;
     this.value = value;
@@ -219,6 +237,8 @@ export function parseYaml11(text: string): unknown {
 const DEPTH_MAX = 250;
 const TOO_DEEP = `maps and lists stand more than ${DEPTH_MAX} deep in each other, or one of them holds itself`;
 
+const SEVERAL_DOCUMENTS = 'it holds several documents: leave out the line `---`';
+
 const STACK_IS_OUT = 'Maximum call stack size exceeded';
 
 /** Uses of one anchor, those inside of other anchors multiplied. A large project may share a block between hundreds of places. */
@@ -227,7 +247,7 @@ const ALIASES_MAX = 10_000;
 /** Keys that are repeated are for `inspect`: the library compares each key with every other. */
 function parseText(text: string, options: Parameters<typeof parseDocument>[1]): Document.Parsed {
   try {
-    const document = parseDocument(text, { ...options, uniqueKeys: false, logLevel: 'silent' });
+    const document = parseDocument(text, { ...options, uniqueKeys: false, logLevel: 'error' });
     // The library runs out of stack before anything can be counted, and takes that for an error of the text.
     for (const error of document.errors) if (error.message.startsWith(STACK_IS_OUT)) error.message = TOO_DEEP;
     return document;
@@ -244,9 +264,14 @@ interface Visit {
   readonly holder: Visit | null;
 }
 
-/** Where keys stand that their map has already. Throws when the document is nested too deeply, or holds itself. */
-function inspect(document: Document.Parsed): readonly number[] {
-  const repeated: number[] = [];
+interface RepeatedKey {
+  readonly key: string;
+  readonly at: number;
+}
+
+/** Keys that their map has already. Throws when the document is nested too deeply, or holds itself. */
+function inspect(document: Document.Parsed): readonly RepeatedKey[] {
+  const repeated: RepeatedKey[] = [];
   const left: Visit[] = [{ node: document.contents, depth: 0, holder: null }];
   for (let visit = left.pop(); visit !== undefined; visit = left.pop()) {
     const { node, depth } = visit;
@@ -270,12 +295,12 @@ function standsIn(visit: Visit, anchor: string): boolean {
   return false;
 }
 
-function repeatedKeys(pairs: readonly Pair<unknown, unknown>[]): readonly number[] {
+function repeatedKeys(pairs: readonly Pair<unknown, unknown>[]): readonly RepeatedKey[] {
   const seen = new Set<unknown>();
-  const repeated: number[] = [];
+  const repeated: RepeatedKey[] = [];
   for (const { key } of pairs) {
     if (!isScalar(key) || typeof key.value === 'symbol') continue;
-    if (seen.has(key.value)) repeated.push(key.range?.[0] ?? 0);
+    if (seen.has(key.value)) repeated.push({ key: String(key.value).slice(0, 60), at: key.range?.[0] ?? 0 });
     seen.add(key.value);
   }
   return repeated;

@@ -25,6 +25,7 @@ export const READING_FINDINGS: readonly (readonly [code: string, severity: Sever
   ['clear-text-credential', 'error', 'A credential is written in clear; write `"{{ env_var(\'NAME\') }}"`.'],
   ['empty-group', 'error', '`all`, `any` or `none` without conditions.'],
   ['empty-list', 'error', 'An operator whose list is empty.'],
+  ['folder-missing', 'warning', '`paths:` names a folder that is not there, so that nothing is read from it.'],
   ['invalid-holdout', 'error', '`holdout:` without a percent above 0 and up to 100, or without `salt:`.'],
   [
     'invalid-key',
@@ -48,7 +49,7 @@ export const READING_FINDINGS: readonly (readonly [code: string, severity: Sever
   ],
   ['invalid-value', 'error', 'A value that is not among the known ones, or not of the form that the key takes.'],
   ['invalid-window', 'error', 'A stretch of time that is not `{last: N, unit: day}` or `{next: N, unit: day}`.'],
-  ['invalid-yaml', 'error', 'The file is not YAML 1.2.'],
+  ['invalid-yaml', 'error', 'The file is not YAML 1.2 in UTF-8, holds several documents, or states a key twice.'],
   [
     'manifest-older',
     'warning',

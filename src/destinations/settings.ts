@@ -181,9 +181,10 @@ function fetchSecret(report: Report, fact: SettingFact, resolve: () => string): 
     const value = resolve();
     registerSecret(value);
     // A stray line break is the usual fault of a pasted secret, and a header cannot carry it.
-    if (/^\P{Cc}+$/u.test(value) && value.trim() === value) return value;
+    const isPlain = /^\P{Cc}+$/u.test(value) && value.trim() === value;
+    if (isPlain && !/^(["']).*\1$/.test(value)) return value;
     report.add('invalid-credential', ['credentials', fact.name], {
-      message: `credentials.${fact.name} is empty, or has spaces or line breaks around it`,
+      message: `credentials.${fact.name} is empty, or has ${isPlain ? 'quotes' : 'spaces or line breaks'} around it`,
       fix: 'Set the environment variable again, without quotes or line breaks.',
     });
   } catch (thrown) {

@@ -102,7 +102,8 @@ function findTarget(
   if (target !== undefined) return target;
   // A destination of which something is wrong has its own finding.
   const { settings } = context.project;
-  if (settings.destinations.has(name) || isWritten(settings.origin, ['destinations', name])) return null;
+  if (settings.isUnreadable || settings.destinations.has(name) || isWritten(settings.origin, ['destinations', name]))
+    return null;
   const near = nearest(name, settings.destinations.keys());
   context.findings.add('unknown-destination', {
     message: `The activation \`${source.parent.name}.${source.name}\` sends to \`${name}\`, which is no destination${meant(near)}`,

@@ -1,7 +1,9 @@
 import { isAbsolute, join, relative, resolve } from 'node:path';
-import { resolveCredential, resolveSetting } from '../artifacts/settings.ts';
+import type { Environment } from '../artifacts/environment.ts';
+import { resolveCredential, resolveSetting, type SettingValue } from '../artifacts/settings.ts';
 import type { Service, ServiceContext } from '../destinations/destination.ts';
 import { requireServiceSettings } from '../destinations/settings.ts';
+import { DinmoError } from '../errors.ts';
 import { readsPhones } from '../knowledge/service-facts.ts';
 import type { Destination } from '../knowledge/store.ts';
 import type { Context } from './context.ts';
@@ -33,7 +35,7 @@ export function readEndpoint(
   const { env } = project;
   const sandboxUrl = options.sandboxUrl ?? null;
   const written = Object.entries(destination.config).map(
-    ([name, value]) => [name, resolveSetting(value, env)] as const,
+    ([name, value]) => [name, rendered(value, { env, destination, at: ['config', name] })] as const,
   );
   const settings = requireServiceSettings({
     facts: service.facts,
@@ -58,15 +60,33 @@ export function readEndpoint(
   };
   const baseUrl =
     sandboxUrl === null
-      ? renderedUrl(destination.baseUrl, env)
+      ? renderedUrl(destination, env)
       : `${sandboxUrl.replace(/\/$/, '')}/${destination.platform}/${destination.name}`;
   const core = coreOf(settings.config, service, baseUrl);
   const account = accountOf({ destination, service, config, baseUrl }) ?? core;
   return { config, credentials: settings.credentials, baseUrl, core, account };
 }
 
-function renderedUrl(url: string | null, env: Readonly<Record<string, string | undefined>>): string | null {
-  return url === null ? null : String(resolveSetting(url, env));
+function renderedUrl(destination: Destination, env: Environment): string | null {
+  const { baseUrl } = destination;
+  return baseUrl === null ? null : String(rendered(baseUrl, { env, destination, at: ['base_url'] }));
+}
+
+/** Throws what resolveSetting throws, with the setting and where it stands. */
+function rendered(
+  value: SettingValue,
+  place: { readonly env: Environment; readonly destination: Destination; readonly at: readonly string[] },
+): SettingValue {
+  try {
+    return resolveSetting(value, place.env);
+  } catch (thrown) {
+    if (!(thrown instanceof DinmoError)) throw thrown;
+    const { destination, at } = place;
+    const { kind, code, fix } = thrown;
+    const message = `Destination ${destination.name}: ${at.join('.')}: ${thrown.message}`;
+    const location = destination.origin.locate(['destinations', destination.name, ...at]);
+    throw new DinmoError({ kind, code, message, location, ...(fix === null ? {} : { fix }) });
+  }
 }
 
 /** Folders of a rehearsal stand under the target folder, whatever path the settings give. */

@@ -83,7 +83,7 @@ export function plainResult(
 
 /** An activation that was stopped by what was thrown. */
 export function failedResult(activation: Activation, thrown: DinmoError): ActivationResult {
-  const reason = failureText({ message: thrown.message, location: null, fix: thrown.fix });
+  const reason = failureText(thrown);
   const stopped = thrown.code === 'interrupted' ? 'partial' : 'blocked';
   const status = thrown.kind === 'stopped' ? stopped : 'failed';
   const { report, detail } = plainResult(activation, status, reason, thrown.exitCode);

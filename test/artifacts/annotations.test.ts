@@ -422,6 +422,7 @@ segments:
         'dinmo/b.yml': 'models: {overview: {columns: {mail: {hidden: true}}}}\n',
         'dinmo/c.yml': 'models: [customers]\n',
         'dinmo/d.yml': 'a: [\n',
+        'dinmo/e.yml': `segments: {s: {entity: c, label: "{{ first_name }}", description: "{{ env_var('X') }}"}}\n`,
       },
       rawManifest(nodes),
     );
@@ -436,8 +437,8 @@ segments:
       'wrong-type dinmo/a.yml:11:9',
       'stated-twice dinmo/b.yml:1:31',
       'wrong-type dinmo/c.yml:1:9',
-      'unknown-key dinmo/d.yml:1:1',
       'invalid-yaml dinmo/d.yml:2:1',
+      'invalid-value dinmo/e.yml:1:67',
     ]);
     expect(project.findings.find((finding) => finding.code === 'unknown-model')?.fix).toBe('Did you mean `customers`?');
     expect(project.findings[1]?.message).toContain('models/shop.yml:3');

@@ -1,7 +1,16 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readSettings, resolveCredential, resolveSetting, type Settings } from '../../src/artifacts/settings.ts';
+import {
+  ADAPTER_TYPES,
+  readSettings,
+  resolveCredential,
+  resolveSetting,
+  type Settings,
+} from '../../src/artifacts/settings.ts';
 import type { Finding } from '../../src/finding.ts';
 import { mask } from '../../src/log.ts';
+import { warehouseTypes } from '../../src/warehouse/registry.ts';
 import { summary, tempFolder, writeFiles } from './raw-project.ts';
 
 function read(text: string): { readonly settings: Settings; readonly findings: readonly Finding[] } {
@@ -50,7 +59,7 @@ models_path: ./models/dinmo/
 paths: [dinmo, 'more\\segments']
 gate: {max_age_hours: 0.5}
 adapters: [duckdb, bigquery]${DESTINATION}`);
-    expect(findings).toEqual([]);
+    expect(findings).toMatchObject([{ code: 'folder-missing' }]);
     expect(settings).toMatchObject({
       ...{
         file: 'dinmo.yml',
@@ -169,6 +178,71 @@ destinations:
 function byText(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
+
+describe('a file that is not what was meant', () => {
+  const destination = (config: string, credential = '"{{ env_var(\'A\') }}"'): string =>
+    `destinations: {a: {platform: meta, service: audiences, config: {${config}}, credentials: {access_token: ${credential}}}}\n`;
+  const messages = (text: string): readonly string[] => read(text).findings.map(({ message }) => message);
+
+  it('gives the fault of its syntax, and none that the parser made', () => {
+    const { settings, findings } = read('version: 1\ndestinations:\n\tfiles: {platform: files}\n  meta: {}\n');
+    expect(new Set(findings.map(({ code }) => code))).toEqual(new Set(['invalid-yaml']));
+    expect(settings.isUnreadable).toBe(true);
+  });
+
+  it('is not read half: several documents, and bytes that are no UTF-8', () => {
+    expect(messages(`version: 1\n---\n${destination('')}`)).toEqual([expect.stringContaining('several documents')]);
+    const folder = writeFiles(tempFolder(), { 'dinmo.yml': '' });
+    writeFileSync(join(folder, 'dinmo.yml'), Buffer.from('# \u00e9t\u00e9\nversion: 1\n', 'latin1'));
+    expect(readSettings(folder).findings).toMatchObject([{ code: 'invalid-yaml', message: /not UTF-8/ }]);
+    writeFileSync(join(folder, 'dinmo.yml'), '# \u00e9t\u00e9 \uFFFD\r\nversion: 1\r\n');
+    expect(readSettings(folder).findings).toEqual([]);
+  });
+
+  it('names a key that stands twice, and reads the rest', () => {
+    const { settings, findings } = read(`timezone: UTC\ntimezone: Europe/Paris\n${destination('b: c')}`);
+    expect(findings).toMatchObject([
+      { code: 'invalid-yaml', message: /`timezone` stands twice/, location: { line: 2 } },
+    ]);
+    expect(settings.destinations.size).toBe(1);
+  });
+
+  it.each([
+    ['ad_account_id: 0123456789', /`0123456789` without quotes is the number 123456789/],
+    ['ad_account_id: 1e3', /is the number 1000/],
+    ['path: "{{ var(\'x\') }}"', /function `var`/],
+    ['path: "{{ env_var(\'x\' }}"', /cannot be rendered/],
+  ])('says of a setting what it would become: %s', (config, message) => {
+    expect(messages(destination(config))).toEqual([expect.stringMatching(message)]);
+  });
+
+  it.each([
+    'ad_account_id: 123',
+    "path: \"{{ env_var('x', 'y') }}/z\"",
+    'template: "{amount}"',
+    'port: "{{ env_var(\'x\') | as_number }}"',
+  ])('lets a setting be that is sound: %s', (config) => {
+    expect(messages(destination(config))).toEqual([]);
+  });
+
+  it.each(["{{ env_var('A') }}", '"Bearer {{ env_var(\'A\') }}"'])(
+    'tells a credential of bad Jinja from one in clear: %s',
+    (text) => {
+      expect(messages(destination('', text))).toEqual([expect.stringContaining('is not one `env_var` in quotes')]);
+    },
+  );
+
+  it('names adapters and folders that are not there', () => {
+    expect(read('adapters: [duckbd]\npaths: [dinmo, nowhere]\n').findings).toMatchObject([
+      { code: 'invalid-value', fix: /duckdb/ },
+      { code: 'folder-missing', severity: 'warning', location: { line: 2, column: 16 } },
+    ]);
+  });
+
+  it('knows the adapters that there are', () => {
+    expect([...ADAPTER_TYPES].sort()).toEqual([...warehouseTypes].sort());
+  });
+});
 
 describe('credentials', () => {
   it.each([

@@ -94,4 +94,19 @@ describe('settings of a destination', () => {
     };
     expect(() => requireServiceSettings(choice)).toThrow(/one of csv, jsonl, parquet/);
   });
+
+  it.each(['"s3cr3t-in-quotes"', "'s3cr3t-in-quotes'"])(
+    'refuses a secret that the shell left in quotes: %s',
+    (secret) => {
+      const { findings } = readServiceSettings({
+        facts: factsOf('webhook', 'objects'),
+        destination: destination({
+          config: { url: 'https://a.example' },
+          credentials: { secret: "{{ env_var('S') }}" },
+        }),
+        resolve: (text) => (text.includes('env_var') ? secret : text),
+      });
+      expect(findings).toMatchObject([{ code: 'invalid-credential', message: /quotes around it/ }]);
+    },
+  );
 });

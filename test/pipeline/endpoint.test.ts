@@ -57,6 +57,14 @@ describe('in a rehearsal', () => {
   });
 });
 
+test('a setting whose variable is not set is named, with its destination', async () => {
+  const config = { path: "{{ env_var('NO_FOLDER') }}/out" };
+  await expect(endpoint({ platform: 'files', config }, {})).rejects.toMatchObject({
+    code: 'setting-missing',
+    message: 'Destination out: config.path: The environment variable NO_FOLDER is not set.',
+  });
+});
+
 describe('a secret that is not set', () => {
   const hook: Written = {
     platform: 'webhook',

@@ -65,7 +65,8 @@ const readDinmo: Reader = (value) => {
     if (first !== undefined)
       return `${first.message}${JSON.stringify(destination.config).includes('{{') ? ' (rendered)' : ''}`;
   }
-  return findings[0] === undefined ? null : `${findings[0].code}: ${findings[0].message}`;
+  const error = findings.find(({ severity }) => severity === 'error');
+  return error === undefined ? null : `${error.code}: ${error.message}`;
 };
 
 /** Values that are wrong in most places. Every one is beyond doubt: what only the reader can judge is not among them. */
