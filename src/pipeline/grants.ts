@@ -65,6 +65,10 @@ async function findMissing(context: Context, relations: readonly ManifestNode[])
     for (const { relationName } of relations)
       if (relationName !== null)
         await attempt(`reading ${relationName}`, () => warehouse.describe(`select * from ${relationName}`));
+    await attempt('making temporary tables', async () => {
+      await warehouse.run(warehouse.state.createTemporary('dinmo_doctor', 'select 1 as one'));
+      await warehouse.run(warehouse.state.dropTemporary('dinmo_doctor'));
+    });
   } finally {
     await warehouse.close();
   }

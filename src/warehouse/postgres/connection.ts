@@ -25,12 +25,24 @@ async function openClient(server: PostgresServer): Promise<PgClient> {
     const client = new Client({ ...configOf(server), ssl });
     // A connection that breaks while nothing runs would end the process; the next statement tells.
     client.on('error', () => {});
-    await client.connect();
+    try {
+      await client.connect();
+    } catch (thrown) {
+      // Where the driver itself gives up (it has no password), the server still waits, and the process would not end.
+      client.end().catch(() => {});
+      throw thrown;
+    }
     return client;
   };
   try {
     const client = await negotiate(server, open);
-    await prepare(client, server);
+    try {
+      await prepare(client, server);
+    } catch (thrown) {
+      // One that stays open keeps the process alive.
+      await client.end().catch(() => {});
+      throw thrown;
+    }
     return client;
   } catch (thrown) {
     throw thrown instanceof DinmoError ? thrown : connectionError(server, thrown);
@@ -79,7 +91,6 @@ function configOf(server: PostgresServer): ClientConfig {
 async function prepare(client: PgClient, { role, searchPath }: PostgresServer): Promise<void> {
   const version = Number((await client.query('show server_version_num')).rows[0]?.server_version_num);
   if (version < VERSION_MIN) {
-    await client.end();
     throw new DinmoError({
       kind: 'warehouse',
       code: 'postgres-too-old',
@@ -259,8 +270,7 @@ class PostgresSession implements Warehouse {
     const pid = (this.#client as unknown as { processID: number }).processID; // not in its types
     this.#interrupting = openClient(this.#server)
       .then(async (client) => {
-        await client.query('select pg_cancel_backend($1)', [pid]);
-        await client.end();
+        await client.query('select pg_cancel_backend($1)', [pid]).finally(() => client.end());
       })
       .catch(() => {})
       .finally(() => {

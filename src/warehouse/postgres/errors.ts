@@ -26,7 +26,7 @@ export function connectionError(server: PostgresServer, thrown: unknown): DinmoE
     kind: 'warehouse',
     code: at.refused ? 'postgres-login-refused' : 'postgres-unreachable',
     message: `PostgreSQL at ${where} ${at.refused ? `refused ${server.user}` : 'could not be reached'}: ${message}${code === '' || message.includes(code) ? '' : ` (${code})`}`,
-    fix: `See ${at.fields.map((field) => `\`${field}\``).join(', ')} of ${server.from}${at.more ?? ''}.`,
+    fix: `See ${at.fields.map((field) => `\`${field}\``).join(', ')} of ${server.from}${at.more?.(server) ?? ''}.`,
     cause: thrown,
   });
 }
@@ -37,7 +37,8 @@ interface ConnectionCause {
   readonly text: RegExp;
   readonly fields: readonly string[];
   readonly refused: boolean;
-  readonly more?: string;
+  /** What follows the fields. */
+  readonly more?: (server: PostgresServer) => string;
 }
 
 const NEVER = /(?!)/;
@@ -47,6 +48,22 @@ const CAUSES: readonly ConnectionCause[] = [
   { codes: /^3D000$/, text: NEVER, fields: ['dbname'], refused: true },
   // Taken on after connecting: there is none of that name, or the user is not a member of it.
   { codes: /^(22023|42704)$/, text: /permission denied to set role/i, fields: ['role'], refused: true },
+  {
+    codes: NEVER,
+    text: /^permission denied for database/i,
+    fields: ['user', 'dbname'],
+    refused: true,
+    more: ({ user, database }) =>
+      `, or an administrator runs: grant connect on database ${quotedName(database)} to ${quotedName(user)}`,
+  },
+  // Nothing else of what is sent on connecting is written by users.
+  {
+    codes: /^42601$/,
+    text: NEVER,
+    fields: ['search_path'],
+    refused: true,
+    more: () => ': names as SQL has them, separated by commas',
+  },
   { codes: NEVER, text: /pg_hba\.conf/i, fields: ['user', 'sslmode', 'host'], refused: true },
   { codes: /^(28|42501)/, text: NEVER, fields: ['user', 'role'], refused: true },
   {
@@ -65,7 +82,7 @@ const OTHERWISE: ConnectionCause = {
   text: NEVER,
   fields: ['host', 'port'],
   refused: false,
-  more: ', and whether the server runs',
+  more: () => ', and whether the server runs',
 };
 
 /** A statement that failed, in our words, with the server's text. */
@@ -144,13 +161,19 @@ function grantFor({ message, sql, role }: Failed): string {
     /permission denied (?:for|to create (temporary) tables in) (schema|table|view|database|sequence) "?(.+?)"?$/.exec(
       message,
     );
+  const owned = /must be owner of (table|view|relation) "?(.+?)"?$/.exec(message);
+  if (owned !== null)
+    return `An administrator runs: alter table ${qualified(owned[2] ?? '', 'table', sql)} owner to ${quotedName(role)};`;
   if (found === null) return 'An administrator has to grant it.';
   const [, temporary, kind = '', name = ''] = found;
   const makes = /^\s*(create|drop)\b/i.test(sql);
   const rights = { schema: makes ? 'usage, create' : 'usage', database: temporary ?? 'create', sequence: 'usage' };
-  const right = rights[kind as keyof typeof rights] ?? 'select';
+  const ofRows = CHANGES_ROWS.test(sql) ? 'select, insert, update, delete' : 'select';
+  const right = rights[kind as keyof typeof rights] ?? ofRows;
   return `An administrator runs: grant ${right} on ${kind === 'view' ? 'table' : kind} ${qualified(name, kind, sql)} to ${quotedName(role)};`;
 }
+
+const CHANGES_ROWS = /^\s*(insert|update|delete|merge)\b/i;
 
 function qualified(name: string, kind: string, sql: string): string {
   const quoted = quotedName(name);

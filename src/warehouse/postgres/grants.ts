@@ -13,6 +13,12 @@ export function postgresGrants(server: PostgresServer, { read, write }: GrantedP
   return [
     `-- As an administrator, in the database ${database}. Where dbt builds with another role than the one that runs this,`,
     '-- the default privileges need it: alter default privileges for role <the role of dbt> in schema …',
+    // The generated sync_runs and sync_rejections are views over the ledger, which belongs to the role of dinmo.
+    '-- Where dbt builds with another role than dinmo, its models of the history of syncs read the ledger:',
+    ...write.flatMap(({ schema }) => [
+      `-- grant usage on schema ${name(schema)} to <the role of dbt>; grant select on all tables in schema ${name(schema)} to <the role of dbt>;`,
+      `-- alter default privileges for role ${role} in schema ${name(schema)} grant select on tables to <the role of dbt>;`,
+    ]),
     ...(server.role === null ? [] : [`grant ${role} to ${name(server.user)};`]),
     // Plans are made in temporary tables.
     `grant connect, temporary on database ${database} to ${role};`,

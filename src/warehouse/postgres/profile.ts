@@ -36,12 +36,14 @@ export function postgresServer(profile: Profile): PostgresServer {
   const sslmode = read.text('sslmode') ?? 'prefer';
   const ssl = SSL_MODES.find((mode) => mode === sslmode);
   if (ssl === undefined) throw read.invalid('sslmode', `is ${sslmode}`, `One of ${SSL_MODES.join(', ')}.`);
+  const host = read.required('host');
+  if (host.includes(',')) throw read.invalid('host', `names several (${host})`, 'Name one: lists are not supported.');
   const ca = read.file('sslrootcert') ?? defaultCertificate(ssl);
   const cert = read.file('sslcert');
   const key = read.file('sslkey');
   return {
     from: `the ${read.place}`,
-    host: read.required('host'),
+    host,
     port: read.number('port') ?? 5432,
     user: read.required('user'),
     password: read.text('password') ?? read.text('pass'),

@@ -198,7 +198,51 @@ describe.skipIf(!hasOpenssl)('certificates', () => {
   });
 });
 
+describe('a session that cannot be used', () => {
+  it('is closed: it would keep the process alive', async () => {
+    const bad = [{ search_path: 'public, My Shop' }, { role: 'missing' }, { user: 'locked', password: null }];
+    for (const fields of bad) {
+      const thrown = await openPostgres(postgresServer(profile({ application_name: 'left behind', ...fields }))).catch(
+        (error: unknown) => error,
+      );
+      expect(thrown).toMatchObject({ code: 'postgres-login-refused' });
+      if ('search_path' in fields) expect(thrown).toMatchObject({ fix: expect.stringContaining('`search_path`') });
+    }
+    const left =
+      "select count(*) as answer from pg_stat_activity where application_name = 'left behind' or usename = 'locked'";
+    await expect.poll(() => administrator.query(left)).toEqual([{ answer: 0n }]);
+  });
+
+  it('of several hosts is refused by its field', () => {
+    expect(() => postgresServer(profile({ host: 'a,b' }))).toThrow(
+      expect.objectContaining({ code: 'profile-invalid', message: expect.stringContaining('`host`') }),
+    );
+  });
+});
+
 describe('rights', () => {
+  it('to connect, to change rows and of an owner are named with their statement', async () => {
+    await administrator.run('create database closed');
+    await administrator.run('revoke all on database closed from public');
+    await expect(openPostgres(postgresServer(profile({ user: 'limited', dbname: 'closed' })))).rejects.toMatchObject({
+      fix: expect.stringContaining('grant connect on database "closed" to "limited"'),
+    });
+    await administrator.run(
+      'create schema kept; grant usage on schema kept to limited; create table kept.runs (n int)',
+    );
+    const session = await openPostgres(postgresServer(profile({ user: 'limited' })));
+    try {
+      await expect(session.run('update "kept"."runs" set n = 1')).rejects.toMatchObject({
+        fix: expect.stringContaining('grant select, insert, update, delete on table "kept"."runs" to "limited";'),
+      });
+      await expect(session.run('alter table "kept"."runs" add column m int')).rejects.toMatchObject({
+        fix: expect.stringContaining('alter table "kept"."runs" owner to "limited";'),
+      });
+    } finally {
+      await session.close();
+    }
+  });
+
   const places = {
     read: [{ database: 'postgres', schema: 'DINMO_SEGMENTS' }],
     write: [{ database: 'postgres', schema: 'DINMO_DELTA_STORAGE' }],
