@@ -17,6 +17,7 @@ export interface Endpoint {
   readonly core: string;
   /** What it shares its turn and its rate with: equal for destinations of one platform that go one after another. */
   readonly account: string;
+  readonly isRehearsal: boolean;
 }
 
 /** Whether the values of secrets are needed: a plan sends nothing, and works where no secret is set. */
@@ -64,7 +65,7 @@ export function readEndpoint(
       : `${sandboxUrl.replace(/\/$/, '')}/${destination.platform}/${destination.name}`;
   const core = coreOf(settings.config, service, baseUrl);
   const account = accountOf({ destination, service, config, baseUrl }) ?? core;
-  return { config, credentials: settings.credentials, baseUrl, core, account };
+  return { config, credentials: settings.credentials, baseUrl, core, account, isRehearsal: sandboxUrl !== null };
 }
 
 function renderedUrl(destination: Destination, env: Environment): string | null {

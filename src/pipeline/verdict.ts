@@ -208,7 +208,7 @@ export function settledResult({
 }: SettledInput): ActivationResult {
   const { status, exitCode } = statusOf(counts, outcome);
   const report: ActivationReport = {
-    ...plannedReport(prepared, plan, status, reasonOf(counts, outcome) ?? noteOf(plan)),
+    ...plannedReport(prepared, plan, status, reasonOf(counts, outcome, prepared) ?? noteOf(plan)),
     accepted: counts.accepted,
     rejected: counts.rejected,
     deferred: counts.deferred,
@@ -229,12 +229,12 @@ function statusOf(
   return open + counts.rejected > 0 ? { status: 'partial', exitCode: 1 } : { status: 'succeeded', exitCode: 0 };
 }
 
-function reasonOf(counts: SettledCounts, { stop }: DeliveryOutcome): string | null {
+function reasonOf(counts: SettledCounts, { stop }: DeliveryOutcome, { endpoint }: Prepared): string | null {
   const parts: string[] = [];
   if (stop) parts.push(failureText({ message: stop.message, location: null, fix: stop.fix }));
   if (counts.rejected > 0)
     parts.push(
-      `${rowsText(counts.rejected)} rejected by the destination${counts.parked > 0 ? `, ${counts.parked} of them parked` : ''}: see dinmo status --rejected`,
+      `${rowsText(counts.rejected)} rejected by the destination${counts.parked > 0 ? `, ${counts.parked} of them parked` : ''}: see dinmo status --rejected${endpoint.isRehearsal ? ' --sandbox' : ''}`,
     );
   if (counts.deferred > 0) parts.push(`${rowsText(counts.deferred)} put off to the next run`);
   if (counts.unknown > 0) parts.push(`${rowsText(counts.unknown)} without a clear answer, sent again at the next run`);

@@ -86,6 +86,9 @@ function fieldLines({ fields, defaultMapping }: ServiceFacts): readonly string[]
 
 /** `10,000 rows and 16,000,000 bytes a request` */
 export function limitsText({ limits }: ServiceFacts): string {
-  const rate = limits.requestsPerSecondMax === null ? '' : `, ${limits.requestsPerSecondMax} requests a second`;
+  const rate =
+    limits.requestsPerSecondMax === null
+      ? ''
+      : `, ${limits.requestsPerSecondMax} request${limits.requestsPerSecondMax === 1 ? '' : 's'} a second`;
   return `${formatCount(limits.rowsPerRequestMax)} rows and ${formatCount(limits.requestBytesMax)} bytes a request${rate}`;
 }

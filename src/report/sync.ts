@@ -137,7 +137,7 @@ function orphanLines(report: Pick<SyncReport, 'orphans'>, style: Style): readonl
 /** Activations whose block is gone but not what they sent. */
 export function renderOrphans(orphans: SyncReport['orphans'], style: Style): readonly string[] {
   return orphans.map(({ activation, rows }) => {
-    const text = `${activation} has no block any more; ${formatMany(rows, 'row')} stay at its destination. Name it with \`was:\` where it was renamed; else \`dinmo clean\` shows and removes what it left.`;
+    const text = `${activation} has no block any more; ${formatMany(rows, 'row')} ${rows === 1 ? 'stays' : 'stay'} at its destination. Name it with \`was:\` where it was renamed; else \`dinmo clean\` shows and removes what it left.`;
     return `\n${style.yellow('left behind')}  ${wrap(text, style.width - 13, '             ')}`;
   });
 }

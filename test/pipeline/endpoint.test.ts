@@ -52,7 +52,10 @@ describe('in a rehearsal', () => {
       config: { url: 'https://hooks.example.com/in' },
       baseUrl: 'https://proxy.example.com',
     };
-    expect((await endpoint(hook, SANDBOX)).baseUrl).toBe('http://127.0.0.1:8900/webhook/out');
+    expect(await endpoint(hook, SANDBOX)).toMatchObject({
+      baseUrl: 'http://127.0.0.1:8900/webhook/out',
+      isRehearsal: true,
+    });
     expect((await endpoint(hook, {})).baseUrl).toBe('https://proxy.example.com');
   });
 });

@@ -60,6 +60,7 @@ export function endpointOf({ config, platform }: Cast): Endpoint {
     baseUrl: 'http://platform',
     core: JSON.stringify(config),
     account: JSON.stringify(config),
+    isRehearsal: false,
   };
 }
 
