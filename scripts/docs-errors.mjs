@@ -23,9 +23,9 @@ export function readSources() {
 
 /** The text of a literal that follows `name:` in a piece of source, with `…` for what is put in; '' where it is no literal. @param {string} source @param {string} name */
 function literal(source, name) {
-  const found = new RegExp(`\\b${name}: ('(?:\\\\.|[^'\\\\])*'|"(?:\\\\.|[^"\\\\])*"|\`(?:\\\\.|[^\`\\\\])*\`)`).exec(
-    source,
-  );
+  const found = new RegExp(
+    `\\b${name}: ('(?:\\\\.|[^'\\\\])*'|"(?:\\\\.|[^"\\\\])*"|\`(?:\\\\.|\\$\\{(?:[^{}\`]|\`[^\`]*\`)*\\}|[^\`\\\\])*\`)`,
+  ).exec(source);
   return plain(found?.[1] ?? '');
 }
 
@@ -37,7 +37,7 @@ function plain(text) {
     before = inside;
     inside = inside.replace(/\$\{(?:[^{}`]|`[^`]*`)*\}/g, '…');
   }
-  return inside.replaceAll(/\\(.)/g, '$1');
+  return inside.replaceAll(/\\(.)/g, '$1').replaceAll(/…{2,}/g, '…');
 }
 
 /** @param {ErrorDoc} doc */

@@ -81,16 +81,29 @@ function section(facts, table) {
   ].join('\n\n');
 }
 
+/**
+ * What is not required, since there are other ways, and yet belongs to an example that works.
+ * @type {Readonly<Record<string, readonly string[]>>}
+ */
+const USUAL = {
+  google: ['service_account_json'],
+  salesforce: ['client_secret'],
+  sql: ['host', 'database', 'user', 'password'],
+  zendesk: ['email', 'api_token'],
+};
+
 /** The shortest destination that can work. @param {ServiceFacts} facts */
 function example({ platform, service, config, credentials }) {
+  /** @param {{ required: boolean, name: string }} fact */
+  const belongs = ({ required, name }) => required || (USUAL[platform] ?? []).includes(name);
   const settings = config
-    .filter(({ required }) => required)
+    .filter(belongs)
     .map(
       ({ name, type, choices }) =>
         `${name}: ${choices?.[0] ?? { integer: 1, boolean: true, 'string[]': '[…]', string: '"…"' }[type]}`,
     );
   const secrets = credentials
-    .filter(({ required }) => required)
+    .filter(belongs)
     .map(({ name }) => `${name}: "{{ env_var('${`${platform}_${name}`.toUpperCase()}') }}"`);
   return [
     'destinations:',
