@@ -1,3 +1,4 @@
+import type { Service } from '../destinations/destination.ts';
 import { createHttpClient } from '../destinations/http.ts';
 import { findService } from '../destinations/registry.ts';
 import { DinmoError, type ExitCode, messageOf, placesOf } from '../errors.ts';
@@ -234,11 +235,13 @@ export async function furnishSandbox(context: Context, http: Equipment['http']):
   for (const destination of context.store.destinations.values()) {
     const service = await findService(destination.platform, destination.service);
     const { config, credentials } = readEndpoint(context, destination, { service, secrets: 'needed' });
+    const mappedFields = ownFields(context, destination.name, service);
     const setup = {
       platform: destination.platform,
       destination: destination.name,
       ...(credentials['secret'] === undefined ? {} : { secret: credentials['secret'] }),
       ...(typeof config['path'] === 'string' ? { folder: config['path'] } : {}),
+      ...(mappedFields.length === 0 ? {} : { mappedFields }),
     };
     const body = JSON.stringify(setup);
     const request = {
@@ -256,6 +259,15 @@ export async function furnishSandbox(context: Context, http: Equipment['http']):
         status: answer.status,
       });
   }
+}
+
+/** Fields that the platform does not have by itself, and that the project feeds there. */
+function ownFields({ store }: Context, destination: string, { facts }: Service): readonly string[] {
+  const known = new Set(facts.fields.known.map(({ name }) => name));
+  const mapped = [...store.activations.values()]
+    .filter((activation) => activation.destination === destination)
+    .flatMap(({ mapping }) => mapping.map(({ field }) => field));
+  return [...new Set(mapped)].filter((field) => !known.has(field));
 }
 
 function reportOf(results: readonly ActivationResult[], orphans: SyncReport['orphans']): SyncReport {

@@ -14,6 +14,7 @@ const setup = z.strictObject({
   folder: z.string().min(1).optional(),
   properties: z.array(z.string()).optional(),
   uniqueProperties: z.array(z.string()).optional(),
+  mappedFields: z.array(z.string()).optional(),
 });
 
 /**

@@ -43,6 +43,8 @@ export interface DestinationSetup {
   readonly properties?: readonly string[] | undefined;
   /** HubSpot: properties with unique values, besides those whose name ends in `_id` or `_key`. */
   readonly uniqueProperties?: readonly string[] | undefined;
+  /** Zendesk, without `properties`: fields of the project's mappings, which exist there, since it lists those that do. */
+  readonly mappedFields?: readonly string[] | undefined;
   /** HubSpot: the custom objects of the account, by name; without it any object type comes into being when it is used. */
   readonly objectTypes?: Readonly<Record<string, ObjectTypeSetup>> | undefined;
   /** Salesforce; its custom fields, and which of them are external ids, are told as `properties` and `uniqueProperties`. */

@@ -191,6 +191,16 @@ test('files are shown from the folder of a rehearsal, and from no other', async 
   });
 });
 
+test('custom fields that the project maps exist at a platform that lists its own', async () => {
+  await withSandbox({}, async (sandbox) => {
+    const mappedFields = ['plan', 'user_fields.score'];
+    const body = { platform: 'zendesk', destination: 'z', mappedFields };
+    expect((await ask('POST', `${sandbox.url}/destinations`, { body })).status).toBe(200);
+    const fields = await ask('GET', `${sandbox.baseUrl('zendesk', 'z')}/api/v2/user_fields`);
+    expect(fields.json.user_fields).toMatchObject([{ key: 'plan' }, { key: 'score' }]);
+  });
+});
+
 test('a taken port is an error that says what to do', async () => {
   await withSandbox({}, async (sandbox) => {
     const port = Number(new URL(sandbox.url).port);

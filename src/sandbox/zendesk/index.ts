@@ -62,8 +62,9 @@ function openZendesk(saved: unknown): SimulatedDestination {
       ...{ audiences: records.audiences(rowsMax), objects: records.objects(rowsMax) },
     }),
     save: () => ({ records: records.save(), jobs: jobs.save() }),
-    configure({ properties }) {
-      desk = { ...desk, customFields: properties ? new Set(properties) : desk.customFields };
+    configure({ properties, mappedFields }) {
+      const keys = properties ?? mappedFields?.map((field) => field.replace(/^(?:user|organization)_fields\./, ''));
+      desk = { ...desk, customFields: keys ? new Set(keys) : desk.customFields };
     },
   };
 }
