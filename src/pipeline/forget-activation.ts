@@ -181,17 +181,27 @@ function asRemoval(prepared: Prepared, { keepExisting }: Request): Prepared {
 
 async function removeByEngine(work: Work): Promise<Ended> {
   const { command, prepared, request } = work;
+  let before = 0;
   const forgetting = {
     key: request.key,
     ownElsewhere: await ownElsewhere(work),
+    recovered: async () => {
+      before = await removedBefore(work);
+    },
     scrub: () => scrub(work),
   };
   const result = await syncActivation({ ...command, forgetting }, prepared);
   const { status, reason, accepted } = result.report;
-  const removed = accepted?.delete ?? 0;
+  const removed = before + (accepted?.delete ?? 0);
   if (status !== 'succeeded') return { result, end: { outcome: 'failed', removed, reason } };
   if (removed >= request.counts.rows) return { result, end: { outcome: 'removed', removed, reason: null } };
   return { result, end: { outcome: 'kept', removed, reason: STAYS } };
+}
+
+/** Rows that a run which died had removed: its answers are written down only now, and nothing is left of them to remove. */
+async function removedBefore(work: Work): Promise<number> {
+  const { rows } = await (await stateFor(work)).count();
+  return Math.max(0, work.request.counts.rows - rows);
 }
 
 const STAYS =
@@ -289,7 +299,7 @@ async function eraseProfiles(work: Work, { lease, runId }: Locked): Promise<Ende
   const isAnothers =
     (await isRecordOfAnother(job, person)) || (await isProfileOfAnother(command.storage, whoseOf(work, person)));
   const people = isAnothers ? [] : await person.people(service.facts.identifiers !== null, request.keepExisting);
-  if (people.length === 0 || service.erase === undefined) return keptThere(request);
+  if (people.length === 0 || service.erase === undefined) return keptThere(request.counts, await person.count());
   const heartbeat = every(10_000, () => lease.renew());
   try {
     await lease.assertMaySend();
@@ -300,9 +310,9 @@ async function eraseProfiles(work: Work, { lease, runId }: Locked): Promise<Ende
   }
 }
 
-/** Nothing was sent for it (it was refused), or nothing that may go. */
-function keptThere({ counts }: Request): Ended['end'] {
-  if (counts.rows + counts.identifiers === 0) return { outcome: 'removed', removed: 0, reason: null };
+/** Nothing was sent for it (it was refused), a run that died had removed it, or nothing may go. */
+function keptThere(before: PersonCounts, now: PersonCounts): Ended['end'] {
+  if (now.rows + now.identifiers === 0) return { outcome: 'removed', removed: before.rows, reason: null };
   return { outcome: 'kept', removed: 0, reason: STAYS };
 }
 

@@ -11,10 +11,11 @@ import type { Context } from './context.ts';
 import { prepareTelling } from './events.ts';
 import { countPerson, forgetAt } from './forget-activation.ts';
 import { findHolders, Histories, memberText, type Remembered, readKey } from './forget-key.ts';
+import { scrubRehearsal } from './forget-rehearsal.ts';
 import { clockOf, type ForgetOptions, loggerOf } from './options.ts';
 import { entitiesOnTheWay, type Prepared } from './prepare-run.ts';
 import { type Bench, type Choice, conduct, loggerFrom } from './run-activations.ts';
-import { newId } from './storage.ts';
+import { newId, rehearsalSchema } from './storage.ts';
 import { requireTarget, syncRun } from './sync.ts';
 import { type ActivationResult, plainResult } from './verdict.ts';
 
@@ -82,6 +83,7 @@ async function choose(bench: Bench, options: ForgetOptions, notes: Notes): Promi
   const living = [...store.activations.values()].filter((activation) => activation.entity === entity.name);
   const left = withoutBlock(storage.states, store).filter((state) => state.entity === entity.name);
   notes.holders = await findHolders(bench, entity, key);
+  if (options.yes && !options.sandboxUrl) await cleanRehearsal(bench, notes, { entity: entity.name, key });
   notes.notCovered = [...store.activations.values()].flatMap((activation) =>
     activation.entity !== entity.name && reaches(context, activation, entity.name)
       ? [{ activation: activation.id, entity: activation.entity }]
@@ -129,6 +131,22 @@ async function cleanHistory(
     if (!(thrown instanceof DinmoError)) throw thrown;
     const reason = 'they could not be removed, since they are dbt’s tables: remove them there, by the hash of the key.';
     notes.history = { rows: before, removed: false, reason };
+  }
+}
+
+/** It is no reason to stop, but one to say so. */
+async function cleanRehearsal(
+  bench: Bench,
+  notes: Notes,
+  { entity, key }: { readonly entity: string; readonly key: string },
+): Promise<void> {
+  try {
+    await scrubRehearsal(bench, entity, key);
+  } catch (thrown) {
+    if (!(thrown instanceof DinmoError)) throw thrown;
+    const { stillIn, notAsked } = notes.holders;
+    const { schema } = rehearsalSchema(bench.storage.ledger.schema);
+    notes.holders = { stillIn, notAsked: [...notAsked, schema] };
   }
 }
 

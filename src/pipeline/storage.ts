@@ -22,8 +22,13 @@ export function storageSchema(context: Context): StateSchema {
       fix: 'Run `dinmo generate`, then `dbt build`.',
     });
   }
-  const suffix = context.options.sandboxUrl ? '_SANDBOX' : '';
-  return { database: node.database, schema: `${node.schema}${suffix}` };
+  const { database, schema } = node;
+  return context.options.sandboxUrl ? rehearsalSchema({ database, schema }) : { database, schema };
+}
+
+/** Where rehearsals keep their state. */
+export function rehearsalSchema({ database, schema }: StateSchema): StateSchema {
+  return { database, schema: `${schema}_SANDBOX` };
 }
 
 /** Each time another command was first. */

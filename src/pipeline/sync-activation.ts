@@ -75,6 +75,7 @@ export async function syncActivation(command: SyncRun, prepared: Prepared): Prom
       });
       for (const dead of unfinished) logger.info('run.recovered', { recovered_run_id: dead.runId });
       if (instead !== undefined) return null;
+      await run.forgetting?.recovered?.();
       const done = (await run.findDone?.()) ?? null;
       if (done !== null) return { result: plainResult(activation, 'skipped', done, 0) };
       return await begin(run, prepared, { runId, lease });

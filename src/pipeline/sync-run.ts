@@ -12,6 +12,8 @@ export interface Forgetting {
   readonly key: string;
   /** Tables of the other activations of the destination in which the person alone holds what this one holds. */
   readonly ownElsewhere: ReadonlySet<string>;
+  /** Called once an unfinished run is closed, and before anything is planned: what is known of the person may have changed by it. */
+  readonly recovered?: () => Promise<void>;
   /** Called in the transaction that closes the run, once nothing is left to remove: takes the person out of the state. */
   readonly scrub: () => Promise<void>;
   /** What is done in place of planning and sending, once the activation is locked and an unfinished run is closed. Left out: those two. */

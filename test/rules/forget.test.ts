@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Entity } from '../../src/knowledge/store.ts';
 import { readKey } from '../../src/pipeline/forget-key.ts';
@@ -74,6 +75,12 @@ describe('forget', () => {
       ['vip.crm', 'found', 1],
     ]);
     expect(shop.calls.length).toBe(calls);
+    // A rehearsal remembers as well.
+    const rehearsal = `${shop.deltaStorage()}_SANDBOX`;
+    const like = (await shop.target.tables(shop.deltaStorage())).map(
+      (name) => `create table ${shop.stored(name, rehearsal)} as select * from ${shop.stored(name)}`,
+    );
+    await shop.sql(`create schema ${shop.target.state.identifier(rehearsal)}`, ...like);
     // One that is down does not keep the others; what it holds stays known, and goes with the next run.
     shop.workspace.env['HS_TOKEN'] = 'of-another-time';
     const stopped = await forget('1', '--yes', '--receipt', 'receipt.json');
@@ -85,8 +92,15 @@ describe('forget', () => {
     expect(stopped.code).toBe(4);
     expect(JSON.parse(shop.workspace.read('receipt.json'))).toMatchObject({ receipt: stopped.receipt, exit_code: 4 });
     expect(shop.workspace.read('receipt.json') + stopped.text).not.toContain('p1@');
+    // What was done then is not known to a later run: its receipt takes nothing's place.
+    const again = await shop.dinmo('forget', 'person', '1', '--yes', '--receipt', 'receipt.json');
+    expect(again).toMatchObject({ code: 2, all: expect.stringContaining('receipt-exists') });
+    expect(JSON.parse(shop.workspace.read('receipt.json'))).toMatchObject({ receipt: stopped.receipt });
     shop.workspace.env['HS_TOKEN'] = TOKEN;
     const done = await forget('1', '--yes');
+    const rehearsed = async (name: string) => JSON.stringify(await shop.rowsOf(shop.stored(name, rehearsal)));
+    for (const name of (await shop.target.tables(rehearsal)).filter((one) => /^(snapshot|identifiers)/.test(one)))
+      expect([name, (await rehearsed(name)).includes('p1@')]).toEqual([name, false]);
     expect(done).toMatchObject({ code: 0, activations: [{ activation: 'vip.crm', outcome: 'removed', reason: null }] });
     expect(done.receipt).not.toBe(stopped.receipt);
     const runs = await shop.sql(
@@ -175,6 +189,26 @@ describe('forget', () => {
     expect([shop.hooked(), shop.meta.members('VIP'), shop.hubspot.byEmail()]).toEqual(platforms);
     expect([shop.meta.violations, shop.hubspot.violations]).toEqual([[], []]);
     expect(await kept()).not.toContain('p1@example.com');
+  });
+
+  more('what a sync removed before it was killed is called removed', async () => {
+    shop.configure({
+      vip: '      one: {to: one}',
+      destinations: '  one: {platform: webhook, service: audiences, config: {url: "$HOOK/in", batch_size: 1}}\n',
+    });
+    await shop.hold(people(1, 12));
+    await shop.one('sync');
+    await shop.hold(people(12, 12));
+    const sent = shop.calls.length;
+    const child = shop.workspace.start('sync', '--allow-deletes');
+    const ended = new Promise((done) => child.once('exit', done));
+    while (shop.calls.length < sent + 9 && child.exitCode === null) await setImmediate();
+    child.kill('SIGKILL');
+    await ended;
+    expect(child.signalCode).toBe('SIGKILL');
+    const done = await forget('1', '--yes');
+    expect(done).toMatchObject({ code: 0, activations: [{ outcome: 'removed', removed: 1, reason: null }] });
+    expect(shop.hooked('vip.one')).not.toContain('1');
   });
 
   more('takes the person out of the histories that dbt keeps', async () => {

@@ -1,5 +1,5 @@
-import { writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { Command } from 'commander';
 import { DinmoError } from '../../errors.ts';
 import { registerSecret } from '../../log.ts';
@@ -32,12 +32,14 @@ export function forgetCommand(shell: Shell): Command {
     .argument('<key>', 'the primary key; of a composite one a JSON object: \'{"shop": 1, "id": 2}\'')
     .option('--yes', 'really erase')
     .option('--keep-existing', 'leave what was at a destination before: remove only what was sent')
-    .option('--receipt <file>', 'write the receipt there as well, as JSON');
+    .option('--receipt <file>', 'write the receipt there as well, as JSON: a new file');
   addGeneralOptions(addSandboxOption(addWarehouseOptions(addProjectOptions(command))));
   return command.action((entity: string, key: string, flags: ForgetFlags) =>
     runCommand(shell, flags, {
       async run({ output, logger }) {
         if (isTelling(key)) registerSecret(key);
+        const file = flags.receipt === undefined ? null : resolve(shell.cwd, flags.receipt);
+        if (file !== null) requireNew(file);
         const { forgetPerson } = await import('../../index.ts');
         const { forgetJson, renderForget } = await import('../../report/forget-report.ts');
         const report = await forgetPerson({
@@ -55,7 +57,7 @@ export function forgetCommand(shell: Shell): Command {
           }
         }
         output.result({ text: (style) => renderForget(report, style), json: () => forgetJson(report) });
-        if (flags.receipt !== undefined) keep(resolve(shell.cwd, flags.receipt), printJson(forgetJson(report)));
+        if (file !== null) keep(file, printJson(forgetJson(report)));
         return report.exitCode;
       },
     }),
@@ -67,10 +69,22 @@ function isTelling(key: string): boolean {
   return key.length >= 6;
 }
 
+/** A receipt proves what was done: one of a later run, which finds nothing any more, must not take its place. Throws DinmoError `receipt-exists`. */
+function requireNew(file: string): void {
+  if (!existsSync(file)) return;
+  throw new DinmoError({
+    kind: 'configuration',
+    code: 'receipt-exists',
+    message: `${file} exists, and a receipt is not written over. Nothing was done.`,
+    fix: 'Give another file; each run has a receipt of its own.',
+  });
+}
+
 /** Throws DinmoError `receipt-not-written`. */
 function keep(file: string, text: string): void {
   try {
-    writeFileSync(file, `${text}\n`, { mode: 0o600 });
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, `${text}\n`, { mode: 0o600, flag: 'wx' });
   } catch (thrown) {
     throw new DinmoError({
       kind: 'configuration',
