@@ -28,10 +28,13 @@ export class ProfileFields {
     return value === null || value === '' ? null : String(value);
   }
 
-  /** Throws DinmoError `profile-invalid` where it is missing. */
-  required(name: string): string {
-    const value = this.text(name);
-    if (value === null) throw this.invalid(name, 'is missing', `Add \`${name}:\`.`);
+  /** Read also by its older name. Throws DinmoError `profile-invalid` where it is missing. */
+  required(
+    name: string,
+    { or, fix = `Add \`${name}:\`.` }: { readonly or?: string; readonly fix?: string } = {},
+  ): string {
+    const value = this.text(name) ?? (or === undefined ? null : this.text(or));
+    if (value === null) throw this.invalid(name, 'is missing', fix);
     return value;
   }
 

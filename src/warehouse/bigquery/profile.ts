@@ -56,7 +56,7 @@ const SCOPES = [
  */
 export function bigqueryPlace(profile: Profile): BigqueryPlace {
   const read = new ProfileFields(profile);
-  const project = read.text('project') ?? read.required('database');
+  const project = read.required('project', { or: 'database' });
   const priority = (read.text('priority') ?? 'interactive').toUpperCase();
   if (priority !== 'INTERACTIVE' && priority !== 'BATCH')
     throw read.invalid('priority', `is ${priority.toLowerCase()}`, 'Either interactive or batch.');

@@ -129,6 +129,11 @@ const KINDS: readonly Kind[] = [
     fix: (failed) => `${grantFor(failed)} \`dinmo doctor --grants\` prints all that is needed.`,
   },
   {
+    is: 'statement-failed',
+    codes: /^25006$/,
+    fix: 'This server or role only reads: where the profile names a standby, name its primary; where default_transaction_read_only is on for the role or the database, an administrator turns it off for the role of the target.',
+  },
+  {
     is: 'changed-meanwhile',
     codes: /^(40001|40P01)$/,
     stopped: true,

@@ -47,7 +47,7 @@ export function postgresServer(profile: Profile): PostgresServer {
     port: read.number('port') ?? 5432,
     user: read.required('user'),
     password: read.text('password') ?? read.text('pass'),
-    database: read.text('dbname') ?? read.required('database'),
+    database: read.required('dbname', { or: 'database' }),
     role: read.text('role'),
     searchPath: read.text('search_path'),
     ssl,

@@ -69,6 +69,8 @@ export function snowflakeAccount(profile: Profile, { terminal }: { readonly term
   };
 }
 
+const ADD_LOGIN = 'Add `password:`, or a key pair (`private_key_path:`), or another way to log in (`authenticator:`).';
+
 function loginOf(
   read: ProfileFields,
   { base, terminal }: { readonly base: string; readonly terminal: boolean },
@@ -88,7 +90,11 @@ function loginOf(
     case 'keypair':
       if (keyed) return plain({ authenticator: 'SNOWFLAKE_JWT', ...user(read), privateKey: privateKeyOf(read) });
       if (method !== 'snowflake' && method !== 'password') read.required('private_key_path');
-      return plain({ authenticator: 'SNOWFLAKE', ...user(read), password: read.required('password') });
+      return plain({
+        authenticator: 'SNOWFLAKE',
+        ...user(read),
+        password: read.required('password', { fix: ADD_LOGIN }),
+      });
     case 'username_password_mfa':
       return plain({ authenticator: 'USERNAME_PASSWORD_MFA', ...user(read), password: read.required('password') });
     case 'oauth':

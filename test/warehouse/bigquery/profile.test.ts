@@ -104,6 +104,7 @@ describe('a BigQuery profile', () => {
 
   it.each([
     ['no method', {}, 'profile-invalid', '`method`'],
+    ['no project', { method: 'oauth', project: undefined }, 'profile-invalid', '`project`'],
     ['a method that is not supported', { method: 'external-oauth-wif' }, 'bigquery-method', 'external-oauth-wif'],
     ['no key file', { method: 'service-account' }, 'profile-invalid', '`keyfile`'],
     [

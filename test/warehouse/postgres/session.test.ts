@@ -142,6 +142,7 @@ describe('a profile', () => {
     }
     for (const [fields, field] of [
       [{ host: undefined }, 'host'],
+      [{ dbname: undefined }, 'dbname'],
       [{ port: 'many' }, 'port'],
       [{ sslmode: 'maybe' }, 'sslmode'],
       [{ sslrootcert: '/nowhere/ca.crt' }, 'sslrootcert'],
@@ -322,6 +323,18 @@ describe('a session', () => {
         ]);
     } finally {
       await Promise.all([session.close(), other.close()]);
+    }
+  });
+
+  it('that may only read says why', async () => {
+    const session = await openPostgres(server.at('postgres'));
+    try {
+      await session.run('set default_transaction_read_only to on');
+      await expect(session.run('create table kept_out (n int)')).rejects.toMatchObject({
+        fix: expect.stringContaining('default_transaction_read_only'),
+      });
+    } finally {
+      await session.close();
     }
   });
 

@@ -115,6 +115,7 @@ describe('the ways to log in', () => {
     expect(refused.message).toContain(text);
     expect(refused.message).toContain('target prod of profile shop'.replace('target', 'Target'));
     expect(`${refused.message}${refused.fix}`).not.toMatch(/nonsense|BEGIN/);
+    if (text.startsWith('`password`')) expect(refused.fix).toContain('`private_key_path:`');
     if (code === 'authenticator-unsupported') expect(refused.fix).toContain('programmatic_access_token');
   });
 });
