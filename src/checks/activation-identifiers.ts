@@ -71,6 +71,8 @@ function checkStated(context: CheckContext, { activation, facts }: Target): read
 function checkMatching(context: CheckContext, { activation, facts, destination }: Target): readonly Finding[] {
   if (facts.identifiers === null) return [];
   const matching = matchingKinds(facts, destination.config);
+  // The setting that says the kind has a value that it cannot have, which is a finding of its own.
+  if (matching.length === 0) return [];
   if (activation.identifiers.some((identifier) => matching.includes(identifier.kind))) return [];
   const hints = activation.identifiers.filter((identifier) => HINT_KINDS.some((kind) => kind === identifier.kind));
   const only = hints.length === 0 ? '' : ` (${listed(hints.map((hint) => hint.kind))} only help beside one)`;

@@ -73,7 +73,7 @@ function checkPart(
     const fact = facts.known.find((known) => known.name === name);
     if (fact === undefined) {
       const message = `Destination \`${destination.name}\`: \`${part}.${name}\` is no setting of ${facts.title}${meant(nearest(name, names))}`;
-      const fix = names.length === 0 ? `Remove it: there are no ${part}.` : `Known are ${listed(names)}.`;
+      const fix = names.length === 0 ? `Remove it: nothing is set under ${part} there.` : `Known are ${listed(names)}.`;
       findings.push(findingOf(UNKNOWN, { message, fix, location }));
     } else if (!fits(fact, value)) {
       const message = `Destination \`${destination.name}\`: \`${part}.${name}\` must be ${EXPECTED[fact.type]}.`;

@@ -97,7 +97,7 @@ export function requireSameDestination(
       kind: 'configuration',
       code: 'destination-core-changed',
       message: `The core settings of ${destination.name} changed since its first sync (${changedNames(state.core, endpoint.core)}).`,
-      fix: 'A destination keeps its account: make a new destination for the new one.',
+      fix: 'A destination keeps its account, also where its first sync failed: make a new destination, and a new activation, for the new one.',
       location: destination.origin.locate(['destinations', destination.name, 'config']),
     });
   }
