@@ -131,7 +131,7 @@ export const ERROR_WORDS = [
     'destination-core-changed',
     2,
     'Core settings of the destination changed since its first sync.',
-    'A destination keeps its account: make a new destination for the new one.',
+    'A destination keeps its account, also where its first sync failed: make a new destination, and a new activation, for the new one.',
   ],
   [
     'duckdb-newer-version',
