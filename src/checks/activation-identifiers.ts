@@ -77,10 +77,32 @@ function checkMatching(context: CheckContext, { activation, facts, destination }
   const hints = activation.identifiers.filter((identifier) => HINT_KINDS.some((kind) => kind === identifier.kind));
   const only = hints.length === 0 ? '' : ` (${listed(hints.map((hint) => hint.kind))} only help beside one)`;
   const message = `The activation \`${activation.id}\` has no identifier that ${facts.title} matches on${only}: it needs ${matching.length > 1 ? 'one of ' : ''}${listed(matching)}.`;
+  const left = leftOut(context, { activation, facts, destination }, matching);
+  if (left !== null) {
+    const fix = `\`${left.column}\` is that: add \`${left.kind}\` to the \`identifiers:\` that leave it out (of the activation, else the \`defaults:\` of \`${destination.name}\`).`;
+    return [findingOf(NONE, { message, fix, location: placeOf(activation) })];
+  }
   const [first, ...others] = matching;
   const mark = first === undefined ? null : markColumn(context, activation.entity, [first, ...others]);
-  const fix = mark === null ? NONE.fix : `${mark} Or map one: \`mapping: {email: customer.email}\`.`;
+  const example = first === undefined || matching.includes('email') ? 'email: customer.email' : `${first}: <column>`;
+  const fix = mark === null ? NONE.fix : `${mark} Or map one: \`mapping: {${example}}\`.`;
   return [findingOf(NONE, { message, fix, location: placeOf(activation) })];
+}
+
+/** A column of the entity that would do, had the activation or its destination not listed other kinds. */
+function leftOut(
+  context: CheckContext,
+  { activation, destination }: Target,
+  matching: readonly IdentifierKind[],
+): { readonly column: string; readonly kind: IdentifierKind } | null {
+  const defaults = context.project.settings.destinations.get(destination.name)?.defaults;
+  const stated = statedBlock(context, activation)?.identifiers ?? defaults?.identifiers ?? null;
+  if (stated === null) return null;
+  for (const { name, identifier, hidden } of context.store.entities.get(activation.entity)?.properties.values() ?? []) {
+    if (identifier === null || hidden || stated.includes(identifier.kind)) continue;
+    if (matching.includes(identifier.kind)) return { column: name, kind: identifier.kind };
+  }
+  return null;
 }
 
 export const activationIdentifiers: Check = {

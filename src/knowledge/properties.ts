@@ -113,9 +113,10 @@ function soundIdentifier(
     taken.set(key, property.name);
     return identifier;
   }
+  const form = identifier.form === 'sha256' ? ', form: sha256' : '';
   context.findings.add('identifier-rank', {
     message: `\`${other}\` and \`${property.name}\` of entity \`${draft.name}\` are both ${identifier.kind} of rank ${identifier.rank}.`,
-    fix: `Write \`identifier: {kind: ${identifier.kind}, rank: ${identifier.rank + 1}}\` on the second.`,
+    fix: `Write \`identifier: {kind: ${identifier.kind}, rank: ${identifier.rank + 1}${form}}\` on the second.`,
     location: property.origin?.locate(['identifier']) ?? draft.origin.locate([]),
     node: draft.node.uniqueId,
   });

@@ -37,6 +37,15 @@ function check(spec: WorldSpec, targetNames: readonly string[] | null = null): r
   return all;
 }
 
+test('a column that is marked already is not to be marked: its kind was left out', () => {
+  const activations = { it: activationBlock({ to: 'people', identifiers: ['first_name'] }) };
+  const annotate = { email: { identifier: { kind: 'email', rank: 1 } } } as const;
+  const spec = { ...customers, annotate, entity: { name: 'customer', activations } };
+  const world = { models: { customers: spec, orders }, tests: TESTS, destinations: DESTINATIONS };
+  const found = check(world).find(({ code }) => code === 'no-identifier');
+  expect(found?.fix).toContain('`email` is that: add `email`');
+});
+
 test('a value that dbt misread is told once, with the advice to quote it', () => {
   const project = projectOf({
     models: {

@@ -244,10 +244,14 @@ describe('properties', () => {
   test('two identifiers of one kind need a rank', () => {
     const annotate = {
       email: { identifier: { kind: 'email', rank: 1 } },
-      note: { identifier: { kind: 'email', rank: 1 } },
+      note: { identifier: { kind: 'email', rank: 1, form: 'sha256' } },
     } as const;
-    const { codes, store } = build({ models: { customers: { ...customers, annotate } } });
-    expect(codes).toEqual(['identifier-rank customers.note#identifier']);
+    const project = projectOf({ models: { customers: { ...customers, annotate } } });
+    const { findings, checkable: store } = buildKnowledgeStore(project, SERVICE_LOOKUP);
+    // Who writes what the message says keeps the form of the column.
+    expect(findings.filter(({ code }) => code === 'identifier-rank').map(({ fix }) => fix)).toEqual([
+      'Write `identifier: {kind: email, rank: 2, form: sha256}` on the second.',
+    ]);
     expect(store.entities.get('customer')?.properties.get('note')?.identifier).toBeNull();
   });
 });
