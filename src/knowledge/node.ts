@@ -3,6 +3,7 @@ import type { EntityNode } from './store.ts';
 
 /** The dbt node as generated SQL names it. The version is written out only where the model is versioned, the package only where it is not the root. */
 export function toEntityNode(node: ManifestNode, rootProject: string): EntityNode {
+  const exactColumns = [...node.columns.values()].filter(({ quoted }) => quoted).map(({ name }) => name);
   return {
     uniqueId: node.uniqueId,
     resourceType: node.resourceType,
@@ -10,6 +11,7 @@ export function toEntityNode(node: ManifestNode, rootProject: string): EntityNod
     relationName: node.relationName,
     group: node.group,
     access: node.access,
+    ...(exactColumns.length === 0 ? {} : { exactColumns }),
   };
 }
 

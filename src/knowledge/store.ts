@@ -69,6 +69,8 @@ export interface EntityNode {
   readonly relationName: string | null;
   readonly group: string | null;
   readonly access: string | null;
+  /** Columns whose names stand in quotes (`quote: true`), so that their case counts where the warehouse tells it. Left out: none. */
+  readonly exactColumns?: readonly string[];
 }
 
 /** A way from one entity to another, walked by its name. */

@@ -1,5 +1,6 @@
 import type { Entity, Property, Segment } from '../knowledge/store.ts';
 import { MEMBER_COLUMN } from '../segment/compile-unmatched.ts';
+import { isBareIdentifier, isFoldable } from '../warehouse/dialect.ts';
 import { entityModelName, segmentModelName, unmatchedModelName } from './names.ts';
 import { type ColumnProperties, keyTests, type ModelProperties, safeText, type YamlStyle } from './properties-yaml.ts';
 
@@ -76,11 +77,22 @@ function columnProperties(name: string, entity: Entity, context: PropertiesConte
   const type = property === undefined ? null : context.dataType(entity, property);
   const label = property === undefined || property.label === name ? '' : property.label;
   const description = property?.description || label;
+  const written = nameInProperties(name, context);
   return {
-    name,
+    name: written.name,
     ...(description === '' ? {} : { description: safeText(description) }),
     ...(type === null ? {} : { data_type: safeText(type) }),
-    ...(context.identifier(name) === name ? {} : { quote: true as const }),
+    ...(written.isQuoted ? { quote: true as const } : {}),
     ...(entity.primaryKey.includes(name) ? { data_tests: keyTests(entity.primaryKey, context.style).column } : {}),
   };
+}
+
+/** dbt quotes a name as it is written, or leaves it to the warehouse to fold: whichever, it has to be the name of the view's column. */
+function nameInProperties(
+  name: string,
+  { identifier }: PropertiesContext,
+): { readonly name: string; readonly isQuoted: boolean } {
+  const written = identifier(name);
+  if (written === name || isBareIdentifier(name.toLowerCase())) return { name, isQuoted: false };
+  return { name: isFoldable(name) ? written.slice(1, -1) : name, isQuoted: true };
 }

@@ -89,12 +89,15 @@ async function holdsKey(
   const { state } = warehouse;
   try {
     const columns = await warehouse.describe(`select * from ${relation}`);
-    const types = new Map(columns.map((column) => [column.name.toLowerCase(), column.dataType]));
-    const keys = entity.primaryKey.map((name) => ({
-      name,
-      sql: `x.${state.identifier(name)}`,
-      dataType: types.get(name.toLowerCase()) ?? state.type('text'),
-    }));
+    const known = new Map(columns.map((column) => [column.name.toLowerCase(), column]));
+    const keys = entity.primaryKey.map((name) => {
+      const column = known.get(name.toLowerCase());
+      return {
+        name,
+        sql: `x.${state.identifier(column?.name ?? name)}`,
+        dataType: column?.dataType ?? state.type('text'),
+      };
+    });
     const rows = await warehouse.query(
       `select 1 as held from ${relation} as x where ${state.keyText(keys)} = ${state.text(key)} limit 1`,
     );

@@ -149,13 +149,11 @@ function excludedSegments({ context: { store }, activation, entity }: SourceInpu
 
 /** Conditions that leave out members that the destination never gets: the held-out ones of the segment, and those of excluded segments. */
 function leaveOut(input: SourceInput): readonly string[] {
-  const { context, activation, entity, target, warehouse } = input;
+  const { context, activation, entity, target, dialect } = input;
   const { parent } = activation;
   const segment: Segment | undefined = parent.kind === 'segment' ? context.store.segments.get(parent.name) : undefined;
   const conditions: string[] = [];
-  const same = entity.primaryKey
-    .map((name, index) => `x.${warehouse.state.identifier(name)} = p.k${index}`)
-    .join(' and ');
+  const same = entity.primaryKey.map((name, index) => `x.${dialect.quoteIdentifier(name)} = p.k${index}`).join(' and ');
   if (segment?.holdout)
     conditions.push(
       `not exists (select 1 from ${target.segment(segment.name)} as x where ${same} and x.dinmo_holdout)`,

@@ -53,9 +53,26 @@ export class Compilation {
     return this.entity(relationship.to);
   }
 
-  node(node: EntityNode): Fragment {
+  /**
+   * A node with these of its columns. Where names of it are in quotes whose case counts, a subquery gives each the name that all
+   * generated SQL has for it.
+   */
+  node(node: EntityNode, columns: Iterable<string>): Fragment {
     this.#uses.nodes.add(node.uniqueId);
-    return sql.raw(this.#target.node(node));
+    const relation = sql.raw(this.#target.node(node));
+    const exact = new Map(
+      node.exactColumns?.flatMap((name) => {
+        const written = this.dialect.exactIdentifier(name);
+        return written === null ? [] : [[name, this.#target.literal(written)] as const];
+      }),
+    );
+    const names = [...new Set(columns)];
+    if (!names.some((name) => exact.has(name))) return relation;
+    const selected = names.map((name) => {
+      const written = exact.get(name);
+      return written === undefined ? id(name) : sql`${sql.raw(written)} as ${id(name)}`;
+    });
+    return sql`(select ${sql.join(selected, sql.raw(', '))} from ${relation})`;
   }
 
   entityView(entity: string): Fragment {

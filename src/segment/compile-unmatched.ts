@@ -25,7 +25,7 @@ export function compileUnmatched(
   const compilation = new Compilation({ store, dialect, target }, selectEntityRows);
   const { primaryKey } = entity;
   const listed = keysOf(compilation, `${segment.name}_keys`, {
-    table: compilation.node(segment.definition.node),
+    table: compilation.node(segment.definition.node, primaryKey),
     primaryKey,
   });
   const member = id(entity.name, primaryKey[0] ?? '');

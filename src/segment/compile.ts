@@ -79,7 +79,7 @@ function joinListed(
 ): Join {
   const { compilation } = scope;
   const source = keysOf(compilation, `${segment.name}_keys`, {
-    table: compilation.node(node),
+    table: compilation.node(node, entity.primaryKey),
     primaryKey: entity.primaryKey,
   });
   const alias = scope.claimAlias(source.alias);

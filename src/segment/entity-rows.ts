@@ -17,7 +17,7 @@ export function selectEntityRows(compilation: Compilation, entity: Entity, colum
 
 function nodeRows(compilation: Compilation, entity: Entity): Rows {
   return {
-    table: () => compilation.node(entity.node),
+    table: (needed) => compilation.node(entity.node, needed),
     elsewhere(scope, name) {
       const property = entity.properties.get(name);
       if (!property?.customAttribute) return null;
@@ -46,7 +46,7 @@ function customAttributeValues(
         as: column,
       },
     ],
-    from: { table: compilation.node(node), alias: 'computed', isNamed: false },
+    from: { table: compilation.node(node, [key, value]), alias: 'computed', isNamed: false },
     joins: [],
     where: [],
     groupBy: [id('computed', key)],

@@ -79,7 +79,7 @@ function legThrough(
   const links = compilation.define(`${step.name}_links`, {
     distinct: true,
     columns: columns.map((column) => ({ kind: 'column', table: 'links', column, as: column })),
-    from: { table: compilation.node(through.node), alias: 'links', isNamed: false },
+    from: { table: compilation.node(through.node, columns), alias: 'links', isNamed: false },
     joins: [],
     where: [],
   });

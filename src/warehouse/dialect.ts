@@ -25,6 +25,8 @@ export interface SqlDialect {
 
   /** The name as it stands in SQL: bare where the warehouse reads it as written, else quoted. */
   quoteIdentifier(name: string): string;
+  /** The name as it stands in SQL where its case counts; null where `quoteIdentifier` names the same column. */
+  exactIdentifier(name: string): string | null;
 
   /** Text, safe against quotes, backslashes, control characters; none of them stands raw in the result. */
   stringLiteral(value: string): string;

@@ -9,6 +9,8 @@ export const bigqueryDialect: SqlDialect = {
 
   quoteIdentifier: (name) =>
     isBareIdentifier(name) ? name : `\`${escapeControls(name.replaceAll('\\', '\\\\').replaceAll('`', '\\`'))}\``,
+  // Names are told apart by more than their case.
+  exactIdentifier: () => null,
 
   stringLiteral: (value) => `'${escapeControls(value.replaceAll('\\', '\\\\').replaceAll("'", "\\'"))}'`,
   numberLiteral(text, kind) {

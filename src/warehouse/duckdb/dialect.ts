@@ -6,6 +6,8 @@ export const duckdbDialect: SqlDialect = {
   name: 'duckdb',
 
   quoteIdentifier: (name) => (isBareIdentifier(name) ? name : `"${name.replaceAll('"', '""')}"`),
+  // Names are told apart by more than their case.
+  exactIdentifier: () => null,
 
   stringLiteral(value) {
     const quoted = value.replaceAll("'", "''");

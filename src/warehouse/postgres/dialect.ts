@@ -19,6 +19,7 @@ export const postgresDialect: SqlDialect = {
     const folded = isFoldable(name) ? name.toLowerCase() : name;
     return `"${folded.replaceAll('"', '""')}"`;
   },
+  exactIdentifier: (name) => (isFoldable(name) && name !== name.toLowerCase() ? `"${name}"` : null),
 
   stringLiteral(value) {
     const quoted = value.replaceAll("'", "''");

@@ -14,6 +14,7 @@ export const snowflakeDialect: SqlDialect = {
     const folded = isFoldable(name) ? name.toUpperCase() : name;
     return `"${folded.replaceAll('"', '""')}"`;
   },
+  exactIdentifier: (name) => (isFoldable(name) && name !== name.toUpperCase() ? `"${name}"` : null),
 
   stringLiteral: (value) => `'${escapeControls(value.replaceAll('\\', '\\\\').replaceAll("'", "''"))}'`,
   numberLiteral: (text) => text,
