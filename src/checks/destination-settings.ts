@@ -51,7 +51,9 @@ function fits(fact: SettingFact, value: SettingValue): boolean {
       // An account id that YAML read as a number is still the id.
       return (typeof value === 'string' && value !== '') || Number.isSafeInteger(value);
     case 'integer':
-      return /^\d{1,15}$/.test(String(value)) && Number(value) > 0;
+      return (
+        /^\d{1,15}$/.test(String(value)) && Number(value) > 0 && Number(value) <= (fact.max ?? Number.POSITIVE_INFINITY)
+      );
     case 'boolean':
       return typeof value === 'boolean' || value === 'true' || value === 'false';
     case 'string[]':
@@ -76,7 +78,7 @@ function checkPart(
       const fix = names.length === 0 ? `Remove it: nothing is set under ${part} there.` : `Known are ${listed(names)}.`;
       findings.push(findingOf(UNKNOWN, { message, fix, location }));
     } else if (!fits(fact, value)) {
-      const message = `Destination \`${destination.name}\`: \`${part}.${name}\` must be ${EXPECTED[fact.type]}.`;
+      const message = `Destination \`${destination.name}\`: \`${part}.${name}\` must be ${EXPECTED[fact.type]}${fact.max === undefined ? '' : ` of 1 to ${fact.max}`}.`;
       findings.push(findingOf(INVALID, { message, location }));
     } else if (fact.choices !== undefined && !fact.choices.includes(String(value)) && !String(value).includes('{{')) {
       const message = `Destination \`${destination.name}\`: \`${part}.${name}\` is \`${String(value)}\`${meant(nearest(String(value), fact.choices))}`;

@@ -140,7 +140,7 @@ function readValue(report: Report, fact: SettingFact, given: SettingValue): Conf
   if (value === null) {
     const expected = {
       string: 'a text',
-      integer: 'a whole number above 0',
+      integer: `a whole number above 0${fact.max === undefined ? '' : `, and at most ${fact.max}`}`,
       boolean: 'true or false',
       'string[]': 'a list of texts',
     };
@@ -170,7 +170,9 @@ function convert(fact: SettingFact, given: SettingValue): Config[string] | null 
   }
   if (fact.type === 'integer') {
     const number = typeof given === 'string' && /^\d{1,15}$/.test(given) ? Number(given) : given;
-    return typeof number === 'number' && Number.isSafeInteger(number) && number > 0 ? number : null;
+    return typeof number === 'number' && Number.isSafeInteger(number) && number > 0 && number <= (fact.max ?? number)
+      ? number
+      : null;
   }
   if (typeof given === 'number') return Number.isSafeInteger(given) ? String(given) : null;
   return typeof given === 'string' && given !== '' ? given : null;

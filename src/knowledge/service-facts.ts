@@ -9,6 +9,8 @@ export interface SettingFact {
   readonly core: boolean;
   readonly default?: string | number | boolean;
   readonly choices?: readonly string[];
+  /** The greatest whole number that is taken; left out: there is none. */
+  readonly max?: number;
   readonly description: string;
   /**
    * A secret that is taken apart before it is sent (an address, a key): what a rehearsal takes where it is not set. Left out: any

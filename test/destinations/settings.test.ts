@@ -75,6 +75,22 @@ describe('settings of a destination', () => {
     expect(JSON.stringify(findings)).not.toContain('tok');
   });
 
+  it.each([
+    [540, []],
+    ['540', []],
+    [541, ['config.membership_days must be a whole number above 0, and at most 540']],
+  ])('a number beyond what the platform takes is not cut to it in silence: %s', (days, messages) => {
+    const config = { customer_id: '1234567890', terms_accepted: true, membership_days: days };
+    const { findings } = readServiceSettings({
+      facts: factsOf('google', 'audiences'),
+      destination: destination({ config, credentials: { refresh_token: 'a', client_id: 'b', client_secret: 'c' } }),
+      resolve,
+    });
+    expect(findings.map(({ message }) => message).filter((one) => one.includes('membership_days'))).toEqual(
+      messages.map((one) => expect.stringContaining(one)),
+    );
+  });
+
   it('names the missing environment variable and the choices of a setting', () => {
     const missing = {
       facts: factsOf('meta', 'audiences'),

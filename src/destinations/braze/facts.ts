@@ -66,6 +66,7 @@ const BATCH_SIZE: SettingFact = {
   required: false,
   core: false,
   default: TRACK_OBJECTS_MAX,
+  max: TRACK_OBJECTS_MAX,
   description:
     'Objects of one /users/track request: at most 75, and 50 on contracts by monthly active users (CY 24-25)',
 };

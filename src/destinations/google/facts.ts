@@ -150,6 +150,7 @@ const audiences: ServiceFacts = {
       name: 'membership_days',
       type: 'integer',
       default: MEMBERSHIP_DAYS_MAX,
+      max: MEMBERSHIP_DAYS_MAX,
       description: 'Days that a member stays in a new list after it was last sent, at most 540',
     }),
     setting({

@@ -39,6 +39,7 @@ const TUNING: readonly SettingFact[] = [
     required: false,
     core: false,
     default: 1_000,
+    max: 2_500,
     description:
       'Rows of one request, at most 2,500. Take fewer where Selligent answers 408, which it does after 15 seconds',
   },
