@@ -23,6 +23,12 @@ export function bigqueryGrants(place: BigqueryPlace, { read, write }: GrantedPla
       `create schema if not exists ${name(schema)}${options};`,
       `grant \`roles/bigquery.dataEditor\` on schema ${name(schema)} to ${to};`,
     ]),
+    // The generated sync_runs and sync_rejections are views over the ledger.
+    '-- Where dbt builds with another account than dinmo, its models of the history of syncs read the ledger:',
+    ...write.map(
+      (schema) =>
+        `-- grant \`roles/bigquery.dataViewer\` on schema ${name(schema)} to "serviceAccount:<the account of dbt>";`,
+    ),
   ];
 }
 

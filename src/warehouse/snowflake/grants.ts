@@ -32,6 +32,12 @@ export function snowflakeGrants({ options }: SnowflakeAccount, { read, write }: 
       `grant select, insert, update, delete on all tables in schema ${schema} ${to}`,
       `grant select, insert, update, delete on future tables in schema ${schema} ${to}`,
     ]),
+    // The generated sync_runs and sync_rejections are views over the ledger.
+    '-- Where dbt builds with another role than dinmo, its models of the history of syncs read the ledger:',
+    ...writes.flatMap((schema) => [
+      `-- grant usage on schema ${schema} to role <the role of dbt>; grant select on all tables in schema ${schema} to role <the role of dbt>;`,
+      `-- grant select on future tables in schema ${schema} to role <the role of dbt>;`,
+    ]),
   ];
 }
 
