@@ -204,7 +204,7 @@ function setting(fact: SettingFact): Schema {
       ...(fact.choices === undefined ? [{ type: 'integer' }] : []),
     ],
     integer: [
-      { type: 'integer', minimum: 1 },
+      { type: 'integer', minimum: 1, ...(fact.max === undefined ? {} : { maximum: fact.max }) },
       { type: 'string', pattern: '^0*[1-9]\\d{0,14}$' },
     ],
     boolean: [{ type: 'boolean' }, { enum: ['true', 'false'] }],
