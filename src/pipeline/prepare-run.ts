@@ -16,6 +16,7 @@ import type { SqlDialect } from '../warehouse/dialect.ts';
 import type { TableName, Warehouse } from '../warehouse/warehouse.ts';
 import { type Context, directTarget } from './context.ts';
 import { type Endpoint, readEndpoint, type SecretUse } from './endpoint.ts';
+import { nothingWasTaken } from './first-core.ts';
 import { clockOf, type SyncOptions } from './options.ts';
 import { createPreparer } from './preparer.ts';
 import { buildSource } from './source.ts';
@@ -51,7 +52,10 @@ export async function prepareActivation(
   const service = await findService(destination.platform, destination.service);
   const state = stateOf(storage, activation);
   const endpoint = readEndpoint(context, destination, { service, secrets });
-  if (state) requireSameDestination(activation, destination, state, endpoint);
+  if (state) {
+    const isOther = state.core !== null && state.core !== endpoint.core && !(await nothingWasTaken(storage, state));
+    requireSameDestination(activation, destination, isOther ? state : { ...state, core: endpoint.core }, endpoint);
+  }
   const suffix = state?.tableSuffix ?? freeSuffix(storage, activation.id);
   return {
     activation,
@@ -97,7 +101,7 @@ export function requireSameDestination(
       kind: 'configuration',
       code: 'destination-core-changed',
       message: `The core settings of ${destination.name} changed since its first sync (${changedNames(state.core, endpoint.core)}).`,
-      fix: 'A destination keeps its account, also where its first sync failed: make a new destination, and a new activation, for the new one.',
+      fix: 'A destination keeps its account, once it took anything: make a new destination, and a new activation, for the new one.',
       location: destination.origin.locate(['destinations', destination.name, 'config']),
     });
   }

@@ -15,12 +15,13 @@ import type { SettledCounts } from '../record/settle.ts';
 import { closeRun, countColumns, endRun, findUnfinished, recover, type UnfinishedRun } from './close-run.ts';
 import { stopwatch, tellPlan, tellSettled } from './events.ts';
 import { every, execute, pacerOf, refusedBy, seatClock } from './execute.ts';
+import { takeCore } from './first-core.ts';
 import { discard, freeze } from './freeze.ts';
 import { untilInterrupted } from './interruption.ts';
 import { askForJobs } from './open-jobs.ts';
 import { openSession } from './open-session.ts';
 import { clockOf, LOCK_TIMEOUT_MS, loggerOf } from './options.ts';
-import type { Prepared } from './prepare-run.ts';
+import { type Prepared, requireSameDestination } from './prepare-run.ts';
 import { collect, isAskedByName, jobOf, planColumns, runRow } from './run-job.ts';
 import { newId } from './storage.ts';
 import type { SyncRun } from './sync-run.ts';
@@ -74,6 +75,7 @@ export async function syncActivation(command: SyncRun, prepared: Prepared): Prom
         journalFolder: journalFolder(run),
       });
       for (const dead of unfinished) logger.info('run.recovered', { recovered_run_id: dead.runId });
+      await keepCore(run, prepared);
       if (instead !== undefined) return null;
       await run.forgetting?.recovered?.();
       const done = (await run.findDone?.()) ?? null;
@@ -90,6 +92,14 @@ export async function syncActivation(command: SyncRun, prepared: Prepared): Prom
     // It ends by itself, and at once where this process has ended: not worth losing the result for.
     await lease.release().catch(() => {});
   }
+}
+
+/** Core settings other than those of before are taken where nothing was ever sent under those. Throws DinmoError `destination-core-changed`. */
+async function keepCore(run: SyncRun, { activation, destination, endpoint, state }: Prepared): Promise<void> {
+  if (state === null || state.core === null || state.core === endpoint.core) return;
+  // The row stands under the activation's own id by now.
+  if (await takeCore(run.storage, { ...state, activationId: activation.id }, endpoint.core)) return;
+  requireSameDestination(activation, destination, state, endpoint);
 }
 
 /** Whether jobs of runs that were left open live still; what became of those that ended is written down by then. */

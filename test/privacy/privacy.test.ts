@@ -184,6 +184,7 @@ const SEARCHED_ELSEWHERE: Readonly<Record<string, string>> = {
   'test/privacy/state.ts': 'reads what is to be searched',
   'test/privacy/privacy.test.ts': 'lets out what is to be found',
   'test/fuzz/project.ts': 'dbt only',
+  'test/dbt.ts': 'dbt only',
   'test/cli/main.test.ts': 'a script that waits for signals',
   'test/e2e/contract.test.ts': 'a process that holds a file',
   'test/models/dbt-build.test.ts': 'dbt only, and tables without people',

@@ -98,6 +98,30 @@ describe('what says which account, dataset or host is meant', () => {
     expect(await shop.one('sync')).toMatchObject({ code: 0, status: 'succeeded', unchanged: 3 });
   });
 
+  test('may be mended while nothing was ever taken under it, and not once a request had no answer', async () => {
+    const refused = { status: 401, body: {} };
+    const configure = next();
+    const wrong = HOOK.replace('/in"', '/wrong"');
+    configure(wrong);
+    shop.fault = () => refused;
+    expect(await shop.one('sync')).toMatchObject({ status: 'failed' });
+    shop.fault = () => null;
+    configure(HOOK);
+    expect(await shop.one('plan')).toMatchObject({ code: 0, planned: { insert: 3 } });
+    expect(await shop.one('sync')).toMatchObject({ code: 0, accepted: { insert: 3 } });
+    configure(wrong);
+    await stopsBeforeAnyRequest(['url', 'new destination']);
+
+    const another = next();
+    another(HOOK);
+    let requests = 0;
+    shop.fault = () => (requests++ === 0 ? 'cut-after' : refused);
+    expect(await shop.one('sync')).toMatchObject({ unknown: 3 });
+    shop.fault = () => null;
+    another(wrong);
+    await stopsBeforeAnyRequest(['url', 'new destination']);
+  });
+
   test('is not another destination, under the same activation', async () => {
     shop.configure({});
     await shop.one('sync');
