@@ -130,8 +130,8 @@ export const ERROR_WORDS = [
   [
     'destination-core-changed',
     2,
-    'Core settings of the destination changed since its first sync.',
-    'A destination keeps its account, also where its first sync failed: make a new destination, and a new activation, for the new one.',
+    'Core settings of the destination changed since it took something.',
+    'A destination keeps its account, once it took anything: make a new destination, and a new activation, for the new one.',
   ],
   [
     'duckdb-newer-version',

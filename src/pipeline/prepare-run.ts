@@ -100,7 +100,7 @@ export function requireSameDestination(
     throw new DinmoError({
       kind: 'configuration',
       code: 'destination-core-changed',
-      message: `The core settings of ${destination.name} changed since its first sync (${changedNames(state.core, endpoint.core)}).`,
+      message: `The core settings of ${destination.name} changed since it took something (${changedNames(state.core, endpoint.core)}).`,
       fix: 'A destination keeps its account, once it took anything: make a new destination, and a new activation, for the new one.',
       location: destination.origin.locate(['destinations', destination.name, 'config']),
     });
