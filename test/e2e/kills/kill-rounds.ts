@@ -51,7 +51,7 @@ const EARLY_PARTS = 3;
 
 /**
  * Kills the real CLI at random moments of real syncs of three activations, with changed data in between, and runs it to its
- * end after one to three deaths. Takes about a second for each death.
+ * end after one to five deaths. Takes about a second for each death.
  */
 export async function killRounds(wish: KillWish): Promise<KillReport> {
   const built = wish.built ?? (await buildClub());
@@ -106,7 +106,7 @@ class Rounds {
     await this.#measure();
     for (let round = 1; this.#kills < this.#wish.kills; round += 1) {
       await this.#change(round);
-      const deaths = 1 + this.#below(3);
+      const deaths = 1 + this.#below(5);
       const before = this.#kills;
       for (let death = 1; death <= deaths && this.#kills < this.#wish.kills; death += 1) await this.#die();
       await this.#finish(round, this.#kills - before);
