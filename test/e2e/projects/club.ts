@@ -17,7 +17,7 @@ models:
     'profiles.yml': `club:
   target: dev
   outputs:
-    dev: {type: duckdb, path: shop.duckdb, schema: main, threads: 2}
+    dev: {type: duckdb, path: shop.duckdb, schema: main, threads: 2, settings: {threads: 1}}
 `,
     'models/people.sql': "select * from {{ source('raw', 'people') }}",
     'models/_club.yml': `sources:
