@@ -1,5 +1,5 @@
 import { type StateTables, stateTables } from '../diff/state-tables.ts';
-import type { ActivationState, Ledger } from '../record/ledger.ts';
+import { type ActivationState, type Ledger, readActivationStates } from '../record/ledger.ts';
 import type { Storage } from './storage.ts';
 
 /**
@@ -7,7 +7,10 @@ import type { Storage } from './storage.ts';
  * first sync that failed because of a wrong one must not make it last. Nothing is known of an account or an audience, no run ended
  * well, none is open, none had a row accepted or left in doubt, and nothing is held.
  */
-export async function nothingWasTaken({ ledger, existing }: Storage, state: ActivationState): Promise<boolean> {
+export async function nothingWasTaken(
+  { ledger, existing }: Pick<Storage, 'ledger' | 'existing'>,
+  state: ActivationState,
+): Promise<boolean> {
   if (state.account !== null || state.audienceId !== null || state.lastSuccessAt !== null) return false;
   const { snapshot, identifiers }: StateTables = stateTables(ledger.schema, state.tableSuffix);
   const taken = ['accepted_insert', 'accepted_update', 'accepted_delete', 'unknown'];
@@ -27,9 +30,11 @@ async function areEmpty(ledger: Ledger, places: readonly string[]): Promise<bool
  * Records the core settings as they are now where those of before never led anywhere, and forgets what was refused under them; false
  * where something was taken meanwhile. Under the lease, when runs that died are closed.
  */
-export async function takeCore(storage: Storage, state: ActivationState, core: string): Promise<boolean> {
-  if (!(await nothingWasTaken(storage, state))) return false;
-  const { ledger } = storage;
+export async function takeCore({ ledger }: Storage, state: ActivationState, core: string): Promise<boolean> {
+  // What was read before the lease may be another run's by now.
+  const now = (await readActivationStates(ledger)).get(state.activationId);
+  if (now === undefined || now.core !== state.core) return now?.core === core;
+  if (!(await nothingWasTaken({ ledger, existing: await ledger.tables() }, now))) return false;
   const mine = `activation_id = ${ledger.text(state.activationId)}`;
   await ledger.warehouse.run(`delete from ${ledger.sql('rejections')} where ${mine}`);
   await ledger.update('activations', { core }, mine);
